@@ -1,0 +1,47 @@
+# make help lists the targets
+PYTHON ?= python3
+PORT ?= 8000
+HOST ?= 0.0.0.0
+VENV := .venv
+BIN := $(VENV)/bin
+REQUIREMENTS := function/requirements local/models/requirements tests/requirements requirements
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for another port)
+	@echo "Open http://localhost:$(PORT)/ or: curl -X POST --form file=@local/sample.jpg http://localhost:$(PORT)/"
+	@exec $(BIN)/uvicorn --app-dir function main:app --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.test ## set up and run the tests
+	$(BIN)/pytest
+
+lint: $(VENV)/.test ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock: $(VENV)/.test ## pin the newest releases that requirements.in allow
+	for each in $(REQUIREMENTS); do \
+	  $(BIN)/uv pip compile -q --upgrade --universal --fork-strategy fewest --python-version 3.11 --no-header \
+	    --no-annotate --no-emit-index-url --no-emit-find-links $$each.in -o $$each.txt || exit; done
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python requirements.txt function/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run tests/requirements.txt local/models/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
