@@ -1,0 +1,1 @@
+"""An image classifier: untrusted bytes -> pixels -> probabilities -> an answer over HTTP."""

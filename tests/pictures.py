@@ -1,0 +1,28 @@
+"""Pictures for the tests: scikit-image's photos, and the files that hold one in many ways."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage
+from numpy.typing import NDArray
+from PIL import Image
+
+PHOTOS = Path(skimage.__file__).parent / "data"
+
+
+def photo(name: str = "chelsea.png") -> Image.Image:
+    with Image.open(PHOTOS / name) as image:
+        return image.convert("RGB")
+
+
+def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def difference(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
+    """Mean absolute difference of two pixel arrays, 0 to 255."""
+    return float(np.abs(left.astype(np.int16) - right).mean())
