@@ -1,0 +1,122 @@
+"""A directory or S3 prefix -> a verified model artifact: graph, labels and model card."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from classifier.images import INTERPOLATIONS
+
+MODEL_FILE: Final = "model.onnx"
+LABELS_FILE: Final = "labels.txt"
+CARD_FILE: Final = "model.json"
+
+
+class ArtifactError(Exception):
+    """The model cannot be served; the message is one line that says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One class: its name, and its WordNet id where it has one."""
+
+    name: str
+    wnid: str | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the service needs of the model card; `content` is the whole of it.
+
+    `size` is the input's width and height in pixels, `crop_fraction` the side of the centred square
+    that the model sees, as a part of the image's shorter side.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    crop_fraction: float
+    interpolation: str
+    content: dict[str, Any]
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Raises `ValueError`, `KeyError` or `TypeError` where it is not a card."""
+        card = json.loads(content)
+        preprocessing = card["preprocessing"]
+        parsed = cls(
+            name=str(card["name"]),
+            sha256=str(card["sha256"]),
+            size=int(preprocessing["size"]),
+            crop_fraction=float(preprocessing["crop_fraction"]),
+            interpolation=str(preprocessing["interpolation"]),
+            content=card,
+        )
+        if parsed.size < 1 or not 0 < parsed.crop_fraction <= 1:
+            raise ValueError("size must be 1 or more, crop_fraction above 0 and at most 1")
+        if parsed.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}")
+        return parsed
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model as it is stored: `graph` is the ONNX file, `labels` are in index order."""
+
+    graph: bytes
+    labels: list[Label]
+    card: Card
+
+
+def load_artifact(location: str) -> Artifact:
+    """Read and verify the artifact at `location`, a directory or `s3://bucket/prefix`.
+
+    Raises `ArtifactError` when a file is missing, the card is incomplete, or the graph is not the
+    one that the card describes (SHA-256).
+    """
+    if location.startswith("s3://"):
+        from classifier.objects import object_reader  # boto3: only for those who use it
+
+        return _assemble(object_reader(location), location)
+    return _assemble(_file_reader(Path(location)), location)
+
+
+def _file_reader(directory: Path) -> Callable[[str], bytes]:
+    def read(name: str) -> bytes:
+        try:
+            return (directory / name).read_bytes()
+        except OSError as error:
+            raise ArtifactError(
+                f"Cannot read {directory / name}: {error.strerror}. MODEL_DIR must be a directory "
+                f"that holds {MODEL_FILE}, {LABELS_FILE} and {CARD_FILE}."
+            ) from None
+
+    return read
+
+
+def _assemble(read: Callable[[str], bytes], location: str) -> Artifact:
+    try:
+        card = Card.parse(read(CARD_FILE))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            f"{CARD_FILE} in {location} is not a model card ({type(error).__name__}: {error})."
+        ) from None
+    graph = read(MODEL_FILE)
+    found = hashlib.sha256(graph).hexdigest()
+    if found != card.sha256:
+        raise ArtifactError(
+            f"{MODEL_FILE} in {location} is not the file that {CARD_FILE} describes: its SHA-256 "
+            f"is {found}, the card says {card.sha256}. Restore the file, or build the model anew."
+        )
+    return Artifact(graph, parse_labels(read(LABELS_FILE)), card)
+
+
+def parse_labels(content: bytes) -> list[Label]:
+    """The classes in index order: a line each, `name` or `wnid<TAB>name`, UTF-8."""
+    labels = []
+    for line in content.decode().splitlines():
+        wnid, tab, name = line.partition("\t")
+        labels.append(Label(name, wnid) if tab else Label(line, None))
+    return labels

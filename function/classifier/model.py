@@ -1,0 +1,87 @@
+"""Pixels -> predictions: the ONNX Runtime session over a verified artifact."""
+
+import os
+from typing import Final, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.artifact import MODEL_FILE, Artifact, ArtifactError
+
+# Before the import: the library reads it once, and would write below the home directory.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime as ort
+
+_ERRORS_ONLY: Final = 3
+"""ONNX Runtime's severity level (0 verbose ... 4 fatal)"""
+
+
+class Prediction(TypedDict):
+    """One class and how probable it is, 0 to 1."""
+
+    label: str
+    index: int
+    wnid: str | None
+    probability: float
+
+
+class Model:
+    """A classifier of images. Its methods may be called from several threads at once."""
+
+    def __init__(self, artifact: Artifact, *, intra_op_threads: int = 1) -> None:
+        """Create the session, check it against the card and labels, and run it once, since the
+        first run costs more than those after it. Raises `ArtifactError`."""
+        self.card = artifact.card
+        self._labels = artifact.labels
+        self._session = _session(artifact.graph, intra_op_threads)
+        self._input = _input_name(self._session, self.card.size)
+        classes = self.probabilities(np.zeros((self.card.size, self.card.size, 3), np.uint8)).size
+        if classes != len(self._labels):
+            raise ArtifactError(
+                f"The model {self.card.name} answers with {classes} classes, its labels file has "
+                f"{len(self._labels)} lines: they must be as many."
+            )
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Of each class: pixels [size, size, 3] uint8 -> [classes] float32."""
+        (batch,) = self._session.run(None, {self._input: pixels[np.newaxis]})
+        probabilities: NDArray[np.float32] = batch[0]
+        return probabilities
+
+    def predict(self, pixels: NDArray[np.uint8], top_k: int) -> list[Prediction]:
+        """The `top_k` most probable classes of pixels [size, size, 3] uint8, best first; of equal
+        ones the lower index comes first."""
+        probabilities = self.probabilities(pixels)
+        best = np.argsort(-probabilities, kind="stable")[:top_k]
+        return [
+            Prediction(
+                label=self._labels[index].name,
+                index=int(index),
+                wnid=self._labels[index].wnid,
+                probability=round(float(probabilities[index]), 6),
+            )
+            for index in best
+        ]
+
+
+def _session(graph: bytes, intra_op_threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    # Explicit, because the default counts the machine's cores and not those of the container.
+    options.intra_op_num_threads = intra_op_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the library raises classes of its own for each kind of failure
+        reason = " ".join(str(error).split())
+        raise ArtifactError(f"ONNX Runtime cannot load {MODEL_FILE}: {reason}") from None
+
+
+def _input_name(session: ort.InferenceSession, size: int) -> str:
+    tensor, *others = session.get_inputs()
+    if others or tensor.type != "tensor(uint8)" or tensor.shape[1:] != [size, size, 3]:
+        raise ArtifactError(
+            f"{MODEL_FILE} must have one input, uint8 [N, {size}, {size}, 3]; "
+            f"it has {tensor.type} {tensor.shape}."
+        )
+    return str(tensor.name)

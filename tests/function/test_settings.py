@@ -1,0 +1,28 @@
+"""Settings come from the environment and are checked at start."""
+
+import pytest
+from classifier.settings import SHIPPED_MODEL, Settings, SettingsError, available_cores
+
+
+def test_defaults() -> None:
+    settings = Settings.from_environment({})
+    assert settings.model_dir == str(SHIPPED_MODEL)
+    assert settings.max_bytes == 20 * 1024 * 1024
+    assert settings.max_pixels == 64_000_000
+    assert settings.threads == available_cores() >= 1
+    assert settings.intra_op_threads == 1
+
+
+def test_the_environment_decides() -> None:
+    environment = {"MODEL_DIR": "s3://bucket/prefix", "MAX_BYTES": " 1024 ", "THREADS": ""}
+    settings = Settings.from_environment(environment)
+    assert settings.model_dir == "s3://bucket/prefix"
+    assert settings.max_bytes == 1024
+    assert settings.threads == available_cores()
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", "20MB"])
+def test_a_value_that_cannot_be_used_is_named(value: str) -> None:
+    message = f"^MAX_BYTES must be a whole number of bytes, 1 or more; it is '{value}'.$"
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_environment({"MAX_BYTES": value})
