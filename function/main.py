@@ -1,9 +1,12 @@
-"""The application: `app` for uvicorn (`uvicorn main:app`)."""
+"""One application, two doors: `app` for uvicorn (`uvicorn main:app`), `handler` for Lambda."""
 
 import sys
 
 from classifier.api import create_app
 from classifier.artifact import ArtifactError, load_artifact
+from classifier.classify import Classifier
+from classifier.events import create_handler
+from classifier.metrics import EmbeddedMetrics, NoMetrics
 from classifier.model import Model
 from classifier.settings import Settings, SettingsError
 
@@ -14,4 +17,7 @@ except (SettingsError, ArtifactError) as error:
     print(f"error: {error}", file=sys.stderr)
     raise SystemExit(2) from None
 
-app = create_app(model, settings)
+metrics = EmbeddedMetrics(settings.lambda_function) if settings.lambda_function else NoMetrics()
+classifier = Classifier(model, metrics, max_pixels=settings.max_pixels)
+app = create_app(classifier, settings)
+handler = create_handler(app, classifier, settings)

@@ -1,7 +1,6 @@
 """A real server for the tests to talk to."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -9,9 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import boto3
 import httpx
 import pytest
+
+from local.emulator import free_port
+from tests.s3 import s3_server
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "local" / "sample.jpg"
@@ -25,13 +32,6 @@ class Server:
     url: str
     process: subprocess.Popen[bytes]
     log: Path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -80,6 +80,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def client(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=60) as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def s3_environment() -> Iterator[dict[str, str]]:
+    with s3_server() as environment:
+        yield environment
+
+
+@pytest.fixture
+def s3(s3_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> "S3Client":
+    """A client of an S3 server over real HTTP; the environment leads the service to it, too."""
+    for name, value in s3_environment.items():
+        monkeypatch.setenv(name, value)
+    return boto3.client("s3")
+
+
+@pytest.fixture
+def bucket(s3: "S3Client", s3_environment: dict[str, str]) -> Iterator[str]:
+    """The name of an empty bucket."""
+    location = {"LocationConstraint": s3_environment["AWS_DEFAULT_REGION"]}
+    s3.create_bucket(Bucket="images", CreateBucketConfiguration=location)
+    yield "images"
+    for found in s3.list_objects_v2(Bucket="images").get("Contents", []):
+        s3.delete_object(Bucket="images", Key=found["Key"])
+    s3.delete_bucket(Bucket="images")
 
 
 @pytest.fixture(scope="session")

@@ -63,3 +63,13 @@ class Health(BaseModel):
 
     status: str
     model: str
+
+
+class Upload(BaseModel):
+    """Where to POST an image that is too large for a request, and its key afterwards."""
+
+    url: str
+    fields: Annotated[dict[str, str], Field(description="Form fields to send before the file")]
+    key: str
+    max_bytes: int
+    expires_in: Annotated[int, Field(description="Seconds for which the place is kept")]

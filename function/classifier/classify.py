@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from time import perf_counter
 
-from classifier.images import read_image
+from classifier.images import ImageError, read_image
+from classifier.metrics import Metrics
 from classifier.model import Model, Prediction
 
 
@@ -16,16 +17,31 @@ class Classification:
     infer_seconds: float
 
 
-def classify(model: Model, data: bytes, *, top_k: int, max_pixels: int) -> Classification:
-    """Classify an encoded image. Raises `classifier.images.ImageError`."""
-    start = perf_counter()
-    pixels = read_image(
-        data,
-        model.card.size,
-        model.card.crop_fraction,
-        interpolation=model.card.interpolation,
-        max_pixels=max_pixels,
-    )
-    decoded = perf_counter()
-    predictions = model.predict(pixels, top_k)
-    return Classification(predictions, decoded - start, perf_counter() - decoded)
+class Classifier:
+    """A model, the limit on images, and the metrics that each classification is told to."""
+
+    def __init__(self, model: Model, metrics: Metrics, *, max_pixels: int) -> None:
+        self.model = model
+        self.metrics = metrics
+        self._max_pixels = max_pixels
+
+    def classify(self, data: bytes, top_k: int) -> Classification:
+        """Classify an encoded image. Raises `classifier.images.ImageError`."""
+        card = self.model.card
+        start = perf_counter()
+        try:
+            pixels = read_image(
+                data,
+                card.size,
+                card.crop_fraction,
+                interpolation=card.interpolation,
+                max_pixels=self._max_pixels,
+            )
+        except ImageError as error:
+            self.metrics.failed(type(error).__name__)
+            raise
+        decoded = perf_counter()
+        predictions = self.model.predict(pixels, top_k)
+        done = Classification(predictions, decoded - start, perf_counter() - decoded)
+        self.metrics.classified(done.decode_seconds, done.infer_seconds)
+        return done

@@ -33,7 +33,7 @@ class Model:
         first run costs more than those after it. Raises `ArtifactError`."""
         self.card = artifact.card
         self._labels = artifact.labels
-        self._session = _session(artifact.graph, intra_op_threads)
+        self._session = create_session(artifact.graph, intra_op_threads)
         self._input = _input_name(self._session, self.card.size)
         classes = self.probabilities(np.zeros((self.card.size, self.card.size, 3), np.uint8)).size
         if classes != len(self._labels):
@@ -64,7 +64,8 @@ class Model:
         ]
 
 
-def _session(graph: bytes, intra_op_threads: int) -> ort.InferenceSession:
+def create_session(graph: bytes, intra_op_threads: int) -> ort.InferenceSession:
+    """ONNX Runtime's session over an ONNX file. Raises `ArtifactError`."""
     options = ort.SessionOptions()
     # Explicit, because the default counts the machine's cores and not those of the container.
     options.intra_op_num_threads = intra_op_threads

@@ -10,6 +10,15 @@ from classifier.problems import CONTENT_TYPE as PROBLEM_TYPE
 
 _FILE: Final = {"type": "string", "format": "binary", "description": f"One of {', '.join(FORMATS)}"}
 
+
+def problem_response(description: str) -> dict[str, Any]:
+    """A response with problem details, for the `responses` of a route."""
+    return {
+        "description": description,
+        "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
 CLASSIFY_BODY: Final = {
     "required": True,
     "content": {
@@ -21,6 +30,13 @@ CLASSIFY_BODY: Final = {
             }
         },
         "image/*": {"schema": _FILE},
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["key"],
+                "properties": {"key": {"type": "string", "description": "From POST /uploads"}},
+            }
+        },
     },
 }
 
@@ -30,14 +46,14 @@ CLASSIFY_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "description": "A result for one image, a list of results in order for several",
     },
     **{
-        status: {
-            "description": description,
-            "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
+        status: problem_response(description)
         for status, description in {
             400: "Malformed multipart body",
+            403: "A key that POST /uploads did not offer",
+            404: "No object under this key, or no longer",
             413: "Too many bytes, pixels or images",
             415: "Not an image of an allowed format",
+            502: "The bucket does not answer",
             422: "No file in the request, an image that does not decode, or a wrong parameter",
         }.items()
     },

@@ -16,20 +16,26 @@ ASSETS: Final = {
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'self'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
 
 
-def render(results: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The page with `results` in it: each is a result (`predictions`) or a problem (`detail`)."""
+def render(results: Sequence[Mapping[str, Any]], *, base: str = "") -> str:
+    """The page with `results` in it: each is a result (`predictions`) or a problem (`detail`).
+
+    `base` is the path that a gateway puts in front of the service, without a slash at its end.
+    """
     articles = "".join(
         _article(result, f"Image {number} of {len(results)}" if len(results) > 1 else "")
         for number, result in enumerate(results, start=1)
     )
-    return f"{_BEFORE}{articles}{_AFTER}"
+    before = (
+        _BEFORE.replace("<head>", f'<head>\n<base href="{escape(base)}/">') if base else _BEFORE
+    )
+    return f"{before}{articles}{_AFTER}"
 
 
 def _article(result: Mapping[str, Any], heading: str) -> str:

@@ -1,12 +1,37 @@
 """Errors -> RFC 9457 problem details."""
 
+import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
+
+from starlette.responses import Response
 
 from classifier.images import ImageError, TooManyPixels, UnsupportedFormat
 from classifier.uploads import UploadError
 
-CONTENT_TYPE = "application/problem+json"
+CONTENT_TYPE: Final = "application/problem+json"
+
+
+class StoreError(Exception):
+    """The bucket does not answer as it should: a matter of the deployment, or of the moment."""
+
+
+class JSONResponse(Response):
+    """JSON in UTF-8 that ends its line, so that a shell's prompt comes on the next one."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+class ProblemResponse(JSONResponse):
+    """A problem, with the status that it has."""
+
+    media_type = CONTENT_TYPE
+
+    def __init__(self, content: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        super().__init__(content, content["status"], headers)
 
 
 def problem(status: int, detail: str) -> dict[str, Any]:
@@ -19,8 +44,11 @@ def problem(status: int, detail: str) -> dict[str, Any]:
     }
 
 
-def problem_of(error: ImageError | UploadError) -> dict[str, Any]:
+def problem_of(error: ImageError | UploadError | StoreError) -> dict[str, Any]:
     """The problem that `error` is to the person who sent the image."""
+    if isinstance(error, StoreError):
+        # Its text is for the operator, who finds it in the log.
+        return problem(502, "The image store does not answer. Try again later.")
     return problem(_status(error), str(error))
 
 

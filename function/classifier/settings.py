@@ -4,9 +4,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
-SHIPPED_MODEL = Path(__file__).resolve().parent.parent / "model"
+SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "model"
+
+LAMBDA_BODY_BYTES: Final = 4_600_000
+"""Image bytes that fit in Lambda's 6 MB for a synchronous request, after base64 and beside the
+headers (AWS Lambda Developer Guide, "Lambda quotas")."""
+
+_MEGABYTES_PER_CORE: Final = 1769
+"""Memory at which a function has the equivalent of one vCPU (AWS Lambda Developer Guide,
+"Configure Lambda function memory")."""
 
 
 class SettingsError(ValueError):
@@ -43,26 +51,57 @@ class Settings:
     intra_op_threads: int = _setting(
         "Threads that ONNX Runtime uses for one image", "threads", default=1
     )
+    bucket: str = _setting(
+        "S3 bucket for images too large for a request; without it there are no /uploads", default=""
+    )
+    max_object_bytes: int = _setting(
+        "Largest image that is fetched from the bucket", "bytes", default=20 * 1024 * 1024
+    )
+    base_path: str = _setting(
+        "Path that a custom domain's mapping puts in front, such as /photos (a stage is found out)",
+        default="",
+    )
+    lambda_function: str = ""
+    """Name of the Lambda function this process is an environment of; empty elsewhere."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
             if each.type is int and getattr(self, each.name) < 1:
                 raise _unusable(each.name, each.metadata["unit"], getattr(self, each.name))
+        if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
+            raise SettingsError(
+                f"BASE_PATH must start with a slash and not end with one; it is {self.base_path!r}."
+            )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """The settings that `environment` asks for; a variable that is unset or empty keeps the
-        default. Raises `SettingsError`."""
-        values: dict[str, Any] = {}
+        default, which on Lambda is another for some. Raises `SettingsError`."""
+        values = _lambda_defaults(environment)
         for each in fields(cls):
             text = environment.get(each.name.upper(), "").strip()
-            if not text:
+            if not text or each.name == "lambda_function":
                 continue
             try:
                 values[each.name] = each.type(text)  # type: ignore[operator]
             except ValueError:
                 raise _unusable(each.name, each.metadata["unit"], text) from None
         return cls(**values)
+
+
+def _lambda_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
+    """An environment of a function serves one request at a time: what parallelism its memory buys
+    goes into that one."""
+    name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+    if not name:
+        return {}
+    memory = int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 128)
+    return {
+        "lambda_function": name,
+        "max_bytes": LAMBDA_BODY_BYTES,
+        "threads": 1,
+        "intra_op_threads": max(1, round(memory / _MEGABYTES_PER_CORE)),
+    }
 
 
 def _unusable(name: str, unit: str, value: object) -> SettingsError:

@@ -4,6 +4,7 @@ The body is parsed while it arrives, so that what is too large is refused before
 nothing is written to disk.
 """
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -39,10 +40,12 @@ class UploadError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """`bytes` is the largest sum of image bytes in a request, `files` the most images."""
+    """`bytes` is the largest sum of image bytes in a request, `files` the most images. `way_out`
+    tells the sender of too many bytes what else there is."""
 
     bytes: int
     files: int
+    way_out: str = ""
 
 
 @dataclass
@@ -50,6 +53,26 @@ class _Part:
     name: str = ""
     filename: str | None = None
     size: int = 0
+
+
+async def read_key(headers: Mapping[str, str], body: AsyncIterator[bytes]) -> str | None:
+    """The key of the body `{"key": "uploads/..."}`; None, with the body unread, if it is not JSON.
+
+    Raises `UploadError`: 413, 422.
+    """
+    if parse_options_header(headers.get("content-type"))[0] != b"application/json":
+        return None
+    content = await _read_raw(body, Limits(bytes=_FRAMING, files=1))
+    try:
+        key = json.loads(content)["key"]
+    except (ValueError, TypeError, KeyError):
+        key = None
+    if not isinstance(key, str):
+        raise UploadError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            'A JSON body must be {"key": "uploads/..."}, with a key from POST /uploads.',
+        )
+    return key
 
 
 async def read_uploads(
@@ -225,5 +248,6 @@ def _too_large(limits: Limits) -> UploadError:
     return UploadError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"The request holds more than {limits.bytes / 2**20:.4g} MiB of images, the limit. "
-        "Send fewer, or make them smaller: the model itself sees only a few hundred pixels a side.",
+        "Send fewer, or make them smaller: the model itself sees only a few hundred pixels a side."
+        f"{limits.way_out}",
     )

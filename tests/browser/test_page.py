@@ -5,9 +5,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import SAMPLE, Server
+from tests.pictures import encode, photo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -73,4 +75,24 @@ def test_no_reload_and_no_errors(browser: Browser, server: Server) -> None:
     expect(page.get_by_role("listitem").first).to_contain_text("tiger cat")
     assert page.evaluate("window.mark") == "still here"
     assert messages == []
+    page.close()
+
+
+def test_a_large_photo_is_made_smaller_first(browser: Browser, server: Server) -> None:
+    """Given a photo of a phone: 12 megapixels, more than Lambda takes, lying on its side."""
+    orientation = Image.Exif()
+    orientation[0x0112] = 6
+    turned = photo().resize((4000, 3000)).transpose(Image.Transpose.ROTATE_90)
+    content = encode(turned, "JPEG", quality=100, subsampling=0, exif=orientation.tobytes())
+    assert len(content) > 4_000_000
+    page = browser.new_page()
+    page.goto(f"{server.url}/")
+    page.get_by_label("Photo").set_input_files(
+        {"name": "phone.jpg", "mimeType": "image/jpeg", "buffer": content}
+    )
+    with page.expect_response(lambda response: response.request.method == "POST") as answered:
+        page.get_by_role("button", name="Classify").click()
+    assert answered.value.status == 200
+    assert answered.value.request.sizes()["requestBodySize"] < 1_000_000
+    expect(page.get_by_role("listitem").first).to_contain_text("cat")
     page.close()

@@ -6,16 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import httpx
 import psutil
 import pytest
-from moto.server import ThreadedMotoServer
+from mypy_boto3_s3 import S3Client
 
-from tests.conftest import ROOT, free_port, serving
+from local.emulator import free_port
+from tests.conftest import ROOT, serving
 
 MODEL = ROOT / "function" / "model"
 
@@ -108,39 +107,13 @@ def test_the_classic_command_in_the_folder(tmp_path: Path, sample: bytes) -> Non
         process.wait(timeout=30)
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An S3 server over real HTTP; the environment leads boto3 to it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield
-    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3: None) -> str:
-    boto3.client("s3").create_bucket(
-        Bucket="models", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
-    return "models"
-
-
 @pytest.mark.parametrize("prefix", ["", "lite0/v1", "lite0/v1/"])
 def test_a_model_in_s3_is_fetched_at_start(
-    bucket: str, prefix: str, tmp_path: Path, sample: bytes
+    s3: S3Client, bucket: str, prefix: str, tmp_path: Path, sample: bytes
 ) -> None:
     for file in MODEL.iterdir():
         key = f"{prefix.rstrip('/')}/{file.name}".lstrip("/")
-        boto3.client("s3").upload_file(str(file), bucket, key)
+        s3.upload_file(str(file), bucket, key)
     with serving(tmp_path / "log", MODEL_DIR=f"s3://{bucket}/{prefix}") as server:
         answer = httpx.post(server.url, files={"file": sample})
     assert answer.json()["predictions"][0]["label"] == "tiger cat"

@@ -1,0 +1,174 @@
+"""The Lambda door: HTTP events go to the app, S3 events are classified, others are refused."""
+
+import base64
+import binascii
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+from fastapi import FastAPI
+from mangum import Mangum
+from mangum.types import ASGI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from classifier.classify import Classifier
+from classifier.images import ImageError
+from classifier.metrics import EmbeddedMetrics
+from classifier.problems import CONTENT_TYPE as PROBLEM_TYPE
+from classifier.problems import ProblemResponse, StoreError, problem, problem_of
+from classifier.settings import Settings
+from classifier.uploads import UploadError
+
+Event = dict[str, Any]
+Handler = Callable[[Event, Any], dict[str, Any]]
+
+_TEXT: Final = ["text/", "application/json", PROBLEM_TYPE]
+"""Content types that travel as text; any other body is base64 in the answer."""
+
+_log = logging.getLogger(__name__)
+
+
+class UnknownEvent(ValueError):
+    """An event that is neither HTTP nor S3."""
+
+
+def create_handler(app: FastAPI, classifier: Classifier, settings: Settings) -> Handler:
+    """The function that Lambda calls with each event."""
+    answer_http = _http_handler(app, settings.base_path)
+
+    def handler(event: Event, context: Any) -> dict[str, Any]:
+        if isinstance(classifier.metrics, EmbeddedMetrics):
+            classifier.metrics.begin(getattr(context, "aws_request_id", ""))
+        if _is_http(event):
+            return answer_http(event, context)
+        if _is_s3(event):
+            return _classify_incoming(event, classifier, settings)
+        raise UnknownEvent(
+            "This function takes HTTP events (API Gateway, function URL, load balancer) and S3 "
+            f"ObjectCreated events. This event is neither: {_outline(event)}"
+        )
+
+    return handler
+
+
+def _is_http(event: object) -> bool:
+    if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
+        return False
+    return "http" in event["requestContext"] or ("httpMethod" in event and "path" in event)
+
+
+def _is_s3(event: object) -> bool:
+    records = event.get("Records") if isinstance(event, dict) else None
+    return (
+        isinstance(records, list)
+        and bool(records)
+        and all(
+            isinstance(record, dict)
+            and record.get("eventSource") == "aws:s3"
+            and str(record.get("eventName")).startswith("ObjectCreated:")
+            for record in records
+        )
+    )
+
+
+def _outline(event: object) -> str:
+    if isinstance(event, dict):
+        return f"an object with the keys {sorted(event)[:10]}"
+    return f"a {type(event).__name__}"
+
+
+# HTTP
+
+
+def _http_handler(app: FastAPI, base_path: str) -> Handler:
+    # lifespan="off": Mangum would run it at every invocation, and the app has none.
+    serve = Mangum(_at_base_path(app, base_path), lifespan="off", text_mime_types=_TEXT)
+    refuse = Mangum(
+        ProblemResponse(problem(400, "The body of the event is not valid base64.")),
+        lifespan="off",
+        text_mime_types=_TEXT,
+    )
+
+    def answer(event: Event, context: Any) -> dict[str, Any]:
+        # Mangum passes bytes on as they are, and would fail on base64 that is none.
+        if event.get("isBase64Encoded"):
+            try:
+                body = base64.b64decode(event.get("body") or "", validate=True)
+            except (binascii.Error, ValueError):
+                return refuse({**event, "body": "", "isBase64Encoded": False}, context)
+            event = {**event, "body": body, "isBase64Encoded": False}
+        return serve(event, context)
+
+    return answer
+
+
+def _at_base_path(app: ASGIApp, base_path: str) -> ASGI:
+    """The app below the path that the gateway puts in front: a stage, or `base_path` where a
+    custom domain has a mapping. Addresses that the app makes then lead back to it."""
+
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        root = _root_path(scope["aws.event"], scope["path"], base_path)
+        path = scope["path"] if _is_below(scope["path"], root) else root + scope["path"]
+        await app({**scope, "root_path": root, "path": path}, receive, send)
+
+    return mounted
+
+
+def _root_path(event: Event, path: str, base_path: str) -> str:
+    if base_path and _is_below(path, base_path):
+        return base_path
+    context = event["requestContext"]
+    stage = f"/{context.get('stage', '')}"
+    whole = path if "http" in context else str(context.get("path", ""))
+    return stage if stage != "/$default" and _is_below(whole, stage) else ""
+
+
+def _is_below(path: str, root: str) -> bool:
+    return root != "/" and (path == root or path.startswith(f"{root}/"))
+
+
+# S3
+
+
+def _classify_incoming(event: Event, classifier: Classifier, settings: Settings) -> dict[str, Any]:
+    """Classify each object below `incoming/` and write its result below `results/`.
+
+    What is wrong with an image is its result: nothing is gained by trying again. What is wrong with
+    the bucket is raised, after the other objects, so that Lambda tries again and then gives the
+    event to the function's on-failure destination.
+    """
+    from classifier.objects import INCOMING, ImageStore  # boto3: only for those who use it
+
+    store = ImageStore(settings.bucket, max_bytes=settings.max_object_bytes)
+    written, failures = [], []
+    for record in event["Records"]:
+        bucket = record["s3"]["bucket"]["name"]
+        key = unquote_plus(record["s3"]["object"]["key"])
+        if bucket != settings.bucket or not key.startswith(INCOMING):
+            _log.warning(
+                "Left alone: s3://%s/%s is not in s3://%s/%s",
+                bucket,
+                key,
+                settings.bucket,
+                INCOMING,
+            )
+            continue
+        try:
+            written.append(store.put_result(key, _result(store.fetch, key, classifier)))
+        except StoreError as error:
+            _log.error("%s", error)
+            failures.append(error)
+    if failures:
+        raise StoreError(
+            f"{len(failures)} of {len(event['Records'])} objects failed: {failures[0]}"
+        )
+    return {"results": written}
+
+
+def _result(fetch: Callable[[str], bytes], key: str, classifier: Classifier) -> dict[str, Any]:
+    try:
+        done = classifier.classify(fetch(key), top_k=5)
+    except (ImageError, UploadError) as error:
+        return {"key": key, **problem_of(error)}
+    return {"key": key, "predictions": done.predictions, "model": classifier.model.card.name}

@@ -1,0 +1,213 @@
+"""Images by way of S3, over real HTTP: presigned uploads, classify by key, events."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from classifier import answers
+from classifier.artifact import load_artifact
+from classifier.classify import Classifier
+from classifier.events import create_handler
+from classifier.metrics import NoMetrics
+from classifier.model import Model
+from classifier.problems import StoreError
+from classifier.settings import SHIPPED_MODEL, Settings
+from mypy_boto3_s3 import S3Client
+
+from tests.conftest import Server, serving
+
+LIMIT = 60_000
+
+
+@pytest.fixture
+def service(bucket: str, tmp_path: Path) -> Iterator[Server]:
+    limits = {"MAX_BYTES": "30000", "MAX_OBJECT_BYTES": str(LIMIT)}
+    with serving(tmp_path / "log", BUCKET=bucket, **limits) as server:
+        yield server
+
+
+def upload(offer: dict[str, Any], content: bytes, content_type: str) -> httpx.Response:
+    """What any HTML form or HTTP client would do."""
+    fields = {**offer["fields"], "Content-Type": content_type}
+    return httpx.post(offer["url"], data=fields, files={"file": content})
+
+
+def test_an_image_too_large_for_a_request(service: Server, sample: bytes) -> None:
+    refused = httpx.post(service.url, files={"file": sample})
+    assert refused.status_code == 413
+    assert "POST /uploads tells where to put larger ones" in refused.json()["detail"]
+
+    offer = httpx.post(f"{service.url}/uploads").json()
+    answers.Upload.model_validate(offer)
+    assert upload(offer, sample, "image/jpeg").status_code == 204
+    answer = httpx.post(service.url, json={"key": offer["key"]})
+    assert answer.status_code == 200
+    assert answer.json()["predictions"][0]["label"] == "tiger cat"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "size", "code"),
+    [
+        ("text/html", 1000, "AccessDenied"),
+        ("image/jpeg", LIMIT + 1, "EntityTooLarge"),
+        ("image/jpeg", 0, "EntityTooSmall"),
+    ],
+)
+def test_what_the_offer_does_not_allow(
+    service: Server, content_type: str, size: int, code: str
+) -> None:
+    offer = httpx.post(f"{service.url}/uploads").json()
+    refused = upload(offer, bytes(size), content_type)
+    assert refused.status_code == 403
+    assert code in refused.text
+
+
+def test_an_offer_is_for_its_key_alone(service: Server, sample: bytes) -> None:
+    offer = httpx.post(f"{service.url}/uploads").json()
+    offer["fields"]["key"] = "results/forged.json"
+    assert upload(offer, sample, "image/jpeg").status_code == 403
+
+
+def test_keys_that_were_never_offered_tell_nothing(
+    service: Server, s3: S3Client, bucket: str
+) -> None:
+    """The answer is the same whether an object is there or not."""
+    s3.put_object(Bucket=bucket, Key="incoming/secret.jpg", Body=b"secret")
+    keys = [
+        "incoming/secret.jpg",
+        "incoming/none.jpg",
+        "uploads/../incoming/secret.jpg",
+        "uploads/",
+    ]
+    refused = [httpx.post(service.url, json={"key": key}) for key in keys]
+    assert {answer.status_code for answer in refused} == {403}
+    assert len({answer.text for answer in refused}) == 1
+
+
+def test_nothing_under_the_key(service: Server) -> None:
+    gone = httpx.post(service.url, json={"key": f"uploads/{uuid.uuid4().hex}"})
+    assert gone.status_code == 404
+    assert "Ask POST /uploads for a new place" in gone.json()["detail"]
+
+
+def test_an_object_that_is_too_large(service: Server, s3: S3Client, bucket: str) -> None:
+    key = f"uploads/{uuid.uuid4().hex}"
+    s3.put_object(Bucket=bucket, Key=key, Body=bytes(LIMIT + 1))
+    assert httpx.post(service.url, json={"key": key}).status_code == 413
+
+
+def test_an_object_that_is_no_image(service: Server, s3: S3Client, bucket: str) -> None:
+    key = f"uploads/{uuid.uuid4().hex}"
+    s3.put_object(Bucket=bucket, Key=key, Body=b"hello")
+    assert httpx.post(service.url, json={"key": key}).status_code == 415
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"key": 1}', "not json"])
+def test_json_without_a_key(service: Server, body: str) -> None:
+    headers = {"content-type": "application/json"}
+    assert httpx.post(service.url, content=body, headers=headers).status_code == 422
+
+
+def test_a_bucket_that_is_missing(s3: S3Client, tmp_path: Path) -> None:
+    with serving(tmp_path / "log", BUCKET="no-such-bucket") as service:
+        answer = httpx.post(service.url, json={"key": f"uploads/{uuid.uuid4().hex}"})
+        assert httpx.get(f"{service.url}/healthz").status_code == 200
+    assert answer.status_code == 502
+    assert "no-such-bucket" not in answer.text
+    assert "NoSuchBucket" in (tmp_path / "log").read_text()
+
+
+def test_without_a_bucket_there_are_no_uploads(client: httpx.Client) -> None:
+    answer = client.post("/uploads")
+    assert answer.status_code == 404
+    assert "BUCKET is not set" in answer.json()["detail"]
+
+
+# S3 events
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    model = Model(load_artifact(str(SHIPPED_MODEL)))
+    return Classifier(model, NoMetrics(), max_pixels=64_000_000)
+
+
+def created(*keys: str, bucket: str = "images") -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventSource": "aws:s3",
+                "eventName": "ObjectCreated:Put",
+                "s3": {"bucket": {"name": bucket}, "object": {"key": key}},
+            }
+            for key in keys
+        ]
+    }
+
+
+@pytest.fixture
+def handle(classifier: Classifier, bucket: str) -> Any:
+    settings = Settings(bucket=bucket, max_object_bytes=LIMIT)
+    handler = create_handler(None, classifier, settings)  # type: ignore[arg-type]
+    return lambda event: handler(event, None)
+
+
+def result(s3: S3Client, bucket: str, key: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return parsed
+
+
+def test_an_incoming_image_gets_its_result(
+    handle: Any, s3: S3Client, bucket: str, sample: bytes
+) -> None:
+    """Given a key that the event writes in its own way (spaces as +, others percent-encoded)."""
+    s3.put_object(Bucket=bucket, Key="incoming/my cät.jpg", Body=sample)
+    assert handle(created("incoming/my+c%C3%A4t.jpg")) == {"results": ["results/my cät.jpg.json"]}
+    first = result(s3, bucket, "results/my cät.jpg.json")
+    assert first["predictions"][0]["label"] == "tiger cat"
+    assert first["key"] == "incoming/my cät.jpg"
+
+
+def test_the_same_event_twice_changes_nothing(
+    handle: Any, s3: S3Client, bucket: str, sample: bytes
+) -> None:
+    s3.put_object(Bucket=bucket, Key="incoming/cat.jpg", Body=sample)
+    outcomes = []
+    for _ in range(2):
+        handle(created("incoming/cat.jpg"))
+        outcomes.append(result(s3, bucket, "results/cat.jpg.json"))
+    assert outcomes[0] == outcomes[1]
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "status"), [(b"no image", 415), (b"", 422), (bytes(LIMIT + 1), 413), (None, 404)]
+)
+def test_what_cannot_be_classified_has_a_result_too(
+    handle: Any, s3: S3Client, bucket: str, content: bytes | None, status: int
+) -> None:
+    if content is not None:
+        s3.put_object(Bucket=bucket, Key="incoming/bad", Body=content)
+    assert handle(created("incoming/bad")) == {"results": ["results/bad.json"]}
+    assert result(s3, bucket, "results/bad.json")["status"] == status
+
+
+def test_other_places_are_left_alone(handle: Any, s3: S3Client, bucket: str) -> None:
+    """A result must not be taken for an image, or the function would feed itself."""
+    s3.put_object(Bucket=bucket, Key="results/cat.jpg.json", Body=b"{}")
+    assert handle(created("results/cat.jpg.json", "uploads/x")) == {"results": []}
+    assert handle(created("incoming/cat.jpg", bucket="another")) == {"results": []}
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_a_bucket_that_does_not_answer_is_an_error_of_the_invocation(
+    classifier: Classifier, s3: S3Client
+) -> None:
+    settings = Settings(bucket="no-such-bucket")
+    handler = create_handler(None, classifier, settings)  # type: ignore[arg-type]
+    with pytest.raises(StoreError, match="2 of 2 objects failed"):
+        handler(created("incoming/a", "incoming/b", bucket="no-such-bucket"), None)
