@@ -4,13 +4,15 @@ PORT ?= 8000
 HOST ?= 0.0.0.0
 VENV := .venv
 BIN := $(VENV)/bin
-REQUIREMENTS := function/requirements local/models/requirements tests/requirements requirements
+SAM := .venv-sam
+REQUIREMENTS := requirements function/requirements local/models/requirements tests/requirements \
+  tests/lambda/requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock clean
+.PHONY: help run test test-lambda lint lock measure-lambda clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for another port)
 	@echo "Open http://localhost:$(PORT)/ or: curl -X POST --form file=@local/sample.jpg http://localhost:$(PORT)/"
@@ -18,6 +20,13 @@ run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for ano
 
 test: $(VENV)/.test ## set up and run the tests
 	$(BIN)/pytest
+
+test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the container image (needs Docker)
+	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
+	$(BIN)/pytest tests/lambda
+
+measure-lambda: $(VENV)/.test ## size, cold start and memory of the container image (needs Docker)
+	$(BIN)/python -m local.measure_lambda
 
 lint: $(VENV)/.test ## style and types
 	$(BIN)/ruff check .
@@ -30,12 +39,18 @@ lock: $(VENV)/.test ## pin the newest releases that requirements.in allow
 	    --no-annotate --no-emit-index-url --no-emit-find-links $$each.in -o $$each.txt || exit; done
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(SAM) .aws-sam build .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# In an environment of its own: what the SAM CLI requires does not go with what the project does.
+$(SAM)/.made: $(VENV)/.python tests/lambda/requirements.txt
+	$(PYTHON) -m venv $(SAM)
+	$(SAM)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/lambda/requirements.txt
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.python requirements.txt function/requirements.txt

@@ -1,0 +1,43 @@
+# The function's image, as Lambda runs it:        docker build -t classifier .
+# The same as a web server of its own, port 8000: docker build -t classifier-web --target web .
+ARG PYTHON_VERSION=3.13
+
+FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS build
+COPY function/requirements.txt /tmp/
+RUN pip install --no-cache-dir --no-compile --only-binary=:all: --target /packages -r /tmp/requirements.txt
+# Of the AWS SDK only S3 and what finds its credentials is used; of the others no tests and no tools.
+RUN cd /packages && \
+    find botocore/data -mindepth 1 -maxdepth 1 -type d \
+      ! -name s3 ! -name sts ! -name sso ! -name sso-oidc -exec rm -r {} + && \
+    find bin -type f ! -name uvicorn -delete && \
+    rm -r onnxruntime/transformers onnxruntime/tools onnxruntime/quantization onnxruntime/datasets \
+      numpy/f2py && \
+    find . -type d -name tests -prune -exec rm -r {} + && \
+    find . -name '*.pyi' -delete
+# Read-only images cannot write bytecode, and without it each start compiles: 1.2 s against 0.34 s.
+# unchecked-hash: it is right as it is, whatever time stamps the copy into the image makes.
+RUN python -m compileall -q --invalidation-mode unchecked-hash /packages && chmod -R a+rX /packages
+COPY function/ /function/
+RUN rm /function/requirements.* && chmod -R a+rX /function && \
+    python -m compileall -q --invalidation-mode unchecked-hash /function/main.py /function/classifier && \
+    mkdir /code && mv /function/main.py /function/classifier /function/__pycache__ /code/
+
+FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS runtime
+ENV ORT_DISABLE_TELEMETRY=1 PATH=/var/task/bin:$PATH
+COPY --from=build /packages/ /var/task/
+# Where the base image comes without the bytecode of its own modules, those that are needed get it here.
+RUN PYTHONPATH=/var/runtime python -c "import awslambdaric.bootstrap, boto3, fastapi, fastapi.openapi.docs, mangum, \
+    numpy, onnxruntime, PIL.Image, python_multipart, uvicorn"
+COPY --from=build /function/ /var/task/
+COPY --from=build /code/ /var/task/
+
+FROM runtime AS web
+EXPOSE 8000
+USER 65534:65534
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+ENTRYPOINT ["python", "-m", "uvicorn", "main:app"]
+CMD ["--host", "0.0.0.0", "--port", "8000"]
+
+FROM runtime AS lambda
+CMD ["main.handler"]

@@ -1,0 +1,132 @@
+"""The template, and the commands that people type: sam build, sam local start-api and invoke."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.emulator import free_port
+from tests.conftest import ROOT, SAMPLE
+from tests.lambda_events import v1, v2
+from tests.pictures import encode, photo
+
+ENVIRONMENT = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1"}
+
+
+@pytest.fixture(scope="module")
+def built(sam: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory that sam build made."""
+    directory = tmp_path_factory.mktemp("sam") / "build"
+    run(sam, "build", "--build-dir", str(directory))
+    return directory
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_the_template_is_valid(sam: str) -> None:
+    assert "is a valid SAM Template" in run(sam, "validate", "--lint").stdout
+    run(str(Path(sam).with_name("cfn-lint")), "template.yaml")
+
+
+@pytest.fixture(scope="module")
+def api(sam: str, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of sam local start-api."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("start-api") / "log"
+    command = [sam, "local", "start-api", "--template", str(built / "template.yaml")]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--port", str(port), "--warm-containers", "EAGER"],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            assert process.poll() is None, log.read_text()
+            try:
+                if httpx.get(f"{address}/healthz", timeout=30).status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.5)
+        else:
+            raise AssertionError(log.read_text())
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def large_jpeg() -> bytes:
+    """A photo of about 4 MB."""
+    wide = photo("coffee.png").resize((5000, 3300))
+    content = encode(wide, "JPEG", quality=97, subsampling=0)
+    assert 3_500_000 < len(content) < 4_500_000, len(content)
+    return content
+
+
+def pictures() -> dict[str, bytes]:
+    transparent = photo("coffee.png").convert("RGBA")
+    transparent.putalpha(200)
+    return {
+        "JPEG": SAMPLE.read_bytes(),
+        "PNG with alpha": encode(transparent, "PNG"),
+        "4 MB": large_jpeg(),
+    }
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG with alpha", "4 MB"])
+def test_uploads_give_the_predictions_that_uvicorn_gives(
+    api: str, client: httpx.Client, name: str
+) -> None:
+    content = pictures()[name]
+    answer = httpx.post(f"{api}/", files={"file": content}, timeout=60)
+    assert answer.status_code == 200
+    assert answer.json() == client.post("/", files={"file": content}).json()
+
+
+def test_the_page_and_what_it_loads(api: str) -> None:
+    page = httpx.get(f"{api}/", headers={"accept": "text/html"})
+    assert "<form" in page.text
+    assert httpx.get(f"{api}/page/page.js").headers["content-type"].startswith("text/javascript")
+
+
+def test_errors_come_through(api: str) -> None:
+    assert httpx.post(f"{api}/", files={"file": b"no image"}).status_code == 415
+    assert httpx.get(f"{api}/nothing").json()["status"] == 404
+
+
+def test_an_image_over_the_limit_is_told_the_other_way(api: str) -> None:
+    refused = httpx.post(f"{api}/", files={"file": bytes(4_610_000)}, timeout=60)
+    assert refused.status_code == 413
+    assert "POST /uploads" in refused.json()["detail"]
+
+
+def test_an_upload_is_offered(api: str) -> None:
+    offer = httpx.post(f"{api}/uploads", timeout=60).json()
+    assert offer["key"].startswith("uploads/")
+
+
+@pytest.mark.parametrize("shape", [v1, v2])
+def test_sam_local_invoke(sam: str, built: Path, tmp_path: Path, shape) -> None:
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps(shape("GET", "/healthz", b"", {})))
+    template = str(built / "template.yaml")
+    done = run(sam, "local", "invoke", "--template", template, "--event", str(event))
+    answer = json.loads(done.stdout.strip().splitlines()[-1])
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["status"] == "ok"
