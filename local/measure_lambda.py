@@ -145,7 +145,7 @@ def main() -> int:
     figures: dict[str, Any] = {**image_megabytes(), "packages_mb": package_megabytes(), "sizes": []}
     print(f"image {figures['image_mb']} MB, of which {figures['added_mb']} MB are not the base's")
     print("  " + ", ".join(f"{name} {size}" for name, size in figures["packages_mb"].items()))
-    print("| memory MB | cold ms | imports | read model | session | first run | warm ms | peak MB |")
+    print("| MB | cold ms | imports | read model | session | first run | warm ms | peak MB |")
     print("|---|---|---|---|---|---|---|---|")
     for memory_mb in MEMORY_MB:
         row = measure(memory_mb, options.cold_starts, options.warm_requests)
