@@ -42,8 +42,7 @@ def v2(
 def function_url(*arguments: Any, **options: Any) -> dict[str, Any]:
     """A function URL: payload format 2.0 without a stage."""
     event = v2(*arguments, **options)
-    event["headers"]["host"] = "id.lambda-url.eu-central-1.on.aws"
-    event["requestContext"]["domainName"] = event["headers"]["host"]
+    event["requestContext"]["domainName"] = "id.lambda-url.eu-central-1.on.aws"
     return event
 
 

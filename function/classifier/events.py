@@ -55,21 +55,25 @@ def create_handler(app: FastAPI, classifier: Classifier, settings: Settings) -> 
 def _is_http(event: object) -> bool:
     if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
         return False
-    return "http" in event["requestContext"] or ("httpMethod" in event and "path" in event)
+    if event.get("version") == "2.0":
+        return isinstance(event["requestContext"].get("http"), dict)
+    return "httpMethod" in event and "path" in event
 
 
 def _is_s3(event: object) -> bool:
     records = event.get("Records") if isinstance(event, dict) else None
-    return (
-        isinstance(records, list)
-        and bool(records)
-        and all(
-            isinstance(record, dict)
-            and record.get("eventSource") == "aws:s3"
-            and str(record.get("eventName")).startswith("ObjectCreated:")
-            for record in records
-        )
-    )
+    return isinstance(records, list) and bool(records) and all(map(_is_created, records))
+
+
+def _is_created(record: object) -> bool:
+    match record:
+        case {
+            "eventSource": "aws:s3",
+            "eventName": str(name),
+            "s3": {"bucket": {"name": str()}, "object": {"key": str()}},
+        }:
+            return name.startswith("ObjectCreated:")
+    return False
 
 
 def _outline(event: object) -> str:
@@ -84,23 +88,35 @@ def _outline(event: object) -> str:
 def _http_handler(app: FastAPI, base_path: str) -> Handler:
     # lifespan="off": Mangum would run it at every invocation, and the app has none.
     serve = Mangum(_at_base_path(app, base_path), lifespan="off", text_mime_types=_TEXT)
-    refuse = Mangum(
-        ProblemResponse(problem(400, "The body of the event is not valid base64.")),
-        lifespan="off",
-        text_mime_types=_TEXT,
-    )
 
     def answer(event: Event, context: Any) -> dict[str, Any]:
-        # Mangum passes bytes on as they are, and would fail on base64 that is none.
+        event = {**event, "headers": event.get("headers") or {}}
         if event.get("isBase64Encoded"):
+            # Mangum decodes leniently and fails outside the app; bytes it passes on as they are.
             try:
                 body = base64.b64decode(event.get("body") or "", validate=True)
-            except (binascii.Error, ValueError):
-                return refuse({**event, "body": "", "isBase64Encoded": False}, context)
-            event = {**event, "body": body, "isBase64Encoded": False}
-        return serve(event, context)
+            except (binascii.Error, ValueError, TypeError):
+                return _refusal("The body of the event is not valid base64.")
+            event |= {"body": body, "isBase64Encoded": False}
+        try:
+            return serve(event, context)
+        except Exception:  # of Mangum, reading the event: what the app raises it has answered
+            _log.exception("An HTTP event cannot be read")
+            return _refusal("The event cannot be read as an HTTP request.")
 
     return answer
+
+
+def _refusal(detail: str) -> dict[str, Any]:
+    """A 400 in the words of every gateway: some read `headers`, some `multiValueHeaders`."""
+    response = ProblemResponse(problem(400, detail))
+    return {
+        "statusCode": 400,
+        "headers": {"content-type": PROBLEM_TYPE},
+        "multiValueHeaders": {"content-type": [PROBLEM_TYPE]},
+        "body": bytes(response.body).decode(),
+        "isBase64Encoded": False,
+    }
 
 
 def _at_base_path(app: ASGIApp, base_path: str) -> ASGI:

@@ -90,9 +90,30 @@ def test_a_stage_that_a_path_begins_with(function: Function, gateway: Shape) -> 
     assert function.invoke(event)["statusCode"] == 200
 
 
+def test_an_http_event_that_is_damaged(function: Function, shape: Shape) -> None:
+    """Given a host with too many ports in it, or no headers at all, which gateways never send."""
+    damaged = shape("GET", "/healthz", b"", {"host": "a:1:2"})
+    answer = function.invoke(damaged)
+    assert answer["statusCode"] == 400
+    assert "cannot be read" in body_of(answer)["detail"]
+    bare = {**v2("GET", "/healthz", b"", {}), "headers": None}
+    assert function.invoke(bare)["statusCode"] == 200
+
+
 @pytest.mark.parametrize(
     "event",
-    [{}, [], "text", None, {"Records": [{"eventSource": "aws:sqs"}]}, {"requestContext": {}}],
+    [
+        {},
+        [],
+        "text",
+        None,
+        {"Records": []},
+        {"Records": [{"eventSource": "aws:sqs"}]},
+        {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]},
+        {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectRemoved:Delete", "s3": {}}]},
+        {"requestContext": {}},
+        {"version": "2.0", "requestContext": {}},
+    ],
 )
 def test_an_event_of_another_kind(function: Function, event: object) -> None:
     answer = function.invoke(event)
