@@ -1,0 +1,73 @@
+"""Two plots of a forecast: concurrency over time, and how latencies are distributed."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]
+from matplotlib.figure import Figure  # type: ignore[import-not-found, unused-ignore]
+from numpy.typing import NDArray
+
+from local.simulation.prediction import Prediction
+from local.simulation.scaling import SECOND
+from local.simulation.simulate import Outcome
+
+_POINTS: Final = 4000
+"""About as many as a plot can show side by side."""
+
+_BINS: Final = 60
+
+
+def plot(prediction: Prediction, path: Path) -> None:
+    """Raises `OSError` or, for an ending that names no format, `ValueError`."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    time, distribution = figure.subplots(1, 2)
+    plan = prediction.plan
+    figure.suptitle(
+        f"{plan.size:,} requests every {plan.interval_seconds:g} s, {plan.waves:,} times"
+    )
+    _plot_concurrency(time, prediction)
+    _plot_latencies(distribution, prediction.outcome)
+    figure.savefig(path, dpi=120)
+
+
+def concurrency(outcome: Outcome) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Times in microseconds, ascending, and the requests in flight from each time on.
+
+    Of more than 4000 steps only the highest of each stretch of time is kept.
+    """
+    ends = outcome.ends
+    begins = ends - outcome.latencies
+    times = np.concatenate([begins, ends])
+    changes = np.repeat(np.array([1, -1]), len(ends))
+    order = np.lexsort((changes, times))  # at the same instant, an end before a beginning
+    times, levels = times[order], np.cumsum(changes[order])
+    if len(times) > _POINTS:
+        edges = np.linspace(times[0], times[-1], _POINTS)
+        firsts = np.unique(np.searchsorted(times, edges[:-1]))
+        times, levels = times[firsts], np.maximum.reduceat(levels, firsts)
+    return times, levels
+
+
+def _plot_concurrency(axes: Axes, prediction: Prediction) -> None:
+    times, levels = concurrency(prediction.outcome)
+    axes.step(times / SECOND, levels, where="post", linewidth=1)
+    highest = max(prediction.outcome.peak_concurrency, 1) * 1.15
+    limit = prediction.limits.concurrency
+    if limit <= highest:
+        axes.axhline(limit, color="tab:red", linestyle="--", linewidth=1, label=f"limit {limit:,}")
+        axes.legend()
+    axes.set(xlabel="time, s", ylabel="requests in flight", ylim=(0, highest))
+
+
+def _plot_latencies(axes: Axes, outcome: Outcome) -> None:
+    kinds = {"warm": outcome.warm_latencies / 1000, "cold": outcome.cold_durations / 1000}
+    kinds = {name: values for name, values in kinds.items() if len(values)}
+    low = min(values.min() for values in kinds.values()) / 1.2
+    high = max(values.max() for values in kinds.values()) * 1.2
+    edges = np.geomspace(low, high, _BINS).tolist()
+    for name, values in kinds.items():
+        label = f"{name}, {len(values):,}"
+        axes.hist(values, bins=edges, label=label, alpha=0.8)
+    axes.set(xscale="log", yscale="log", xlabel="latency, ms", ylabel="requests")
+    axes.legend()

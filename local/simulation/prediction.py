@@ -1,0 +1,110 @@
+"""A plan and a function in, the figures of the forecast out."""
+
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import numpy as np
+
+from local.simulation.cost import Bill, Function, bill
+from local.simulation.durations import Microseconds, Times
+from local.simulation.scaling import SECOND, Limits
+from local.simulation.simulate import Outcome, simulate, wave_plan
+
+PERCENTILES: Final = (50, 90, 95, 99)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`waves` waves of `size` simultaneous requests, one every `interval_seconds`, start to start;
+    a wave never waits for another."""
+
+    size: int
+    interval_seconds: float
+    waves: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    plan: Plan
+    limits: Limits
+    function: Function
+    times: Times
+    seed: int
+    outcome: Outcome
+    bill: Bill
+
+    @property
+    def requests(self) -> int:
+        return self.plan.size * self.plan.waves
+
+    @property
+    def answered(self) -> int:
+        return len(self.outcome.latencies)
+
+    @property
+    def throttled(self) -> int:
+        return self.requests - self.answered
+
+    @property
+    def cold_starts(self) -> int:
+        return len(self.outcome.cold_durations)
+
+    @property
+    def last_cold_wave(self) -> int | None:
+        """The number, from 1, of the last wave that met a new environment."""
+        waves = np.flatnonzero(self.outcome.cold)
+        return int(waves[-1]) + 1 if len(waves) else None
+
+    def as_json(self) -> dict[str, object]:
+        """Keys that a load report has, too, mean the same there."""
+        outcome = self.outcome
+        seconds = outcome.span / SECOND
+        return {
+            "requests": self.requests,
+            "failures": self.throttled,
+            "throughput_rps": self.answered / seconds if seconds else None,
+            "duration_s": seconds,
+            "latency_ms": percentiles_ms(outcome.latencies),
+            "warm_ms": percentiles_ms(outcome.warm_latencies),
+            "cold_ms": percentiles_ms(outcome.cold_durations),
+            "cold_starts": self.cold_starts,
+            "cold_share": self.cold_starts / self.answered if self.answered else None,
+            "last_cold_wave": self.last_cold_wave,
+            "provisioned": int(outcome.provisioned.sum()),
+            "throttled": {
+                "concurrency": int(outcome.over_concurrency.sum()),
+                "request_rate": int(outcome.over_request_rate.sum()),
+                "scaling_rate": int(outcome.over_scaling_rate.sum()),
+            },
+            "peak_concurrency": outcome.peak_concurrency,
+            "peak_environments": outcome.peak_on_demand + self.limits.provisioned,
+            "cost_usd": {
+                **{key: value for key, value in asdict(self.bill).items() if key != "gb_seconds"},
+                "total": self.bill.total,
+            },
+            "billed_gb_seconds": self.bill.gb_seconds,
+            "plan": asdict(self.plan),
+            "limits": asdict(self.limits),
+            "function": asdict(self.function),
+            "durations": {"cold": str(self.times.cold), "warm": str(self.times.warm)},
+            "seed": self.seed,
+        }
+
+
+def predict(
+    plan: Plan, limits: Limits, function: Function, times: Times, seed: int = 0
+) -> Prediction:
+    starts, arrivals = wave_plan(plan.size, plan.interval_seconds, plan.waves)
+    outcome = simulate(starts, arrivals, limits, times, seed)
+    return Prediction(plan, limits, function, times, seed, outcome, bill(outcome, function))
+
+
+def percentiles_ms(durations: Microseconds) -> dict[str, float | None]:
+    """p50, p90, p95, p99 and max in milliseconds, each a duration that occurred (nearest rank),
+    so that none falls between warm and cold; None without durations."""
+    names = [*(f"p{rank}" for rank in PERCENTILES), "max"]
+    if not len(durations):
+        return dict.fromkeys(names)
+    ranks = [*PERCENTILES, 100]
+    values = np.percentile(durations, ranks, method="inverted_cdf")
+    return dict(zip(names, (values / 1000).tolist(), strict=True))

@@ -1,0 +1,177 @@
+"""The forecast as text for people."""
+
+from collections.abc import Iterable, Sequence
+
+from local.simulation import aws
+from local.simulation.agreement import Comparison
+from local.simulation.cost import Bill
+from local.simulation.prediction import PERCENTILES, Prediction, percentiles_ms
+from local.simulation.scaling import SECOND
+
+_LABEL_WIDTH = 26
+
+
+def report(prediction: Prediction, notes: Iterable[str] = ()) -> str:
+    """The whole report; lines end in newlines."""
+    sections = [
+        _inputs(prediction),
+        _requests(prediction),
+        _latencies(prediction),
+        _cost(prediction),
+        ["Notes", *(f"  - {note}" for note in [*notes, *_limits_passed(prediction)])],
+    ]
+    sections = [section for section in sections if len(section) > 1]
+    return "\n".join("\n".join(section) + "\n" for section in sections)
+
+
+def figures_table() -> str:
+    """Every AWS figure with its source."""
+    rows = [
+        f"{item.value:.10f}".rstrip("0").rstrip(".") + f" {item.unit}: {item.meaning}\n"
+        f"    {item.source}\n"
+        f"    {item.evidence}\n"
+        for item in aws.figures().values()
+    ]
+    head = f"AWS figures, {aws.REGION}, looked up on {aws.LOOKED_UP} in stored copies of the pages"
+    return f"{head}\n\n" + "".join(rows)
+
+
+def comparison_table(rows: Iterable[Comparison]) -> str:
+    lines = [_columns("Against the measurement", ["predicted", "measured", "ratio"])]
+    for row in rows:
+        label = f"{row.quantity}, {row.unit}" if row.unit else row.quantity
+        ratio = "-" if row.ratio is None else f"{row.ratio:.3f}"
+        lines.append(_columns(f"  {label}", [f"{v:,.1f}" for v in row[2:4]] + [ratio]))
+    return "\n".join(lines) + "\n"
+
+
+def _inputs(prediction: Prediction) -> list[str]:
+    plan, function, limits = prediction.plan, prediction.function, prediction.limits
+    waves = f"every {plan.interval_seconds:g} s, {plan.waves:,} waves" if plan.waves > 1 else "once"
+    vcpu = function.memory_mb / aws.VCPU.value
+    kept = f"idle environments kept {limits.idle_seconds / 60:g} min"
+    return [
+        f"Forecast for AWS Lambda, {aws.REGION}",
+        _line("Plan", f"{plan.size:,} at once, {waves}: {prediction.requests:,} requests"),
+        _line(
+            "Function",
+            f"{function.memory_mb:,} MB ({vcpu:.2f} vCPU), {function.architecture}, "
+            f"{function.ephemeral_mb:,} MB ephemeral storage",
+        ),
+        _line(
+            "Limits",
+            f"{limits.concurrency:,} requests at once, {limits.provisioned:,} provisioned, {kept}",
+        ),
+        _line("Warm requests", str(prediction.times.warm)),
+        _line("Cold requests", str(prediction.times.cold)),
+    ]
+
+
+def _requests(prediction: Prediction) -> list[str]:
+    outcome, provisioned = prediction.outcome, prediction.limits.provisioned
+    causes = {
+        "concurrency": outcome.over_concurrency,
+        "request rate": outcome.over_request_rate,
+        "scaling rate": outcome.over_scaling_rate,
+    }
+    why = ", ".join(f"{name} {counts.sum():,}" for name, counts in causes.items() if counts.any())
+    last = prediction.last_cold_wave
+    cold = _share(prediction.cold_starts, prediction.answered, "of the answered")
+    seconds = outcome.span / SECOND
+    lines = [
+        "Requests",
+        _line("Answered", _share(prediction.answered, prediction.requests)),
+        _line("Throttled (429)", _share(prediction.throttled, prediction.requests) + _in(why)),
+        _line("Cold starts", cold + _in(f"the last in wave {last:,}" if last else "")),
+        _line("Peak concurrency", f"{outcome.peak_concurrency:,} requests"),
+        _line("Most environments", f"{outcome.peak_on_demand + provisioned:,}"),
+    ]
+    if seconds:
+        rate = prediction.answered / seconds
+        lines.append(_line("Throughput", f"{rate:,.1f} requests/s over {seconds:,.1f} s"))
+    return lines
+
+
+def _latencies(prediction: Prediction) -> list[str]:
+    outcome = prediction.outcome
+    kinds = {
+        "all": outcome.latencies,
+        "warm": outcome.warm_latencies,
+        "cold": outcome.cold_durations,
+    }
+    rows = [_columns("Latency, ms", [*(f"p{rank}" for rank in PERCENTILES), "max"])]
+    for name, durations in kinds.items():
+        values = [f"{value:,.1f}" for value in percentiles_ms(durations).values() if value]
+        if values:
+            rows.append(_columns(f"  {name}", values))
+    return rows
+
+
+def _cost(prediction: Prediction) -> list[str]:
+    bill, function = prediction.bill, prediction.function
+    lines = [
+        "Cost, USD",
+        _money("Requests", bill.requests),
+        _money("Duration", bill.duration, _duration_note(bill)),
+    ]
+    if function.provisioned:
+        lines.append(_money("Provisioned concurrency", bill.provisioned))
+    if bill.ephemeral:
+        lines.append(_money("Ephemeral storage", bill.ephemeral))
+    if function.http_api_kb is not None:
+        lines.append(_money("HTTP API", bill.http_api))
+    lines.append(_money("Total", bill.total))
+    if prediction.answered:
+        million = bill.total / prediction.answered * 1e6
+        lines.append(_line("A million answered", f"{million:12,.2f}"))
+    return lines
+
+
+def _duration_note(bill: Bill) -> str:
+    return f"{bill.gb_seconds:,.1f} GB-s; of it cold starts {bill.init:,.6f} USD"
+
+
+def _limits_passed(prediction: Prediction) -> list[str]:
+    """What the simulation does not do, where the figures show that Lambda would."""
+    notes = []
+    cold = percentiles_ms(prediction.outcome.cold_durations)["max"] or 0
+    slowest = percentiles_ms(prediction.outcome.latencies)["max"] or 0
+    if cold > aws.INIT_LIMIT.value * 1000:
+        notes.append(
+            f"A cold start takes {cold:,.0f} ms. An INIT longer than {aws.INIT_LIMIT.value:g} s "
+            "starts again; that is not simulated."
+        )
+    if slowest > aws.TIMEOUT_LIMIT.value * 1000:
+        notes.append(
+            f"A request takes {slowest:,.0f} ms. Lambda ends it after "
+            f"{aws.TIMEOUT_LIMIT.value:g} s; that is not simulated."
+        )
+    elif (
+        prediction.function.http_api_kb is not None and slowest > aws.HTTP_API_TIMEOUT.value * 1000
+    ):
+        notes.append(
+            f"A request takes {slowest:,.0f} ms. An HTTP API answers 503 after "
+            f"{aws.HTTP_API_TIMEOUT.value:g} s; that is not simulated."
+        )
+    return notes
+
+
+def _line(label: str, value: str) -> str:
+    return f"  {label:{_LABEL_WIDTH - 2}}{value}"
+
+
+def _columns(label: str, values: Sequence[str]) -> str:
+    return f"{label:{_LABEL_WIDTH}}" + "".join(f"{value:>12}" for value in values)
+
+
+def _money(label: str, amount: float, note: str = "") -> str:
+    return _line(label, f"{amount:12,.6f}") + (f"   {note}" if note else "")
+
+
+def _share(part: int, whole: int, of: str = "") -> str:
+    share = f"{part / whole:.2%}".replace("%", " %") if whole else "-"
+    return f"{part:,} ({share}{' ' + of if of else ''})"
+
+
+def _in(text: str) -> str:
+    return f", {text}" if text else ""

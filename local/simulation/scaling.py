@@ -1,0 +1,137 @@
+"""How Lambda scales one function: which request meets which environment, or a 429.
+
+An environment serves one request at a time. A request goes to a free provisioned environment,
+else to the on-demand environment that fell idle last, else to a new one: a cold start. Whatever
+exceeds the function's concurrency, its request rate or the rate of new environments is throttled;
+nobody tries again. An environment is free from the instant at which its request ends, and an
+on-demand one that is idle for longer than the limit is gone.
+
+AWS does not document which idle environment is taken; the last one used is an assumption. So is
+that a request never changes from the environment being made for it to one that falls idle first.
+
+Time is a whole number of microseconds. A wave is handled at once, on slices of sorted lists: the
+interpreter takes the same few steps for a thousand requests as for one.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from local.simulation import aws
+from local.simulation.durations import Supply
+
+SECOND: Final = 1_000_000
+"""Microseconds in a second."""
+
+_FEW: Final = 8
+"""Up to this many insertions are cheaper than sorting."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What holds a function back."""
+
+    concurrency: int = int(aws.CONCURRENCY.value)
+    """requests at once: the reserved concurrency, or the account's"""
+    provisioned: int = 0
+    """environments that are ready from the start and never expire, at most `concurrency`"""
+    idle_seconds: float = aws.IDLE.value * 60
+    scaling_step: int = int(aws.SCALING_STEP.value)
+    """new environments in each scaling interval"""
+    scaling_seconds: float = aws.SCALING_INTERVAL.value
+    requests_per_second: int = int(aws.REQUEST_RATE.value)
+    """for each unit of concurrency"""
+
+
+class Wave(NamedTuple):
+    """What became of requests that arrived at the same instant."""
+
+    provisioned: int
+    warm: int
+    cold: int
+    over_concurrency: int
+    over_request_rate: int
+    over_scaling_rate: int
+
+
+class _Bucket:
+    """A token bucket in whole numbers: full at first, `size` tokens refilled in `interval` us."""
+
+    def __init__(self, size: int, interval: int) -> None:
+        self._size = size
+        self._interval = interval
+        self._level = self._full = size * interval
+        self._now = 0
+
+    def take(self, now: int, wanted: int) -> int:
+        """As many tokens as are wanted, or as there are."""
+        self._level += (now - self._now) * self._size
+        self._now = now
+        self._level = min(self._level, self._full)
+        taken = min(wanted, self._level // self._interval)
+        self._level -= taken * self._interval
+        return taken
+
+
+class Environments:
+    """The execution environments of one function while time passes."""
+
+    def __init__(self, limits: Limits, cold: Supply, warm: Supply, provisioned: Supply) -> None:
+        """cold, warm, provisioned: the durations of requests that meet a new environment, a used
+        one on demand, and a provisioned one."""
+        self._concurrency = limits.concurrency
+        self._provisioned_size = limits.provisioned
+        self._cold, self._warm, self._provisioned = cold, warm, provisioned
+        self._idle_limit = round(limits.idle_seconds * SECOND)
+        self._new = _Bucket(limits.scaling_step, round(limits.scaling_seconds * SECOND))
+        self._requests = _Bucket(limits.requests_per_second * limits.concurrency, SECOND)
+        # All three ascend: when a busy environment will be free, or an idle one became free.
+        self._busy: list[int] = []
+        self._busy_provisioned: list[int] = []
+        self._idle: list[int] = []
+        self.most_in_flight = 0
+        self.most_on_demand = 0
+        """on-demand environments, busy or idle"""
+
+    def admit(self, now: int, arrivals: int) -> Wave:
+        """Place requests that arrive at `now` (microseconds, never less than before)."""
+        self._let_time_pass(now)
+        busy, busy_provisioned, idle = self._busy, self._busy_provisioned, self._idle
+        in_flight = len(busy) + len(busy_provisioned)
+        room = min(arrivals, self._concurrency - in_flight)
+        admitted = self._requests.take(now, room)
+        provisioned = warm = cold = 0
+        if self._provisioned_size:
+            provisioned = min(admitted, self._provisioned_size - len(busy_provisioned))
+            _start(busy_provisioned, now, self._provisioned.take(provisioned))
+        if idle:
+            warm = min(admitted - provisioned, len(idle))
+            del idle[len(idle) - warm :]
+            _start(busy, now, self._warm.take(warm))
+        wanted = admitted - provisioned - warm
+        if wanted:
+            cold = self._new.take(now, wanted)
+            _start(busy, now, self._cold.take(cold))
+            # Whoever needs a new environment found none idle.
+            self.most_on_demand = max(self.most_on_demand, len(busy))
+        self.most_in_flight = max(self.most_in_flight, len(busy) + len(busy_provisioned))
+        return Wave(provisioned, warm, cold, arrivals - room, room - admitted, wanted - cold)
+
+    def _let_time_pass(self, now: int) -> None:
+        if self._busy_provisioned and self._busy_provisioned[0] <= now:
+            del self._busy_provisioned[: bisect_right(self._busy_provisioned, now)]
+        if self._busy and self._busy[0] <= now:
+            free = bisect_right(self._busy, now)
+            self._idle += self._busy[:free]
+            del self._busy[:free]
+        if self._idle and self._idle[0] < now - self._idle_limit:
+            del self._idle[: bisect_left(self._idle, now - self._idle_limit)]
+
+
+def _start(busy: list[int], now: int, durations: list[int]) -> None:
+    if len(durations) <= _FEW:
+        for duration in durations:
+            insort(busy, now + duration)
+    else:
+        busy += [now + duration for duration in durations]
+        busy.sort()

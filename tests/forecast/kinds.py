@@ -1,0 +1,49 @@
+"""What the tests of the forecast share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from local.simulation.durations import Constant, Microseconds, Times
+from local.simulation.scaling import SECOND, Limits
+from local.simulation.simulate import Outcome, simulate, wave_plan
+
+UNLIMITED = 10**9
+
+
+@dataclass(frozen=True)
+class Exponential:
+    mean_ms: float
+
+    def draw(self, random: np.random.Generator, count: int) -> Microseconds:
+        return np.ceil(random.exponential(self.mean_ms * 1000, count)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """These microseconds, one after another, again and again."""
+
+    us: Sequence[int]
+
+    def draw(self, random: np.random.Generator, count: int) -> Microseconds:
+        return np.resize(np.array(self.us, np.int64), count)
+
+
+def unlimited(**changes: float) -> Limits:
+    """No limit but those given."""
+    free = {"concurrency": UNLIMITED, "scaling_step": UNLIMITED}
+    return Limits(**{**free, **changes})
+
+
+def waves(
+    size: int, interval: float, count: int, cold_ms: float, warm_ms: float, *, limits: Limits
+) -> Outcome:
+    plan = wave_plan(size, interval, count)
+    return simulate(*plan, limits, Times(Constant(cold_ms), Constant(warm_ms)))
+
+
+def poisson(rate: float, count: int, seed: int = 7) -> tuple[Microseconds, Microseconds]:
+    """`count` single arrivals at `rate` a second."""
+    gaps = np.random.default_rng(seed).exponential(SECOND / rate, count)
+    return np.cumsum(gaps).astype(np.int64), np.ones(count, np.int64)
