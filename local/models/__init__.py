@@ -1,0 +1,14 @@
+"""From trained weights to the INT8 model that the service serves."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository."""
+
+# Photos are read with the service's own code, which is importable there from its task root.
+sys.path.append(str(ROOT / "function"))
+
+# Before its import: ONNX Runtime reads this once, and would write below the home directory.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

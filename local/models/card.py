@@ -1,0 +1,115 @@
+"""The model card: what an artifact is, where it comes from and how good it is, for machines."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+from classifier.artifact import CARD_FILE, LABELS_FILE, MODEL_FILE
+
+from local.models.contract import PIXELS, PROBABILITIES, Normalization
+from local.models.errors import UsageError
+from local.models.photos import Preprocessing, Split
+from local.models.quantize import DESCRIPTION
+
+_CONVENTION: Final = {
+    "all": "all photos of the set",
+    "calibration": "the photos of the set whose class index is divisible by 4",
+    "evaluation": "the photos of the set whose class index is not divisible by 4",
+}
+
+
+class CardError(UsageError):
+    """There is no usable card; the message says why and what to do."""
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def describe(  # noqa: PLR0913 - each is a fact that only the builder knows
+    directory: Path,
+    *,
+    name: str,
+    source: dict[str, str],
+    licence: str | None,
+    preprocessing: Preprocessing,
+    normalization: Normalization,
+    calibration: dict[str, Any],
+) -> dict[str, Any]:
+    """The card of the model and the labels in `directory`, still without an evaluation."""
+    content = (directory / MODEL_FILE).read_bytes()
+    graph = onnx.load_from_string(content).graph
+    classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    batch = graph.input[0].type.tensor_type.shape.dim[0].dim_value or "N"
+    size = preprocessing.size
+    return {
+        "name": name,
+        "task": "image-classification",
+        "source": source,
+        "license": licence,
+        "sha256": sha256(content),
+        "bytes": len(content),
+        "labels_sha256": sha256((directory / LABELS_FILE).read_bytes()),
+        "input": {
+            "name": PIXELS,
+            "dtype": "uint8",
+            "layout": "NHWC",
+            "shape": [batch, size, size, 3],
+            "colour": "RGB",
+        },
+        "output": {
+            "name": PROBABILITIES,
+            "dtype": "float32",
+            "shape": [batch, classes],
+            "classes": classes,
+        },
+        "preprocessing": {
+            "size": size,
+            "crop_fraction": preprocessing.crop_fraction,
+            "interpolation": preprocessing.interpolation,
+            "mean": list(normalization.mean),
+            "std": list(normalization.std),
+            "normalization": "in the graph, of pixels of 0 to 255",
+        },
+        "quantization": dict(DESCRIPTION),
+        "calibration": calibration,
+        "versions": {package: version(package) for package in ("onnx", "onnxruntime", "numpy")},
+        "evaluation": None,
+    }
+
+
+def photo_set(photos: Sequence[Path], split: Split, description: str) -> dict[str, Any]:
+    """What a card says of the photos that were used: never where they were."""
+    digests = sorted(sha256(photo.read_bytes()) for photo in photos)
+    return {
+        "set": description,
+        "split": split,
+        "selection": _CONVENTION[split],
+        "photos": len(photos),
+        "sha256": sha256("".join(digests).encode()),
+    }
+
+
+def write_card(directory: Path, card: dict[str, Any]) -> None:
+    (directory / CARD_FILE).write_text(
+        json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8"
+    )
+
+
+def read_card(directory: Path) -> dict[str, Any]:
+    """The card in `directory`, whose model is the one it describes. Raises `CardError`."""
+    path = directory / CARD_FILE
+    try:
+        card: dict[str, Any] = json.loads(path.read_bytes())
+        described, found = card["sha256"], sha256((directory / MODEL_FILE).read_bytes())
+    except OSError as error:
+        raise CardError(f"{error.filename} cannot be read: build the model first.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CardError(f"{path} is not a model card: build the model anew.") from error
+    if described != found:
+        raise CardError(f"{path} describes another {MODEL_FILE}: build the model anew.")
+    return card

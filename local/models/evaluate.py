@@ -1,0 +1,114 @@
+"""Compare an INT8 model with the float model it was made of, on photos whose classes are known.
+
+    python -m local.models.evaluate --images PHOTOS
+
+prints the table and says whether the model's card has the same accuracy (exit status 1 if not);
+with --update-card it writes the table to the card.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
+from numpy.typing import NDArray
+
+from local.models.card import photo_set, read_card, write_card
+from local.models.errors import UsageError
+from local.models.labels import read_labels
+from local.models.measure import accuracy, latency, probabilities
+from local.models.options import evaluate_parser, reporting_errors
+from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
+
+
+@reporting_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = evaluate_parser(__doc__).parse_args(arguments)
+    card = read_card(options.model)
+    labels = read_labels(options.model / LABELS_FILE)
+    split = options.split or _other_split(card)
+    photos, classes = labelled_photos(options.images, split, labels)
+    fp32, int8 = _read(options.fp32), _read(options.model / MODEL_FILE)
+    parts = card["preprocessing"]
+    pixels = read_pixels(
+        photos, Preprocessing(parts["size"], parts["crop_fraction"], parts["interpolation"])
+    )
+    result = {
+        **photo_set(photos, split, card["calibration"]["set"]),
+        **accuracy(
+            probabilities(fp32, pixels, "FP32"), probabilities(int8, pixels, "INT8"), classes
+        ),
+        "latency": latency(fp32, int8, pixels),
+        "command": f"python -m local.models.evaluate --images PHOTOS --split {split}",
+    }
+    print(table(result, len(fp32), len(int8)))
+    if options.update_card:
+        write_card(options.model, {**card, "evaluation": result})
+        print("The card has been updated.")
+    elif _without_latency(card["evaluation"]) == _without_latency(result):
+        print("The card says the same.")
+    else:
+        print("The card says otherwise. Use --update-card to correct it.")
+        sys.exit(1)
+
+
+def _other_split(card: dict[str, Any]) -> Split:
+    """The photos that the model was not calibrated on, if the convention was used to build it."""
+    return "evaluation" if card["calibration"]["split"] == "calibration" else "all"
+
+
+def labelled_photos(
+    folder: Path, split: Split, labels: Sequence[Label]
+) -> tuple[list[Path], NDArray[np.intp]]:
+    """The photos of a split whose class is known, and their classes, [N]."""
+    photos, classes = [], []
+    for photo in find_photos(folder):
+        index = class_of(photo, folder, labels)
+        if index is not None and in_split(index, split):
+            photos.append(photo)
+            classes.append(index)
+    if not photos:
+        raise UsageError(
+            f"No photo in {folder} has a known class in the split {split!r}. Name the photos "
+            "INDEX_WNID_name.jpg, or put them in folders named by index, WordNet id or label."
+        )
+    return photos, np.array(classes, np.intp)
+
+
+def table(result: dict[str, Any], fp32_bytes: int, int8_bytes: int) -> str:
+    """The result for a person, in Markdown."""
+    fp32, int8, times = result["fp32"], result["int8"], result["latency"]
+    lines = [
+        f"{result['photos']} photos ({result['split']})",
+        "",
+        "|                          |      FP32 |      INT8 |",
+        "| ------------------------ | --------: | --------: |",
+        f"| top-1                    | {fp32['top1']:>9.1%} | {int8['top1']:>9.1%} |",
+        f"| top-5                    | {fp32['top5']:>9.1%} | {int8['top5']:>9.1%} |",
+        f"| agrees with FP32         |           | {result['agreement']:>9.1%} |",
+        f"| median time, one thread  | {times['fp32_ms']:>6.2f} ms | {times['int8_ms']:>6.2f} ms |",
+        f"| of FP32's time           |           | {times['ratio']:>9.2f} |",
+        f"| file                     | {fp32_bytes / 1e6:>6.2f} MB | {int8_bytes / 1e6:>6.2f} MB |",
+    ]
+    return "\n".join(lines)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read ({error.strerror}). Build the model first: that writes the "
+            "float model to --fp32; give the same path here."
+        ) from error
+
+
+def _without_latency(evaluation: dict[str, Any] | None) -> dict[str, Any]:
+    """What does not depend on the machine."""
+    return {name: value for name, value in (evaluation or {}).items() if name != "latency"}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""The command lines of build and evaluate."""
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from classifier.images import INTERPOLATIONS
+
+from local.models import ROOT
+from local.models.errors import UsageError
+from local.models.photos import SPLITS
+
+SHIPPED: Final = ROOT / "function" / "model"
+FLOAT_MODEL: Final = ROOT / "build" / "fp32.onnx"
+
+Main = Callable[..., None]
+
+
+def reporting_errors(main: Main) -> Main:
+    """`main` with each `UsageError` as one line on stderr and exit status 2."""
+
+    @functools.wraps(main)
+    def reporting(arguments: Sequence[str] | None = None) -> None:
+        try:
+            main(arguments)
+        except UsageError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    return reporting
+
+
+def build_parser(description: str | None) -> argparse.ArgumentParser:
+    parser = _parser("build", description)
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a folder of photos like those that will be classified; 100 or more are good",
+    )
+    parser.add_argument(
+        "--calibration-set",
+        default="photos of the builder",
+        metavar="TEXT",
+        help="what these photos are, in words for the card",
+    )
+    _add_split(parser, "all with --onnx, else calibration")
+    parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help=_shown(SHIPPED))
+    parser.add_argument(
+        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_shown(FLOAT_MODEL)
+    )
+    parser.add_argument(
+        "--wheels",
+        type=Path,
+        metavar="DIR",
+        help="take the packages' wheels from this folder instead of downloading them",
+    )
+    _add_own_model(parser.add_argument_group("a model of your own"))
+    return parser
+
+
+def evaluate_parser(description: str | None) -> argparse.ArgumentParser:
+    parser = _parser("evaluate", description)
+    parser.add_argument(
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="photos named INDEX_WNID_anything, or in folders named by index, WordNet id or label",
+    )
+    _add_split(parser, "evaluation if the calibration split was used to build, else all")
+    parser.add_argument("--model", type=Path, default=SHIPPED, metavar="DIR", help=_shown(SHIPPED))
+    parser.add_argument(
+        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_shown(FLOAT_MODEL)
+    )
+    parser.add_argument(
+        "--update-card", action="store_true", help="write the table to the card of the model"
+    )
+    return parser
+
+
+def _parser(command: str, description: str | None) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=f"python -m local.models.{command}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_split(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--split",
+        choices=SPLITS,
+        help="calibration: photos whose class index is divisible by 4; evaluation: the others "
+        f"(default: {default})",
+    )
+
+
+def _add_own_model(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--onnx", type=Path, metavar="FILE", help="the classifier")
+    group.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="its classes in index order, one a line: `name`, or `WordNet id<TAB>name`",
+    )
+    group.add_argument("--name", help="for the card (default: the file's name and -int8)")
+    group.add_argument("--license", help="the model's licence, for the card")
+    group.add_argument(
+        "--size", type=_positive, default=224, help="width and height of its input in pixels (224)"
+    )
+    group.add_argument(
+        "--mean",
+        type=_three_numbers,
+        default=(0.0, 0.0, 0.0),
+        help="input = (pixel - mean) / std; one number or three, for R,G,B (0)",
+    )
+    group.add_argument("--std", type=_deviations, default=(1.0, 1.0, 1.0), help="see --mean (1)")
+    group.add_argument(
+        "--pixel-range",
+        type=int,
+        choices=(1, 255),
+        default=1,
+        help="what white is in the formula of --mean: 1 as in torchvision, where mean is about "
+        "0.45, or 255, where mean is about 115 (1)",
+    )
+    group.add_argument("--layout", choices=("nchw", "nhwc"), default="nchw", help="(nchw)")
+    group.add_argument(
+        "--softmax",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="whether it gives probabilities, yes, or logits, no; auto looks at its last node",
+    )
+    group.add_argument(
+        "--crop-fraction",
+        type=_fraction,
+        default=0.875,
+        help="side of the centred square it sees, as a part of the shorter side (0.875)",
+    )
+    group.add_argument(
+        "--interpolation", choices=tuple(INTERPOLATIONS), default="bicubic", help="(bicubic)"
+    )
+
+
+def _shown(path: Path) -> str:
+    return f"(default: {path.relative_to(ROOT)} in the repository)"
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0 and at most 1")
+    return value
+
+
+def _three_numbers(text: str) -> tuple[float, ...]:
+    values = tuple(float(part) for part in text.split(","))
+    if len(values) not in (1, 3):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither one number nor three with commas")
+    return values * 3 if len(values) == 1 else values
+
+
+def _deviations(text: str) -> tuple[float, ...]:
+    values = _three_numbers(text)
+    if min(values) <= 0:
+        raise argparse.ArgumentTypeError("a deviation must be more than 0")
+    return values

@@ -1,0 +1,96 @@
+"""A folder of photos: which of them to use, what they show, and their pixels as served."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import numpy as np
+from classifier.artifact import Label
+from classifier.images import ImageError, read_image
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from local.models.errors import UsageError
+
+Split = Literal["all", "calibration", "evaluation"]
+SPLITS: Final = get_args(Split)
+
+_SUFFIXES: Final = {
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"
+}  # fmt: skip
+
+
+class PhotosError(UsageError):
+    """The folder cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an encoded image becomes pixels; the parameters of `classifier.images.read_image`."""
+
+    size: int
+    crop_fraction: float = 0.875
+    interpolation: str = "bicubic"
+
+
+def find_photos(folder: Path) -> list[Path]:
+    """The images in `folder` and the folders in it, in order of name. Raises `PhotosError`."""
+    if not folder.is_dir():
+        raise PhotosError(f"There is no folder {folder}. Give a folder that holds photos.")
+    photos = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()
+    )
+    if not photos:
+        raise PhotosError(
+            f"The folder {folder} holds no photos. Put image files there ({_suffixes()})."
+        )
+    return photos
+
+
+def _suffixes() -> str:
+    return ", ".join(sorted(suffix[1:] for suffix in _SUFFIXES))
+
+
+def in_split(index: int, split: Split) -> bool:
+    """Whether a photo of class `index` is in `split`: one class in four is for calibration."""
+    return split == "all" or (index % 4 == 0) == (split == "calibration")
+
+
+def class_of(photo: Path, folder: Path, labels: Sequence[Label]) -> int | None:
+    """The class index that the photo's name or folder states, None where neither does.
+
+    A name states it as `INDEX_WNID_anything`, a folder as the class's WordNet id, name or index.
+    """
+    index, _, rest = photo.name.partition("_")
+    known = index.isdecimal() and int(index) < len(labels)
+    if known and rest.startswith(f"{labels[int(index)].wnid}_"):
+        return int(index)
+    parent = photo.parent.name if photo.parent != folder else ""
+    return _folder_classes(tuple(labels)).get(parent.casefold())
+
+
+@cache
+def _folder_classes(labels: tuple[Label, ...]) -> dict[str, int]:
+    by_index = {str(index): index for index in range(len(labels))}
+    by_name = {label.name.casefold(): index for index, label in enumerate(labels)}
+    by_wnid = {label.wnid: index for index, label in enumerate(labels) if label.wnid}
+    return by_index | by_name | by_wnid
+
+
+def read_pixels(photos: Sequence[Path], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """uint8 [N, size, size, 3]. Raises `PhotosError` at a photo that does not decode."""
+    size = preprocessing.size
+    pixels = np.empty((len(photos), size, size, 3), np.uint8)
+    for number, photo in enumerate(tqdm(photos, "Reading photos", unit="photo", disable=None)):
+        try:
+            pixels[number] = read_image(
+                photo.read_bytes(),
+                size,
+                preprocessing.crop_fraction,
+                interpolation=preprocessing.interpolation,
+            )
+        except (ImageError, OSError) as error:
+            raise PhotosError(f"{photo} cannot be used: {error} Or remove the file.") from error
+    return pixels

