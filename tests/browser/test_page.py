@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import SAMPLE, Server
-from tests.pictures import encode, photo
+from tests.pictures import SAMPLE_LABEL, encode, photo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -43,7 +43,7 @@ def test_choose_submit_see(page: Page) -> None:
     page.get_by_label("Photo").set_input_files(SAMPLE)
     page.get_by_role("button", name="Classify").click()
     first = page.get_by_role("listitem").first
-    expect(first).to_contain_text("tiger cat")
+    expect(first).to_contain_text(SAMPLE_LABEL)
     expect(first).to_contain_text(re.compile(r"\d\d\.\d%"))
 
 
@@ -72,7 +72,7 @@ def test_no_reload_and_no_errors(browser: Browser, server: Server) -> None:
     page.get_by_label("Photo").set_input_files(SAMPLE)
     expect(page.locator("#previews img")).to_have_count(1)
     page.get_by_role("button", name="Classify").click()
-    expect(page.get_by_role("listitem").first).to_contain_text("tiger cat")
+    expect(page.get_by_role("listitem").first).to_contain_text(SAMPLE_LABEL)
     assert page.evaluate("window.mark") == "still here"
     assert messages == []
     page.close()

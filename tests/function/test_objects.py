@@ -19,6 +19,7 @@ from classifier.settings import SHIPPED_MODEL, Settings
 from mypy_boto3_s3 import S3Client
 
 from tests.conftest import Server, serving
+from tests.pictures import SAMPLE_LABEL
 
 LIMIT = 60_000
 
@@ -46,7 +47,7 @@ def test_an_image_too_large_for_a_request(service: Server, sample: bytes) -> Non
     assert upload(offer, sample, "image/jpeg").status_code == 204
     answer = httpx.post(service.url, json={"key": offer["key"]})
     assert answer.status_code == 200
-    assert answer.json()["predictions"][0]["label"] == "tiger cat"
+    assert answer.json()["predictions"][0]["label"] == SAMPLE_LABEL
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_an_incoming_image_gets_its_result(
     s3.put_object(Bucket=bucket, Key="incoming/my cät.jpg", Body=sample)
     assert handle(created("incoming/my+c%C3%A4t.jpg")) == {"results": ["results/my cät.jpg.json"]}
     first = result(s3, bucket, "results/my cät.jpg.json")
-    assert first["predictions"][0]["label"] == "tiger cat"
+    assert first["predictions"][0]["label"] == SAMPLE_LABEL
     assert first["key"] == "incoming/my cät.jpg"
 
 

@@ -15,6 +15,7 @@ from mypy_boto3_s3 import S3Client
 
 from local.emulator import free_port
 from tests.conftest import ROOT, serving
+from tests.pictures import SAMPLE_LABEL
 
 MODEL = ROOT / "function" / "model"
 
@@ -116,7 +117,7 @@ def test_a_model_in_s3_is_fetched_at_start(
         s3.upload_file(str(file), bucket, key)
     with serving(tmp_path / "log", MODEL_DIR=f"s3://{bucket}/{prefix}") as server:
         answer = httpx.post(server.url, files={"file": sample})
-    assert answer.json()["predictions"][0]["label"] == "tiger cat"
+    assert answer.json()["predictions"][0]["label"] == SAMPLE_LABEL
 
 
 def test_a_model_that_is_not_in_s3(bucket: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from local.emulator import Function, docker, free_port, python_in, running
 from tests.conftest import SAMPLE
 from tests.lambda_events import SHAPES, Shape, v1, v2
-from tests.pictures import encode, photo
+from tests.pictures import SAMPLE_LABEL, encode, photo
 
 from .conftest import STRICT
 
@@ -153,7 +153,7 @@ def test_without_network_or_anything_writable(image: str) -> None:
         answer = json.loads(python_in(with_network_none, code, stdin=event))
     finally:
         docker("rm", "--force", with_network_none)
-    assert body_of(answer)["predictions"][0]["label"] == "tiger cat"
+    assert body_of(answer)["predictions"][0]["label"] == SAMPLE_LABEL
 
 
 def test_an_s3_event(image: str, s3: Any, bucket: str, s3_environment: dict[str, str]) -> None:
@@ -164,7 +164,7 @@ def test_an_s3_event(image: str, s3: Any, bucket: str, s3_environment: dict[str,
     with running(image, "--network", "host", environment=environment) as started:
         assert started.invoke(event) == {"results": ["results/cat.jpg.json"]}
     result = json.loads(s3.get_object(Bucket=bucket, Key="results/cat.jpg.json")["Body"].read())
-    assert result["predictions"][0]["label"] == "tiger cat"
+    assert result["predictions"][0]["label"] == SAMPLE_LABEL
 
 
 def test_a_web_server_of_its_own(client: httpx.Client) -> None:
