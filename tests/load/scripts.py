@@ -1,0 +1,80 @@
+"""The scripts as users start them: in a terminal, from the root or from their folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.conftest import ROOT
+
+
+def start(*arguments: object, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
+    """Start `python arguments...` in a session of its own, as a terminal would."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for the end; nothing that it started may outlive it."""
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        left = session_of(process)
+        for each in left:
+            each.kill()
+    assert left == []
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def script(*arguments: object, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+    return finish(start(*arguments, cwd=cwd, **env))
+
+
+def measured(
+    *arguments: object, folder: Path, **environment: str
+) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """Run a script with --json: what it did, and the report."""
+    path = folder / "report.json"
+    done = script(*arguments, "--json", path, **environment)
+    assert path.exists(), done.stderr
+    report: dict[str, Any] = json.loads(path.read_text())
+    assert_consistent(report)
+    return done, report
+
+
+def assert_consistent(report: Mapping[str, Any]) -> None:
+    """Each request is in the report exactly once."""
+    assert report["requests"] == report["answered"] + report["failures"] + report["in_flight"]
+    assert report["failures"] == sum(report["failures_by_kind"].values())
+    for name in ("requests", "failures", "in_flight"):
+        assert report[name] == sum(wave[name] for wave in report["waves"])
+
+
+def session_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes of its session that are alive, without itself."""
+    found = []
+    for each in psutil.process_iter():
+        try:
+            if os.getsid(each.pid) == process.pid and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return [each for each in found if each.pid != process.pid]
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C: the terminal sends SIGINT to every process in front."""
+    os.killpg(process.pid, signal.SIGINT)

@@ -1,0 +1,76 @@
+"""https, against a server with a certificate of its own."""
+
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.load.scripts import measured
+from tests.load.stub import Stub, serving_stub
+
+ONE = "local/test_script.py"
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate and its key, in one file."""
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", str(path), "-out", str(path.with_suffix(".crt"))),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
+    return path
+
+
+@pytest.fixture
+def tls_stub(certificate: Path) -> Iterator[Stub]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving_stub(context) as running:
+        yield running
+
+
+def test_a_server_whose_certificate_is_trusted(
+    tls_stub: Stub, certificate: Path, tmp_path: Path
+) -> None:
+    url = tls_stub.follow("delay/0.2", "delay/0.2", "cut", "hang", "chunked")
+    done, report = measured(ONE, 20, "--timeout", 3, "--url", url,
+                            folder=tmp_path, SSL_CERT_FILE=str(certificate))  # fmt: skip
+    assert done.returncode == 1
+    assert report["failures_by_kind"] == {"cut short": 4, "timeout": 4}
+    assert report["answered"] == 12
+    assert report["latency_ms"]["p90"] >= 200
+    assert len(tls_stub.received) == 20
+
+
+def test_a_large_body(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
+    image = tmp_path / "large.jpg"
+    image.write_bytes(bytes(5_000_000))
+    done, _ = measured(ONE, 3, "--image", image, "--url", tls_stub.url,
+                       folder=tmp_path, SSL_CERT_FILE=str(certificate))  # fmt: skip
+    assert done.returncode == 0
+    assert all(len(each.body) > 5_000_000 for each in tls_stub.received)
+
+
+def test_a_certificate_that_is_not_trusted(tls_stub: Stub, tmp_path: Path) -> None:
+    done, report = measured(ONE, 3, "--url", tls_stub.url, folder=tmp_path)
+    assert done.returncode == 1
+    assert report["failures_by_kind"] == {"TLS error": 3}
+    assert tls_stub.received == []
+
+
+def test_a_server_that_does_not_speak_tls(stub: Stub, tmp_path: Path) -> None:
+    url = stub.url.replace("http:", "https:")
+    _, report = measured(ONE, 2, "--timeout", 2, "--url", url, folder=tmp_path)
+    assert report["failures"] == 2
