@@ -1,0 +1,198 @@
+"""What the scenarios share: their parameters, how a request is sent and judged, when all start."""
+
+import argparse
+import functools
+import itertools
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import AsyncResult, Event
+from locust import FastHttpUser, LoadTestShape, events, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+# At the end, because Locust takes the front of the path away again.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from local.load.bodies import SAMPLE, Body, read_bodies
+from local.load.errors import UsageError
+from local.load.judge import judge_service
+from local.load.outcome import ANSWERED
+from local.load.plan import WavePlan
+
+GO = "go"
+START_SECONDS = 0.2
+"""From the message that all users are there to the first request."""
+
+log = logging.getLogger(__name__)
+
+_go = AsyncResult()
+"""When the first request of this process is due, in seconds of `time.perf_counter`."""
+
+_turns = itertools.count()
+
+
+@events.init_command_line_parser.add_listener
+def add_arguments(parser: LocustArgumentParser) -> None:
+    """The parameters, for the command line and for the page."""
+    add = parser.add_argument
+    add("--N", type=_whole, default=10, help="parallel requests: one for each user")
+    add("--T", type=_seconds, default=1.0, help="seconds: from wave to wave, or of a pause")
+    add("--R", type=_whole, default=10, help="waves, or requests of each user")
+    add("--image", default=str(SAMPLE), help="an image, or a folder whose images take turns")
+    add("--request-timeout", type=float, default=60.0, help="seconds without an answer")
+
+
+def plan_of(environment: Environment) -> WavePlan:
+    """Raises `UsageError`; values that were typed into the page come as they are."""
+    options = environment.parsed_options
+    assert options is not None
+    return WavePlan(options.N, options.T, options.R)
+
+
+def bodies_of(environment: Environment) -> Sequence[Body]:
+    """Raises `UsageError`."""
+    assert environment.parsed_options is not None
+    return _bodies(environment.parsed_options.image)
+
+
+@functools.cache
+def _bodies(image: str) -> Sequence[Body]:
+    return read_bodies(Path(image))
+
+
+@events.init.add_listener
+def on_init(environment: Environment, **_: Any) -> None:
+    """Have every process start its first requests at the same time: the master (or the only
+    process) says when all users of all workers are there. The message says how soon, so clocks of
+    different machines need not agree."""
+    runner = environment.runner
+    if not isinstance(runner, MasterRunner):
+        runner.register_message(GO, on_go)
+    if isinstance(runner, WorkerRunner):
+        return
+
+    def go(**_: Any) -> None:
+        reset_statistics(environment)
+        runner.send_message(GO, {"in_seconds": START_SECONDS})
+
+    environment.events.spawning_complete.add_listener(go)
+
+
+def on_go(environment: Environment, msg: Any, **_: Any) -> None:
+    reset_statistics(environment)
+    _go.set(time.perf_counter() + msg.data["in_seconds"])
+
+
+def reset_statistics(environment: Environment) -> None:
+    """Have rates count from the first request, not from when users were made."""
+    environment.stats.reset_all()
+    environment.stats.total.start_time = time.time() + START_SECONDS
+
+
+@events.test_start.add_listener
+def on_test_start(**_: Any) -> None:
+    global _go  # noqa: PLW0603
+    _go = AsyncResult()
+
+
+class Classifier(FastHttpUser):
+    """One of N users. `send` is the scenario: it calls `classify` for each request."""
+
+    abstract = True
+    host = "http://localhost:8000"
+    insecure = False
+    concurrency = 1_000_000  # no cap on how many requests of a user are under way
+
+    def __init__(self, environment: Environment) -> None:
+        assert environment.parsed_options is not None
+        self.host = (self.host or "").rstrip("/")
+        self.network_timeout = environment.parsed_options.request_timeout
+        self.connection_timeout = environment.parsed_options.request_timeout
+        super().__init__(environment)
+        self.plan = plan_of(environment)
+        self.bodies = bodies_of(environment)
+
+    @task
+    def run_once(self) -> None:
+        self.send(_go.get())
+        Event().wait()  # until the shape ends the test
+
+    def send(self, start: float) -> None:
+        """Send the requests of one user; the first is due at `start` (`time.perf_counter`)."""
+        raise NotImplementedError
+
+    def classify(self, intended: float) -> None:
+        """POST an image over a new connection, as the classic scripts do. Its time counts from
+        `intended`; an answer without predictions is a failure."""
+        body = self.bodies[next(_turns) % len(self.bodies)]
+        with self.client.post(
+            "/",
+            data=body.content,
+            headers={
+                "Content-Type": body.content_type,
+                "Accept": "application/json",
+                "Connection": "close",
+            },
+            allow_redirects=False,
+            catch_response=True,
+        ) as response:
+            response.request_meta["response_time"] = (time.perf_counter() - intended) * 1000
+            if response.status_code == 0:
+                return  # no answer: Locust knows why
+            failure = judge_service(response.status_code, {}, response.content or b"")
+            if failure != ANSWERED:
+                response.failure(failure)
+
+
+def sleep_until(due: float) -> None:
+    """due: seconds of `time.perf_counter`."""
+    while (left := due - time.perf_counter()) > 0:
+        gevent.sleep(left)
+
+
+class UntilAnswered(LoadTestShape):
+    """N users, until each of the N times R requests has been answered or has failed: nothing that
+    is under way is cut off."""
+
+    abstract = True
+
+    def reset_time(self) -> None:
+        """A test starts: the requests of the one before it do not count."""
+        super().reset_time()
+        if self.runner is not None:
+            self.runner.stats.clear_all()
+
+    def tick(self) -> tuple[int, float] | None:
+        assert self.runner is not None
+        environment = self.runner.environment
+        try:
+            plan = plan_of(environment)
+            bodies_of(environment)
+        except UsageError as error:
+            log.error("%s", error)
+            environment.process_exit_code = 2
+            return None
+        if self.runner.stats.total.num_requests >= plan.requests:
+            return None
+        return plan.parallel, plan.parallel
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more; it is {text}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be 0 or more; it is {text}")
+    return number
