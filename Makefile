@@ -9,7 +9,8 @@ REQUIREMENTS := requirements function/requirements local/models/requirements tes
   tests/lambda/requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lambda lint lock measure-lambda model evaluate clean
+.PHONY: help run test test-lambda lint lock measure-lambda load locust capacity forecast model \
+  evaluate clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -24,6 +25,18 @@ test: $(VENV)/.test ## set up and run the tests
 test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the container image (needs Docker)
 	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
 	$(BIN)/pytest tests/lambda
+
+load: $(VENV)/.run ## 10 requests every second, 10 times, against the running service, and a report
+	$(BIN)/python local/run_multiple_tests.py --url http://localhost:$(PORT)/ --html report.html
+
+locust: $(VENV)/.run ## Locust's page on http://localhost:8089, for the running service
+	$(BIN)/locust -f locustfiles/waves.py -H http://localhost:$(PORT)
+
+capacity: $(VENV)/.run ## the rate that the running service sustains (LIMIT=… ms for p99)
+	$(BIN)/python local/capacity.py --url http://localhost:$(PORT)/ --limit $(or $(LIMIT),500) --plot capacity.svg
+
+forecast: $(VENV)/.run ## what Lambda would do (ARGS="-N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500")
+	$(BIN)/python local/forecast.py $(ARGS)
 
 measure-lambda: $(VENV)/.test ## size, cold start and memory of the container image (needs Docker)
 	$(BIN)/python -m local.measure_lambda
@@ -48,7 +61,7 @@ lock: $(VENV)/.test ## pin the newest releases that requirements.in allow
 	    --no-annotate --no-emit-index-url --no-emit-find-links $$each.in -o $$each.txt || exit; done
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(SAM) .aws-sam build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(SAM) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
