@@ -148,7 +148,8 @@ def _decode(
         resized = Image.alpha_composite(Image.new("RGBA", resized.size, "white"), resized)
     # The crop is centred and square, so to turn the result is to turn the image, at less cost.
     upright = resized.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else resized
-    return np.asarray(upright.convert("RGB"))
+    # convert() copies even where there is nothing to convert.
+    return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
 def _orientation(image: Image.Image) -> int:

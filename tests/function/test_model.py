@@ -1,0 +1,43 @@
+"""Pixels -> predictions."""
+
+import numpy as np
+import pytest
+from classifier.artifact import load_artifact
+from classifier.images import read_image
+from classifier.model import Model
+from classifier.settings import SHIPPED_MODEL
+
+from tests.conftest import SAMPLE
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model(load_artifact(str(SHIPPED_MODEL)))
+
+
+@pytest.fixture(scope="module")
+def pixels(model: Model) -> np.ndarray:
+    return read_image(SAMPLE.read_bytes(), model.card.size)
+
+
+def test_probabilities_of_all_classes(model: Model, pixels: np.ndarray) -> None:
+    probabilities = model.probabilities(pixels)
+    assert probabilities.shape == (1000,)
+    assert probabilities.dtype == np.float32
+    assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("top_k", [1, 5, 100, 1000, 2000])
+def test_the_largest_come_first(model: Model, pixels: np.ndarray, top_k: int) -> None:
+    order = np.argsort(-model.probabilities(pixels), kind="stable")
+    predictions = model.predict(pixels, top_k)
+    assert [each["index"] for each in predictions] == order[:top_k].tolist()
+
+
+def test_of_equal_classes_the_lower_index_comes_first(
+    model: Model, monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray
+) -> None:
+    equal = np.full(1000, 0.001, np.float32)
+    equal[500] = 0.002
+    monkeypatch.setattr(model, "probabilities", lambda _: equal)
+    assert [each["index"] for each in model.predict(pixels, 4)] == [500, 0, 1, 2]
