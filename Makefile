@@ -24,7 +24,7 @@ test: $(VENV)/.test ## set up and run the tests
 
 test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the container image (needs Docker)
 	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
-	$(BIN)/pytest tests/lambda
+	$(BIN)/pytest tests/lambda tests/function/test_objects.py
 
 load: $(VENV)/.run ## 10 requests every second, 10 times, against the running service, and a report
 	$(BIN)/python local/run_multiple_tests.py --url http://localhost:$(PORT)/ --html report.html
