@@ -2,8 +2,8 @@
 
 uint8 activations, int8 weights with a scale for each output channel, biases in the accumulator's
 int32; ranges from photos. The logits stay floats. ONNX Runtime's own quantizer decides where the
-graph is quantized and finds the ranges; the weights are then fitted anew (`reconstruct`) so that no
-CPU can saturate on them (`pairs`).
+graph is quantized and finds the ranges, of which some are narrowed (`ranges`); the weights are then
+fitted anew (`reconstruct`) so that no CPU can saturate on them (`pairs`).
 """
 
 import logging
@@ -29,12 +29,16 @@ from local.models.contract import LOGITS, Normalization, complete
 from local.models.equalize import equalize
 from local.models.graphs import GraphIndex, copy_of, drop_unused_constants
 from local.models.layers import unfit_nodes
+from local.models.ranges import affine, narrow_ranges
 from local.models.reconstruct import reconstruct
 from local.models.widen import widen_first_convolution
 
 DESCRIPTION: Final = {
     "format": "QDQ",
-    "activations": "uint8, per tensor, asymmetric, range: minimum and maximum",
+    "activations": (
+        "uint8, per tensor, asymmetric, range: minimum and maximum; for linear outputs and sums "
+        "the part of it with the smallest squared error"
+    ),
     "weights": "int8, per output channel, symmetric",
     "bias": "int32",
     "logits": "float32",
@@ -68,7 +72,7 @@ def quantize(
     equal = equalize(widen_first_convolution(network), inputs)
     rough = _statically_quantized(equal, inputs, normalization)
     _keep_logits_float(rough.graph)
-    fitted = reconstruct(rough, equal, inputs)
+    fitted = reconstruct(narrow_ranges(rough, equal, inputs), equal, inputs)
     return complete(fitted, normalization)
 
 
@@ -100,8 +104,7 @@ def _input_override(normalization: Normalization) -> dict[str, Any]:
         scale, zero_point = normalization.quantized
     else:
         low, high = min(normalization.range[0], 0.0), max(normalization.range[1], 0.0)
-        scale = np.float32((high - low) / 255)
-        zero_point = np.uint8(min(round(-low / float(scale)), 255))
+        scale, zero_point = affine(low, high)
     return {
         "quant_type": QuantType.QUInt8,
         "scale": np.array(scale),

@@ -38,9 +38,8 @@ def widen_first_convolution(network: onnx.ModelProto) -> onnx.ModelProto:
         return network
     (convolution,) = readers
     _, _, height, width = (dim.dim_value for dim in source.type.tensor_type.shape.dim)
-    channels, options = index.constant(convolution.input[1]).shape[1], attributes(convolution)
-    outputs = len(index.constant(convolution.input[1]))
-    rows = _output_size(height, 0, options)
+    outputs, channels, *kernel = index.constant(convolution.input[1]).shape
+    rows = _output_size(height, 0, kernel[0], attributes(convolution))
 
     columns = _STRIDE * _OUTPUTS
     before = _reshaping(
@@ -83,15 +82,13 @@ def _is_eligible(index: GraphIndex, node: onnx.NodeProto, source: onnx.ValueInfo
         and options.get("strides", [1, 1])[1] == _STRIDE
         and left == 0
         and sizes[2] % (_STRIDE * _OUTPUTS) == 0
-        and _output_size(sizes[2], 1, {**options, "kernel_shape": weight.shape[2:]})
-        == sizes[2] // _STRIDE
+        and _output_size(sizes[2], 1, weight.shape[3], options) == sizes[2] // _STRIDE
     )
 
 
-def _output_size(size: int, axis: int, options: dict[str, Any]) -> int:
+def _output_size(size: int, axis: int, kernel: int, options: dict[str, Any]) -> int:
     pads, strides = options.get("pads", [0] * 4), options.get("strides", [1, 1])
-    padded = size + pads[axis] + pads[axis + 2]
-    return int((padded - options["kernel_shape"][axis]) // strides[axis] + 1)
+    return int((size + pads[axis] + pads[axis + 2] - kernel) // strides[axis] + 1)
 
 
 def _widen(index: GraphIndex, node: onnx.NodeProto) -> None:
