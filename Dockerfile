@@ -9,8 +9,7 @@ RUN pip install --no-cache-dir --no-compile --only-binary=:all: --target /packag
 RUN cd /packages && \
     find botocore/data -mindepth 1 -maxdepth 1 -type d \
       ! -name s3 ! -name sts ! -name sso ! -name sso-oidc -exec rm -r {} + && \
-    find bin -type f ! -name uvicorn -delete && \
-    rm -r onnxruntime/transformers onnxruntime/tools onnxruntime/quantization onnxruntime/datasets \
+    rm -r bin onnxruntime/transformers onnxruntime/tools onnxruntime/quantization onnxruntime/datasets \
       numpy/f2py && \
     find . -type d -name tests -prune -exec rm -r {} + && \
     find . -name '*.pyi' -delete
@@ -23,7 +22,7 @@ RUN rm /function/requirements.* && chmod -R a+rX /function && \
     mkdir /code && mv /function/main.py /function/classifier /function/__pycache__ /code/
 
 FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS runtime
-ENV ORT_DISABLE_TELEMETRY=1 PATH=/var/task/bin:$PATH
+ENV ORT_DISABLE_TELEMETRY=1
 COPY --from=build /packages/ /var/task/
 # Where the base image comes without the bytecode of its own modules, those that are needed get it here.
 RUN PYTHONPATH=/var/runtime python -c "import awslambdaric.bootstrap, boto3, fastapi, fastapi.openapi.docs, mangum, \

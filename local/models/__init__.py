@@ -12,3 +12,6 @@ sys.path.append(str(ROOT / "function"))
 
 # Before its import: ONNX Runtime reads this once, and would write below the home directory.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+# Before numpy's: sums that several threads share are not the same twice, nor is the model then.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"

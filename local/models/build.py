@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import onnx
-from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
 
+from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
 from local.models import efficientnet_lite as lite0
 from local.models.adopt import adopt
 from local.models.card import describe, photo_set, sha256, write_card

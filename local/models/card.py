@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import onnx
-from classifier.artifact import CARD_FILE, LABELS_FILE, MODEL_FILE
 
+from classifier.artifact import CARD_FILE, LABELS_FILE, MODEL_FILE
 from local.models.contract import PIXELS, PROBABILITIES, Normalization
 from local.models.errors import UsageError
 from local.models.photos import Preprocessing, Split

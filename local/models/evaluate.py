@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
 from numpy.typing import NDArray
 
+from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
 from local.models.card import photo_set, read_card, write_card
 from local.models.errors import UsageError
 from local.models.labels import read_labels

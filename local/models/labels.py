@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 from classifier.artifact import Label, parse_labels
-
 from local.models.errors import UsageError
 
 _QUALIFIERS: Final = {"n02012849": "bird", "n03126707": "machine"}

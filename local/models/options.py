@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from classifier.images import INTERPOLATIONS
-
 from local.models import ROOT
 from local.models.errors import UsageError
 from local.models.photos import SPLITS

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 import numpy as np
-from classifier.artifact import Label
-from classifier.images import ImageError, read_image
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from classifier.artifact import Label
+from classifier.images import ImageError, read_image
 from local.models.errors import UsageError
 
 Split = Literal["all", "calibration", "evaluation"]

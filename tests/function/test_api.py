@@ -7,9 +7,9 @@ import time
 import httpx
 import numpy as np
 import pytest
-from classifier import answers
 from PIL import Image
 
+from classifier import answers
 from tests.conftest import Server, serving
 from tests.pictures import SAMPLE_LABEL, SAMPLE_TOP5, SAMPLE_WNID, encode
 

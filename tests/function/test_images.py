@@ -5,6 +5,8 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image, ImageCms, ImageOps, features
+
 from classifier.images import (
     FORMATS,
     TooManyPixels,
@@ -12,8 +14,6 @@ from classifier.images import (
     UnsupportedFormat,
     read_image,
 )
-from PIL import Image, ImageCms, ImageOps, features
-
 from tests.pictures import difference, encode, photo
 
 SIZE = 224

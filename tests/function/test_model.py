@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+
 from classifier.artifact import load_artifact
 from classifier.images import read_image
 from classifier.model import Model
 from classifier.settings import SHIPPED_MODEL
-
 from tests.conftest import SAMPLE
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from mypy_boto3_s3 import S3Client
+
 from classifier import answers
 from classifier.artifact import load_artifact
 from classifier.classify import Classifier
@@ -16,8 +18,6 @@ from classifier.metrics import NoMetrics
 from classifier.model import Model
 from classifier.problems import StoreError
 from classifier.settings import SHIPPED_MODEL, Settings
-from mypy_boto3_s3 import S3Client
-
 from tests.conftest import Server, serving
 from tests.pictures import SAMPLE_LABEL
 

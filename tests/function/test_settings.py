@@ -1,6 +1,7 @@
 """Settings come from the environment and are checked at start."""
 
 import pytest
+
 from classifier.settings import SHIPPED_MODEL, Settings, SettingsError, available_cores
 
 

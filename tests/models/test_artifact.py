@@ -7,8 +7,8 @@ from typing import Any
 import onnx
 import onnxruntime as ort
 import pytest
-from classifier.artifact import load_artifact
 
+from classifier.artifact import load_artifact
 from tests.conftest import ROOT
 
 DIRECTORY = ROOT / "function" / "model"

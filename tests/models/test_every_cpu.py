@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from classifier.images import read_image
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from classifier.images import read_image
 from local.models.graphs import GraphIndex
 from local.models.layers import find_layers, unsafe_layers
 from tests.conftest import ROOT

@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from classifier.artifact import load_artifact
 from numpy.typing import NDArray
 
+from classifier.artifact import load_artifact
 from local.models import build, evaluate
 from local.models.layers import find_layers, unsafe_layers
 from tests.models.networks import CLASSES, SIZE, channels_last, grouped_rank_4, old_fixed_batch

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from classifier.artifact import Label
 
+from classifier.artifact import Label
 from local.models.photos import class_of, find_photos, in_split
 
 LABELS = [Label("tench", "n01440764"), Label("goldfish", "n01443537"), Label("Own Thing", None)]
