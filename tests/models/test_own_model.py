@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -12,8 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from classifier.artifact import load_artifact
+from classifier.images import read_image
 from local.models import build, evaluate
 from local.models.layers import find_layers, unsafe_layers
+from tests.conftest import serving
 from tests.models.networks import CLASSES, SIZE, channels_last, grouped_rank_4, old_fixed_batch
 from tests.pictures import photo
 
@@ -175,3 +178,19 @@ def test_the_card_names_no_place_on_this_machine(
 ) -> None:
     out = built(tmp_path, photos, labels, grouped_rank_4(tmp_path / "net.onnx"))
     assert str(tmp_path) not in (out / "model.json").read_text()
+
+
+def test_served(tmp_path: Path, photos: Path, labels: Path) -> None:
+    """The directory is all that the service needs."""
+    network = grouped_rank_4(tmp_path / "net.onnx")
+    directory = built(tmp_path, photos, labels, network, *TORCHVISION, "--name", "insects")
+    image = (photos / "cat" / "0.png").read_bytes()
+    expected = run(directory / "model.onnx", read_image(image, SIZE)[None])[0]
+
+    with serving(tmp_path / "log", MODEL_DIR=str(directory)) as server:
+        answer = httpx.post(server.url, files={"file": image}).json()
+
+    assert answer["model"] == "insects"
+    assert [each["wnid"] for each in answer["predictions"]] == [None] * CLASSES
+    by_label = {each["label"]: each["probability"] for each in answer["predictions"]}
+    assert [by_label[name] for name in NAMES] == pytest.approx(expected.tolist(), abs=1e-6)
