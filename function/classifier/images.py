@@ -61,6 +61,12 @@ INTERPOLATIONS: Final = {
 }
 
 
+_DAMAGED: Final = (
+    "The image does not decode ({}). It may be damaged or cut off: "
+    "open it in an image viewer, save it anew and send that."
+)
+
+
 class ImageError(ValueError):
     """An image that cannot be classified; the message says why, and what to do."""
 
@@ -116,7 +122,9 @@ def read_image(
 def _identify(data: bytes | bytearray | memoryview) -> Image.Image:
     try:
         return Image.open(BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
+    except UnidentifiedImageError as error:
+        if _begins_as_image(data):
+            raise UnreadableImage(_DAMAGED.format("its header is damaged")) from error
         raise UnsupportedFormat(
             f"This is not an image of a format that is accepted ({', '.join(FORMATS)}). "
             "Convert it to JPEG or PNG and send that."
@@ -125,12 +133,15 @@ def _identify(data: bytes | bytearray | memoryview) -> Image.Image:
         raise _unreadable(error) from error
 
 
+def _begins_as_image(data: bytes | bytearray | memoryview) -> bool:
+    """Do the first bytes say that it is of a format in `FORMATS`, whatever comes after?"""
+    prefix = bytes(data[:16])
+    accepting = (Image.OPEN[name][1] for name in FORMATS)
+    return any(accept is not None and accept(prefix) is True for accept in accepting)
+
+
 def _unreadable(error: Exception) -> UnreadableImage:
-    detail = str(error).strip().rstrip(".") or type(error).__name__
-    return UnreadableImage(
-        f"The image does not decode ({detail}). It may be damaged or cut off: "
-        "open it in an image viewer, save it anew and send that."
-    )
+    return UnreadableImage(_DAMAGED.format(str(error).strip().rstrip(".") or type(error).__name__))
 
 
 def _decode(
