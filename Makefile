@@ -6,11 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM := .venv-sam
 REQUIREMENTS := requirements function/requirements local/models/requirements tests/requirements \
-  tests/lambda/requirements
+  tests/lambda/requirements local/bench/peers/litserve local/bench/peers/bentoml
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-lambda lint lock measure-lambda load locust capacity forecast model \
-  evaluate clean
+  evaluate bench bench-peers clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -25,6 +25,12 @@ test: $(VENV)/.test ## set up and run the tests
 test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the container image (needs Docker)
 	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
 	$(BIN)/pytest tests/lambda tests/function/test_objects.py
+
+bench: $(VENV)/.test ## the service beside its floor and a tutorial app (ARGS="--quick --json bench.json")
+	$(BIN)/python -m local.benchmark $(ARGS)
+
+bench-peers: $(VENV)/.test ## the same, with LitServe and BentoML in environments of their own
+	$(BIN)/python -m local.benchmark --peers $(ARGS)
 
 load: $(VENV)/.run ## 10 requests every second, 10 times, against the running service, and a report
 	$(BIN)/python local/run_multiple_tests.py --url http://localhost:$(PORT)/ --html report.html

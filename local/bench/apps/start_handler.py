@@ -1,0 +1,54 @@
+"""The Lambda door from the first import to its first answer, for the event in the file EVENT.
+
+The line that begins with `answered` tells, in seconds of the system's monotonic clock, when the
+program began, when `main` was imported and when it had answered; and how long it took to read the
+artifact, to create the session and to run that for the first time.
+"""
+
+import time
+from typing import Any
+
+
+def main() -> None:
+    clock = [time.monotonic()]
+    import json
+    import os
+    from pathlib import Path
+
+    import onnxruntime
+
+    import classifier.artifact
+    import classifier.model  # before onnxruntime, whose environment it sets
+
+    parts: dict[str, float] = {}
+    session = onnxruntime.InferenceSession
+    _time_first_call(classifier.artifact, "load_artifact", parts, "read model")
+    _time_first_call(session, "__init__", parts, "session")
+    _time_first_call(session, "run", parts, "first run")
+
+    from main import handler
+
+    clock.append(time.monotonic())
+    answer = handler(json.loads(Path(os.environ["EVENT"]).read_text()), None)
+    clock.append(time.monotonic())
+    if answer["statusCode"] != 200:
+        raise SystemExit(f"the function answered {str(answer)[:200]}")
+    print("answered", json.dumps({"clock": clock, "parts": parts}), flush=True)
+
+
+def _time_first_call(owner: Any, function: str, parts: dict[str, float], part: str) -> None:
+    """Note under `part` what the first call of `owner.function` takes, in seconds."""
+    original = getattr(owner, function)
+
+    def timed(*arguments: Any, **options: Any) -> Any:
+        start = time.monotonic()
+        try:
+            return original(*arguments, **options)
+        finally:
+            parts.setdefault(part, time.monotonic() - start)
+
+    setattr(owner, function, timed)
+
+
+if __name__ == "__main__":
+    main()

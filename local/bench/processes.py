@@ -1,0 +1,141 @@
+"""A process and all that it starts: what they cost, and their end."""
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import psutil  # type: ignore[import-untyped,unused-ignore]
+
+_POLITE_SECONDS: Final = 5.0
+"""What a process gets to end by itself before it is killed."""
+
+_STEP_SECONDS: Final = 0.02
+
+
+class Tree:
+    """The process `popen`, which leads a session of its own, and all that it started."""
+
+    def __init__(self, popen: subprocess.Popen[str], began: float) -> None:
+        """began: when it was started, in seconds of `time.monotonic`."""
+        self.popen = popen
+        self.began = began
+        self._seen: set[psutil.Process] = {psutil.Process(popen.pid)}
+
+    def age(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self.began
+
+    def members(self) -> list[psutil.Process]:
+        """Its living processes, also those whose parents are gone."""
+        found = {each for each in psutil.process_iter() if _session(each.pid) == self.popen.pid}
+        for each in self._seen | found:
+            with contextlib.suppress(psutil.Error):
+                found |= {each, *each.children(recursive=True)} if each.is_running() else set()
+        self._seen = found
+        return list(found)
+
+    def cpu_seconds(self) -> float:
+        """User and system time of its processes so far, and of those that they waited for."""
+        return _total(self.members(), _cpu_seconds)
+
+    def peak_bytes(self) -> int:
+        """The sum over its processes of the most memory that each has held (resident set)."""
+        return int(_total(self.members(), _peak_bytes))
+
+    def end(self) -> None:
+        """Ask it to end, and kill whatever is left of it after some seconds."""
+        members = self.members()
+        self.popen.terminate()
+        self._wait_for(members, time.monotonic() + _POLITE_SECONDS)
+        while left := [each for each in self.members() if _is_alive(each)]:
+            for each in left:
+                with contextlib.suppress(psutil.Error):
+                    each.kill()
+            self._wait_for(left, time.monotonic() + _POLITE_SECONDS)
+        self.popen.wait()
+
+    def _wait_for(self, members: Sequence[psutil.Process], deadline: float) -> None:
+        while any(map(_is_alive, members)) and time.monotonic() < deadline:
+            self.popen.poll()
+            time.sleep(_STEP_SECONDS)
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    talking: bool = False,
+) -> Iterator[Tree]:
+    """`command` in `folder`, with `environment` beside this process's own; at the end of the
+    context nothing of it runs any more.
+
+    Its output goes to the file `log`. With `talking`, pipes lead to and from it instead, and only
+    what it writes on stderr is logged.
+    """
+    with log.open("w") as output:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.PIPE if talking else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if talking else output,
+            stderr=output,
+            text=True,
+            start_new_session=True,
+        )
+    with process:
+        tree = Tree(process, began)
+        try:
+            yield tree
+        finally:
+            tree.end()
+
+
+def last_words(log: Path) -> str:
+    """The last line in `log`, cut to a length that fits in a message."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    return next((line[:200] for line in reversed(lines) if line), "it said nothing")
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
+def _total(members: Sequence[psutil.Process], value: Callable[[psutil.Process], float]) -> float:
+    total = 0.0
+    for each in members:
+        with contextlib.suppress(psutil.Error, OSError):  # it has just ended
+            total += value(each)
+    return total
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times: Any = process.cpu_times()
+    waited_for = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return float(times.user + times.system + waited_for)
+
+
+def _peak_bytes(process: psutil.Process) -> float:
+    status = Path(f"/proc/{process.pid}/status")
+    if not status.exists():  # not Linux: what it holds now
+        return float(process.memory_info().rss)
+    lines = status.read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

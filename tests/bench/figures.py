@@ -1,0 +1,54 @@
+"""Figures as the benchmark writes them, with round numbers."""
+
+from typing import Any
+
+
+def load(requests_s: float, cpu_ms: float, p50_ms: float, p99_ms: float) -> dict[str, float]:
+    return {
+        "requests_s": requests_s,
+        "cpu_ms": cpu_ms,
+        "p50_ms": p50_ms,
+        "p99_ms": p99_ms,
+        "failed": 0,
+    }
+
+
+def server(title: str, factor: float) -> dict[str, Any]:
+    """A server that needs `factor` times as much of everything as the floor."""
+    return {
+        "title": title,
+        "at_2": load(200 / factor, 10 * factor, 10 * factor, 15 * factor),
+        "at_8": load(200 / factor, 10 * factor, 40 * factor, 80 * factor),
+        "peak_mb": 100 * factor,
+        "processes": 1,
+        "large_cpu_ms": 30 * factor,
+        "large_peak_mb": 110 * factor,
+    }
+
+
+def figures() -> dict[str, Any]:
+    parts = ("python", "imports", "read model", "session", "first run", "answer")
+    handler = {"title": "handler", "ms": 600, "cpu_ms": 500, "parts_ms": dict.fromkeys(parts, 100)}
+    return {
+        "date": "2026-01-31",
+        "machine": {"cpu": "Testium (AVX2)", "cores": 2, "system": "Linux x86_64", "load": 0.1},
+        "versions": {"python": "3.11.1"},
+        "client": "wrk 4",
+        "rounds": 5,
+        "seconds": 3,
+        "images": {"made_of_the_sample": True, "count": 5, "mean_bytes": 99_900},
+        "floor": {
+            "processes": 2,
+            "cpu_ms": 10,
+            "images_s": 100,
+            "busy_cpu_ms": 11,
+            "busy_images_s": 200,
+            "large_cpu_ms": 30,
+        },
+        "servers": {"service": server("this service", 1.25), "naive": server("tutorial app", 4)},
+        "start": {
+            "floor": {"title": "floor", "ms": 500, "cpu_ms": 400},
+            "handler": handler,
+            "naive": {"title": "tutorial app", "ms": 1000, "cpu_ms": 900},
+        },
+    }
