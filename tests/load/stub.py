@@ -58,12 +58,17 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
         return asyncio.run_coroutine_threadsafe(run(), loop).result(10)
 
     server: list[asyncio.Server] = []
+    writers: set[asyncio.StreamWriter] = set()
     stub = Stub("")
+
+    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
+        writers.add(writer)  # here, because a task that is cancelled early closes nothing
+        return _serve(stub, reader, writer)
 
     async def start() -> None:
         server.append(
             await asyncio.start_server(
-                lambda reader, writer: _serve(stub, reader, writer),
+                serve,
                 *("127.0.0.1", 0),
                 backlog=4096,
                 limit=1 << 24,
@@ -73,11 +78,13 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
 
     async def stop() -> None:
         server[0].close()
-        await asyncio.sleep(0.02)  # a task that is cancelled before it began closes nothing
+        await asyncio.sleep(0.02)  # what was accepted last begins
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for each in tasks:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
         await asyncio.sleep(0.02)  # transports close in the turns after
 
     async def close_listener() -> None:
