@@ -58,12 +58,13 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
         return asyncio.run_coroutine_threadsafe(run(), loop).result(10)
 
     server: list[asyncio.Server] = []
-    writers: set[asyncio.StreamWriter] = set()
+    writers: list[asyncio.StreamWriter] = []
+    serving: set[asyncio.Task[None]] = set()
     stub = Stub("")
 
-    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
-        writers.add(writer)  # here, because a task that is cancelled early closes nothing
-        return _serve(stub, reader, writer)
+    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        serving.add(loop.create_task(_serve(stub, reader, writer)))
 
     async def start() -> None:
         server.append(
@@ -76,19 +77,21 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
             )
         )
 
-    async def stop() -> None:
+    async def close_listener() -> None:
+        # A connection that the loop has accepted and not yet handed over needs its server: without
+        # it, it is left open.
+        while accepting := asyncio.all_tasks() - {asyncio.current_task()} - serving:
+            await asyncio.wait(accepting)
         server[0].close()
-        await asyncio.sleep(0.02)  # what was accepted last begins
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for each in tasks:
+
+    async def stop() -> None:
+        await close_listener()
+        for each in serving:
             each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*serving, return_exceptions=True)
         for writer in writers:
             writer.transport.abort()
-        await asyncio.sleep(0.02)  # transports close in the turns after
-
-    async def close_listener() -> None:
-        server[0].close()
+        await asyncio.sleep(0.01)  # transports close in the turn after
 
     call(start())
     scheme = "https" if tls else "http"
