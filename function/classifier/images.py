@@ -56,6 +56,7 @@ _ORIENTATION_TAG: Final = 0x0112
 INTERPOLATIONS: Final = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }

@@ -46,6 +46,7 @@ class Source:
     network: onnx.ModelProto
     labels: list[Label]
     normalization: Normalization
+    interpolation: str
     description: dict[str, str]
     licence: str | None
 
@@ -55,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = build_parser(__doc__).parse_args(arguments)
     source = _own_model(options) if options.onnx else _lite0(options.wheels)
     size = source.normalization.size
-    preprocessing = Preprocessing(size, options.crop_fraction, options.interpolation)
+    interpolation = options.interpolation or source.interpolation
+    preprocessing = Preprocessing(size, options.crop_fraction, interpolation)
     split: Split = options.split or ("all" if options.onnx else "calibration")
     photos = _calibration_photos(options.calibration, split, source.labels)
     pixels = read_pixels(photos, preprocessing)
@@ -95,6 +97,7 @@ def _lite0(wheels: Path | None) -> Source:
         lite0.float_model(weights),
         imagenet_labels(synsets.decode(), lemmas.decode()),
         Normalization(lite0.SIZE, lite0.MEAN, lite0.STD),
+        lite0.INTERPOLATION,
         {
             "package": package,
             "version": version,
@@ -129,7 +132,7 @@ def _own_model(options: argparse.Namespace) -> Source:
     content = options.onnx.read_bytes()
     name = options.name or f"{options.onnx.stem}-int8"
     description = {"file": options.onnx.name, "sha256": sha256(content)}
-    return Source(name, network, labels, normalization, description, options.license)
+    return Source(name, network, labels, normalization, "bicubic", description, options.license)
 
 
 def _calibration_photos(folder: Path, split: Split, labels: list[Label]) -> list[Path]:

@@ -141,7 +141,9 @@ def _add_own_model(group: argparse._ArgumentGroup) -> None:
         help="side of the centred square it sees, as a part of the shorter side (0.875)",
     )
     group.add_argument(
-        "--interpolation", choices=tuple(INTERPOLATIONS), default="bicubic", help="(bicubic)"
+        "--interpolation",
+        choices=tuple(INTERPOLATIONS),
+        help="(hamming for EfficientNet-Lite0, bicubic for your own)",
     )
 
 
