@@ -6,8 +6,9 @@ from classifier.api import create_app
 from classifier.artifact import ArtifactError, load_artifact
 from classifier.classify import Classifier
 from classifier.events import create_handler
-from classifier.metrics import EmbeddedMetrics, NoMetrics
+from classifier.metrics import EmbeddedMetrics, Metrics
 from classifier.model import Model
+from classifier.server import prepare_server
 from classifier.settings import Settings, SettingsError
 
 try:
@@ -17,7 +18,15 @@ except (SettingsError, ArtifactError) as error:
     print(f"error: {error}", file=sys.stderr)
     raise SystemExit(2) from None
 
-metrics = EmbeddedMetrics(settings.lambda_function) if settings.lambda_function else NoMetrics()
+metrics: Metrics
+if settings.lambda_function:
+    metrics = EmbeddedMetrics(settings.lambda_function)
+else:
+    from classifier.prometheus import PrometheusMetrics  # costs cold starts what only others use
+
+    metrics = PrometheusMetrics(model.card)
+    prepare_server()
+
 classifier = Classifier(model, metrics, max_pixels=settings.max_pixels)
 app = create_app(classifier, settings)
 handler = create_handler(app, classifier, settings)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from fastapi import FastAPI
 from mangum import Mangum
 from mangum.types import ASGI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,7 +32,7 @@ class UnknownEvent(ValueError):
     """An event that is neither HTTP nor S3."""
 
 
-def create_handler(app: FastAPI, classifier: Classifier, settings: Settings) -> Handler:
+def create_handler(app: ASGIApp, classifier: Classifier, settings: Settings) -> Handler:
     """The function that Lambda calls with each event."""
     answer_http = _http_handler(app, settings.base_path)
 
@@ -85,7 +84,7 @@ def _outline(event: object) -> str:
 # HTTP
 
 
-def _http_handler(app: FastAPI, base_path: str) -> Handler:
+def _http_handler(app: ASGIApp, base_path: str) -> Handler:
     # lifespan="off": Mangum would run it at every invocation, and the app has none.
     serve = Mangum(_at_base_path(app, base_path), lifespan="off", text_mime_types=_TEXT)
 

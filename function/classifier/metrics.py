@@ -3,13 +3,14 @@
 import json
 import sys
 import time
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, TextIO
 
 NAMESPACE: Final = "ImageClassifier"
 
 
-class Metrics(Protocol):
-    """Told of every image, whichever door it came in by."""
+class Metrics:
+    """Told of every image, whichever door it came in by, and of every request to the web server.
+    This one takes no notice."""
 
     def classified(self, decode_seconds: float, infer_seconds: float) -> None:
         """An image was classified, in these times."""
@@ -17,18 +18,21 @@ class Metrics(Protocol):
     def failed(self, kind: str) -> None:
         """A request or an image was refused; `kind` is the class of the error."""
 
+    def waited(self, seconds: float) -> None:
+        """An image has waited for a thread."""
 
-class NoMetrics:
-    """Counts nothing."""
+    def began(self) -> None:
+        """A request has come."""
 
-    def classified(self, decode_seconds: float, infer_seconds: float) -> None:
-        pass
+    def ended(self, status: int, seconds: float) -> None:
+        """A request has been answered."""
 
-    def failed(self, kind: str) -> None:
-        pass
+    def exposition(self) -> tuple[bytes, str] | None:
+        """What `/metrics` shows, and its content type; None where there is nothing to show."""
+        return None
 
 
-class EmbeddedMetrics:
+class EmbeddedMetrics(Metrics):
     """CloudWatch metrics as lines of the log: each is JSON in the embedded metric format, and at
     the same time a structured log entry with the request's id.
 

@@ -16,6 +16,14 @@ class StoreError(Exception):
     """The bucket does not answer as it should: a matter of the deployment, or of the moment."""
 
 
+class ParameterError(ValueError):
+    """A parameter of the query that cannot be used; the message names it."""
+
+
+class TooSlow(Exception):
+    """A body that did not arrive in time."""
+
+
 class JSONResponse(Response):
     """JSON in UTF-8 that ends its line, so that a shell's prompt comes on the next one."""
 

@@ -5,19 +5,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from classifier import problems
 from classifier.classify import Classification
+from classifier.exchange import CLIENT_GONE
 from classifier.images import ImageError
 from classifier.metrics import Metrics
 from classifier.page import HEADERS as PAGE_HEADERS
 from classifier.page import render
-from classifier.problems import JSONResponse, ProblemResponse, StoreError
+from classifier.problems import (
+    JSONResponse,
+    ParameterError,
+    ProblemResponse,
+    StoreError,
+    TooSlow,
+)
 from classifier.uploads import UploadError
+from classifier.workers import Busy
 
 _log = logging.getLogger(__name__)
 
@@ -81,44 +90,66 @@ def _problem(
     return ProblemResponse(content, dict(headers))
 
 
-def add_error_handlers(app: FastAPI, metrics: Metrics) -> None:
-    """Answer every error as a problem, and count it."""
+def error(  # noqa: PLR0911 - a line for each kind
+    request: Request, error: Exception, metrics: Metrics
+) -> Response:
+    """What went wrong, as a problem; it is counted. A defect's status is 500."""
+    match error:
+        case UploadError():
+            metrics.failed(f"Upload{error.status.value}")
+            return _problem(request, problems.problem_of(error))
+        case StoreError():
+            metrics.failed("Store")
+            _log.error("%s", error)
+            return _problem(request, problems.problem_of(error))
+        case ParameterError():
+            return _problem(request, problems.problem(422, str(error)))
+        case Busy():
+            metrics.failed("Busy")
+            detail = f"{error}: the service is busy. Try again in a second."
+            return _problem(request, problems.problem(503, detail), headers={"Retry-After": "1"})
+        case TooSlow():
+            metrics.failed("TooSlow")
+            # What is still to come is not waited for.
+            headers = {"Connection": "close"}
+            return _problem(request, problems.problem(408, str(error)), headers=headers)
+        case HTTPException():
+            return _http_problem(request, error)
+        case ClientDisconnect():
+            return Response(status_code=CLIENT_GONE)  # nobody reads it
+        case _:
+            metrics.failed(type(error).__name__)
+            detail = "The service failed to answer; the error is in its log. Try again later."
+            return _problem(request, problems.problem(500, detail))
 
-    @app.exception_handler(UploadError)
-    async def upload_error(request: Request, error: UploadError) -> Response:
-        metrics.failed(f"Upload{error.status.value}")
-        return _problem(request, problems.problem_of(error))
 
-    @app.exception_handler(StoreError)
-    async def store_error(request: Request, error: StoreError) -> Response:
-        metrics.failed("Store")
-        _log.error("%s", error)
-        return _problem(request, problems.problem_of(error))
+def _http_problem(request: Request, error: HTTPException) -> Response:
+    path = request.url.path
+    detail = {
+        "Not Found": f"There is nothing at {path}. POST an image to /, or see /docs.",
+        "Method Not Allowed": f"{request.method} is not possible at {path}. See /docs.",
+    }.get(str(error.detail), str(error.detail))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return _problem(request, problems.problem(error.status_code, detail), headers=headers)
 
-    @app.exception_handler(RequestValidationError)
-    async def wrong_parameter(request: Request, error: RequestValidationError) -> Response:
-        detail = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
-            for each in error.errors()
-        )
-        return _problem(request, problems.problem(422, f"{detail}."))
 
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        path = request.url.path
-        detail = {
-            "Not Found": f"There is nothing at {path}. POST an image to /, or see /docs.",
-            "Method Not Allowed": f"{request.method} is not possible at {path}. See /docs.",
-        }.get(str(error.detail), str(error.detail))
-        problem = problems.problem(error.status_code, detail)
-        return _problem(request, problem, headers=error.headers or {})
+def _methods(request: Request) -> list[str]:
+    """All methods that the request's path takes; the framework names those of one route alone."""
+    path = get_route_path(request.scope)
+    found = {"POST"} if path == "/" else set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.path_regex.match(path):
+            found |= route.methods or set()
+    return sorted(found)
 
-    @app.exception_handler(ClientDisconnect)
-    async def client_gone(request: Request, error: ClientDisconnect) -> Response:
-        return Response(status_code=400)  # nobody reads it
 
-    @app.exception_handler(Exception)
-    async def defect(request: Request, error: Exception) -> Response:
-        metrics.failed(type(error).__name__)
-        detail = "The service failed to answer; the error is in its log. Try again later."
-        return _problem(request, problems.problem(500, detail))
+def add_error_handlers(api: FastAPI, metrics: Metrics) -> None:
+    """Answer every error of `api` as a problem."""
+
+    async def handle(request: Request, raised: Exception) -> Response:
+        return error(request, raised, metrics)
+
+    for kind in (UploadError, StoreError, HTTPException, ClientDisconnect, Exception):
+        api.add_exception_handler(kind, handle)

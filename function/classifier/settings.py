@@ -48,6 +48,23 @@ class Settings:
         "threads",
         default_factory=available_cores,
     )
+    queue: int = _setting(
+        "Images that may wait for a thread; while as many do, requests get 503. The default is 128 "
+        "for each core, about a second's work",
+        "images",
+        default_factory=lambda: 128 * available_cores(),
+    )
+    max_held_bytes: int = _setting(
+        "Largest sum of the bodies in memory; beyond it requests get 503",
+        "bytes",
+        default=256 * 1024 * 1024,
+    )
+    body_seconds: int = _setting(
+        "Time in which a request's body has to arrive", "seconds", default=30
+    )
+    head_seconds: int = _setting(
+        "Time in which a request's headers have to arrive", "seconds", default=10
+    )
     intra_op_threads: int = _setting(
         "Threads that ONNX Runtime uses for one image", "threads", default=1
     )
@@ -61,6 +78,14 @@ class Settings:
         "Path that a custom domain's mapping puts in front, such as /photos (a stage is found out)",
         default="",
     )
+    api_key: str = _setting(
+        "Key that POST requests need, as Authorization: Bearer KEY; without one all are let in",
+        default="",
+        repr=False,
+    )
+    access_log: bool = _setting(
+        "Whether there is a line of JSON in the log for each request: 1 or 0", default=True
+    )
     lambda_function: str = ""
     """Name of the Lambda function this process is an environment of; empty elsewhere."""
 
@@ -68,6 +93,13 @@ class Settings:
         for each in fields(self):
             if each.type is int and getattr(self, each.name) < 1:
                 raise _unusable(each.name, each.metadata["unit"], getattr(self, each.name))
+        if self.max_held_bytes < self.max_bytes:
+            raise SettingsError(
+                f"MAX_HELD_BYTES must be MAX_BYTES, {self.max_bytes}, or more; it is "
+                f"{self.max_held_bytes}."
+            )
+        if not self.api_key.isascii() or not self.api_key.isprintable() or " " in self.api_key:
+            raise SettingsError("API_KEY must consist of printable ASCII without spaces.")
         if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
             raise SettingsError(
                 f"BASE_PATH must start with a slash and not end with one; it is {self.base_path!r}."
@@ -81,6 +113,9 @@ class Settings:
         for each in fields(cls):
             text = environment.get(each.name.upper(), "").strip()
             if not text or each.name == "lambda_function":
+                continue
+            if each.type is bool:
+                values[each.name] = _switch(each.name, text)
                 continue
             try:
                 values[each.name] = each.type(text)  # type: ignore[operator]
@@ -100,8 +135,15 @@ def _lambda_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
         "lambda_function": name,
         "max_bytes": LAMBDA_BODY_BYTES,
         "threads": 1,
+        "access_log": False,
         "intra_op_threads": max(1, round(memory / _MEGABYTES_PER_CORE)),
     }
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in ("0", "1"):
+        raise SettingsError(f"{name.upper()} must be 0 or 1; it is {text!r}.")
+    return text == "1"
 
 
 def _unusable(name: str, unit: str, value: object) -> SettingsError:

@@ -14,7 +14,7 @@ from classifier import answers
 from classifier.artifact import load_artifact
 from classifier.classify import Classifier
 from classifier.events import create_handler
-from classifier.metrics import NoMetrics
+from classifier.metrics import Metrics
 from classifier.model import Model
 from classifier.problems import StoreError
 from classifier.settings import SHIPPED_MODEL, Settings
@@ -134,7 +134,7 @@ def test_without_a_bucket_there_are_no_uploads(client: httpx.Client) -> None:
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
     model = Model(load_artifact(str(SHIPPED_MODEL)))
-    return Classifier(model, NoMetrics(), max_pixels=64_000_000)
+    return Classifier(model, Metrics(), max_pixels=64_000_000)
 
 
 def created(*keys: str, bucket: str = "images") -> dict[str, Any]:

@@ -3,7 +3,7 @@ nothing but the serving differs."""
 
 from classifier.artifact import load_artifact
 from classifier.classify import Classifier
-from classifier.metrics import NoMetrics
+from classifier.metrics import Metrics
 from classifier.model import Model
 from classifier.settings import Settings
 
@@ -12,4 +12,4 @@ def load_classifier() -> Classifier:
     """The classifier that the service's own settings ask for."""
     settings = Settings.from_environment()
     model = Model(load_artifact(settings.model_dir), intra_op_threads=settings.intra_op_threads)
-    return Classifier(model, NoMetrics(), max_pixels=settings.max_pixels)
+    return Classifier(model, Metrics(), max_pixels=settings.max_pixels)

@@ -1,0 +1,102 @@
+"""Metrics for Prometheus, at `/metrics` of the web server. Not imported on Lambda."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    multiprocess,
+)
+
+from classifier.artifact import Card
+from classifier.metrics import Metrics
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class PrometheusMetrics(Metrics):
+    """Counts in this process or, where `PROMETHEUS_MULTIPROC_DIR` is set, together with all that
+    share that directory, as several workers of one server do."""
+
+    def __init__(self, card: Card) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        if self._shared:
+            _forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
+        else:
+            ProcessCollector(registry=registry)
+
+        def histogram(name: str, meaning: str) -> Histogram:
+            return Histogram(f"classifier_{name}", meaning, buckets=_SECONDS, registry=registry)
+
+        self._requests = Counter(
+            "classifier_requests", "Requests answered", ["status"], registry=registry
+        )
+        self._errors = Counter("classifier_errors", "What was wrong", ["kind"], registry=registry)
+        self._rejected = Counter(
+            "classifier_rejected", "Requests that there was no room for", registry=registry
+        )
+        self._in_flight = Gauge(
+            "classifier_in_flight",
+            "Requests that have come and not been answered",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._seconds = histogram("request_seconds", "From a request's head to its answer's end")
+        self._decode = histogram("decode_seconds", "Decoding, of each image")
+        self._infer = histogram("infer_seconds", "Inference, of each image")
+        self._queue = histogram("queue_seconds", "Waiting for a thread, of each image")
+        model = Gauge(
+            "classifier_model_info",
+            "1, for the model that is served",
+            ["name", "sha256"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        model.labels(card.name, card.sha256).set(1)
+        self._by_status: dict[int, Counter] = {}
+
+    def classified(self, decode_seconds: float, infer_seconds: float) -> None:
+        self._decode.observe(decode_seconds)
+        self._infer.observe(infer_seconds)
+
+    def failed(self, kind: str) -> None:
+        self._errors.labels(kind).inc()
+
+    def waited(self, seconds: float) -> None:
+        self._queue.observe(seconds)
+
+    def began(self) -> None:
+        self._in_flight.inc()
+
+    def ended(self, status: int, seconds: float) -> None:
+        self._in_flight.dec()
+        self._seconds.observe(seconds)
+        counter = self._by_status.get(status)
+        if counter is None:  # to look a label up costs more than to count
+            counter = self._by_status[status] = self._requests.labels(str(status))
+        counter.inc()
+        if status == 503:
+            self._rejected.inc()
+
+    def exposition(self) -> tuple[bytes, str]:
+        registry = self._registry
+        if self._shared:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def _forget_the_dead(directory: Path) -> None:
+    """What processes that were killed said of the moment: they cannot take it back."""
+    for file in directory.glob("gauge_live*_*.db"):
+        process = int(file.stem.rpartition("_")[2])
+        if not Path(f"/proc/{process}").exists():
+            multiprocess.mark_process_dead(process)  # type: ignore[no-untyped-call]
