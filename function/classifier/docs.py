@@ -1,7 +1,7 @@
 """The page at `/docs`: the OpenAPI document as plain HTML. It needs no script and no other site."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final
 
@@ -53,21 +53,18 @@ def _operation(
     method: str, path: str, operation: Mapping[str, Any], document: Mapping[str, Any]
 ) -> str:
     bodies = operation.get("requestBody", {}).get("content", {})
-    answers = operation["responses"].items()
+    answers: Iterable[tuple[str, Mapping[str, Any]]] = operation["responses"].items()
     parts = [
         f"<h2><code>{method} {escape(path)}</code>: {escape(operation['summary'])}</h2>",
         f"<p>{escape(operation.get('description', ''))}</p>",
         _list("Parameters", map(_parameter, operation.get("parameters", []))),
         _list("Body, one of", (f"<code>{escape(each)}</code>" for each in bodies)),
-        _list(
-            "Answers",
-            (_answer(status, each, document) for status, each in operation["responses"].items()),
-        ),
+        _list("Answers", (_answer(status, each, document) for status, each in answers)),
     ]
     return f"<section>{''.join(parts)}</section>"
 
 
-def _list(title: str, entries: Any) -> str:
+def _list(title: str, entries: Iterable[str]) -> str:
     items = "".join(f"<dd>{each}</dd>" for each in entries)
     return f"<dl><dt>{title}</dt>{items}</dl>" if items else ""
 
