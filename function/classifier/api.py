@@ -50,7 +50,11 @@ def create_app(classifier: Classifier, settings: Settings) -> Service:
         "/uploads",
         summary="A place for an image too large for a request",
         response_model=answers.Upload,
-        responses={404: openapi.problem_response("This deployment has no bucket")},
+        include_in_schema=bool(settings.bucket),
+        responses={
+            502: openapi.problem_response("The bucket does not answer"),
+            503: openapi.problem_response("Too many requests; Retry-After tells when to try again"),
+        },
     )
     async def offer_upload(request: Request) -> Response:
         """POST the image there as a form: the `fields`, a `Content-Type` that starts with
@@ -98,6 +102,6 @@ def create_app(classifier: Classifier, settings: Settings) -> Service:
         return HTMLResponse(docs_page(app.openapi(), base), headers=DOCS_HEADERS)
 
     replies.add_error_handlers(app, classifier.metrics)
-    openapi.complete(app, with_key=bool(settings.api_key))
+    openapi.complete(app, settings)
     endpoint = ClassifyEndpoint(classifier, settings, workers, store)
     return Service(app, endpoint, workers, classifier.metrics, settings)

@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 from classifier.answers import Problem, Result
 from classifier.images import FORMATS
 from classifier.problems import CONTENT_TYPE as PROBLEM_TYPE
+from classifier.settings import Settings
 
 _FILE: Final = {"type": "string", "format": "binary", "description": f"One of {', '.join(FORMATS)}"}
 
@@ -20,39 +21,39 @@ def problem_response(description: str) -> dict[str, Any]:
     }
 
 
-_BODY: Final = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {"file": {"type": "array", "items": _FILE, "minItems": 1}},
-            }
-        },
-        "image/*": {"schema": _FILE},
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["key"],
-                "properties": {"key": {"type": "string", "description": "From POST /uploads"}},
-            }
-        },
+_FORM: Final = {
+    "schema": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "array", "items": _FILE, "minItems": 1}},
     },
+    "encoding": {"file": {"contentType": "image/*"}},
+}
+
+_KEY_OF_AN_UPLOAD: Final = {
+    "schema": {
+        "type": "object",
+        "required": ["key"],
+        "properties": {"key": {"type": "string", "description": "From POST /uploads"}},
+    }
 }
 
 _PROBLEMS: Final = {
     400: "Malformed multipart body",
-    401: "The service has a key, and the request does not",
-    403: "A key that POST /uploads did not offer",
-    404: "No object under this key, or no longer",
     408: "The body did not arrive in time",
     413: "Too many bytes, pixels or images",
     415: "Not an image of an allowed format",
     422: "No file in the request, an image that does not decode, or a wrong parameter",
-    502: "The bucket does not answer",
     503: "Too many requests; Retry-After tells when to try again",
 }
+
+_PROBLEMS_WITH_BUCKET: Final = {
+    403: "A key that POST /uploads did not offer",
+    404: "No object under this key, or no longer",
+    502: "The bucket does not answer",
+}
+
+_PROBLEM_WITH_KEY: Final = {401: "The request has not the key of the service"}
 
 _CLASSIFY: Final[dict[str, Any]] = {
     "summary": "Classify one image or several",
@@ -67,48 +68,63 @@ _CLASSIFY: Final[dict[str, Any]] = {
             "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 5},
         }
     ],
-    "requestBody": _BODY,
-    "responses": {
-        "200": {
-            "description": "The most probable class first",
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "anyOf": [
-                            {"$ref": "#/components/schemas/Result"},
-                            {"type": "array", "items": {"$ref": "#/components/schemas/Result"}},
-                        ]
-                    }
-                }
-            },
-        },
-        **{str(status): problem_response(text) for status, text in _PROBLEMS.items()},
+}
+
+_RESULTS: Final = {
+    "description": "The most probable class first",
+    "content": {
+        "application/json": {
+            "schema": {
+                "anyOf": [
+                    {"$ref": "#/components/schemas/Result"},
+                    {"type": "array", "items": {"$ref": "#/components/schemas/Result"}},
+                ]
+            }
+        }
     },
 }
 
 _KEY: Final = {"type": "http", "scheme": "bearer"}
 
 
-def complete(app: FastAPI, *, with_key: bool) -> None:
-    """Put in what FastAPI cannot find: `POST /`, which is no route of its, and the schemas of
-    problems and results. `with_key` tells whether who POSTs needs one."""
+def complete(app: FastAPI, settings: Settings) -> None:
+    """Put in what FastAPI cannot find: `POST /`, which is no route of its, the schemas of problems
+    and results, and the key."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
+        if app.openapi_schema:
+            return app.openapi_schema
         document = generate()
-        paths = document["paths"]
-        if "post" in paths["/"]:  # the document is made once
-            return document
-        paths["/"]["post"] = _CLASSIFY
+        paths, components = document["paths"], document["components"]
+        paths["/"]["post"] = _classify(settings)
         _, definitions = models_json_schema(
             [(Result, "serialization"), (Problem, "serialization")],
             ref_template="#/components/schemas/{model}",
         )
-        document["components"]["schemas"] |= definitions["$defs"]
-        if with_key:
-            document["components"]["securitySchemes"] = {"key": _KEY}
-            for path in ("/", "/uploads"):
-                paths[path]["post"] = {**paths[path]["post"], "security": [{"key": []}]}
+        components["schemas"] |= definitions["$defs"]
+        if settings.api_key:
+            components["securitySchemes"] = {"key": _KEY}
+            for operation in (each["post"] for each in paths.values() if "post" in each):
+                operation["security"] = [{"key": []}]
+                operation["responses"] |= _problem_responses(_PROBLEM_WITH_KEY)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _classify(settings: Settings) -> dict[str, Any]:
+    bodies = {"multipart/form-data": _FORM, "image/*": {"schema": _FILE}}
+    problems = _PROBLEMS
+    if settings.bucket:
+        bodies["application/json"] = _KEY_OF_AN_UPLOAD
+        problems = dict(sorted((_PROBLEMS | _PROBLEMS_WITH_BUCKET).items()))
+    return {
+        **_CLASSIFY,
+        "requestBody": {"required": True, "content": bodies},
+        "responses": {"200": _RESULTS, **_problem_responses(problems)},
+    }
+
+
+def _problem_responses(descriptions: dict[int, str]) -> dict[str, Any]:
+    return {str(status): problem_response(text) for status, text in descriptions.items()}

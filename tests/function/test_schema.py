@@ -1,0 +1,37 @@
+"""The service keeps to what its OpenAPI document says, whatever schemathesis makes of that."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT, Server, serving
+
+EXAMPLES = 60
+
+
+def assert_conforms(url: str, place: Path, *options: str) -> None:
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            *("run", f"{url}/openapi.json", "--checks", "all", "--continue-on-failure"),
+            *("--max-examples", str(EXAMPLES), "--seed", "1", "--suppress-health-check", "all"),
+            *("--generation-database", "none", *options),
+        ],
+        cwd=place,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.schema_hooks", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No issues found" in done.stdout
+
+
+def test_the_service_is_what_it_says(server: Server, tmp_path: Path) -> None:
+    assert_conforms(server.url, tmp_path)
+
+
+def test_with_a_bucket_and_a_key(bucket: str, tmp_path: Path) -> None:
+    with serving(tmp_path / "log", BUCKET=bucket, API_KEY="secret") as service:
+        assert_conforms(service.url, tmp_path, "--header", "Authorization: Bearer secret")

@@ -1,0 +1,19 @@
+"""For schemathesis: what is an image, which no schema can tell it."""
+
+import io
+
+import schemathesis
+from hypothesis import strategies as st
+from PIL import Image
+
+
+def _encoded(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), "orange").save(file, kind)
+    return file.getvalue()
+
+
+_IMAGES = st.sampled_from([_encoded(kind) for kind in ("JPEG", "PNG", "GIF", "WEBP")])
+
+schemathesis.openapi.format("binary", _IMAGES)
+schemathesis.openapi.media_type("image/*", _IMAGES)
