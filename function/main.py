@@ -24,7 +24,7 @@ if settings.lambda_function:
 else:
     from classifier.prometheus import PrometheusMetrics  # costs cold starts what only others use
 
-    metrics = PrometheusMetrics(model.card)
+    metrics = PrometheusMetrics(model.card, settings.prometheus_multiproc_dir)
     prepare_server()
 
 classifier = Classifier(model, metrics, max_pixels=settings.max_pixels)

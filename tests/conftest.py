@@ -35,10 +35,13 @@ class Server:
 
 
 @contextmanager
-def serving(log: Path, **environment: str) -> Iterator[Server]:
-    """uvicorn on a free loopback port, with `environment` beside this process's own."""
+def serving(
+    log: Path, *options: str, app: str = "main:app", **environment: str
+) -> Iterator[Server]:
+    """uvicorn with `options` on a free loopback port, with `environment` beside this process's
+    own."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", "function", "main:app"]
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", "function", app, *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--port", str(port)],

@@ -1,11 +1,16 @@
 """Requests' bodies as they come in: no more of them in memory than there is room for."""
 
+import asyncio
+from contextlib import suppress
 from typing import Final, Self
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from classifier.workers import Busy
+
+_LINGER_SECONDS: Final = 5.0
+"""As long as uvicorn keeps a connection that nobody uses."""
 
 
 class Bodies:
@@ -56,3 +61,27 @@ class Body:
 
     def release(self) -> None:
         self._bodies.hold(-self.size)
+
+
+class Unread:
+    """What a request that ends its connection has not sent yet, or nobody has read.
+
+    To close a connection with something unread in it resets it, and the client may never see the
+    answer. Where the connection stays, the server reads on by itself.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._more = True
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._more = message.get("more_body", False)
+        return message
+
+    async def discard(self, most: int) -> None:
+        """Read the rest, but for no more than `most` bytes and a few seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while self._more and most > 0:
+                    most -= len((await self.receive()).get("body", b""))

@@ -14,34 +14,46 @@ CLIENT_GONE: Final = 499
 """What the log and the metrics have for a status where the client did not wait for it."""
 
 _SANE: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+"""Request ids that are taken over: nothing else gets into a log or an answer."""
 
 
 class Exchange:
     """Times are in seconds."""
 
-    __slots__ = ("bytes_in", "decode", "id", "images", "infer", "method", "path", "start", "status")
+    __slots__ = (
+        "bytes_in",
+        "closes",
+        "decode",
+        "id",
+        "images",
+        "infer",
+        "method",
+        "path",
+        "start",
+        "status",
+    )
 
     def __init__(self, scope: Scope) -> None:
         self.start = perf_counter()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.id = _request_id(scope)
+        self.id = ""
+        self.closes = scope["http_version"] == "1.0"
+        """Whether the connection ends with the answer, as the client wishes."""
         self.status = CLIENT_GONE
         self.bytes_in = 0
         self.images = 0
         self.decode = 0.0
         self.infer = 0.0
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _SANE.fullmatch(value):
+                self.id = str(value, "ascii")
+            elif name == b"connection" and b"close" in value.lower():
+                self.closes = True
+        self.id = self.id or os.urandom(8).hex()
 
 
 def exchange_of(scope: Scope) -> Exchange:
     """The exchange that this request is part of."""
     found: Exchange = scope[KEY]
     return found
-
-
-def _request_id(scope: Scope) -> str:
-    """The one that came with the request, if it is fit for a log, or else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE.fullmatch(value):
-            return str(value, "ascii")
-    return os.urandom(8).hex()

@@ -1,6 +1,5 @@
 """Metrics for Prometheus, at `/metrics` of the web server. Not imported on Lambda."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -23,13 +22,14 @@ _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 class PrometheusMetrics(Metrics):
     """Counts in this process or, where `PROMETHEUS_MULTIPROC_DIR` is set, together with all that
-    share that directory, as several workers of one server do."""
+    share that directory."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, shared: str) -> None:
+        """`shared` is that directory, or empty; the library reads the variable itself."""
         self._registry = registry = CollectorRegistry()
-        self._shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-        if self._shared:
-            _forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
+        self._shared = shared
+        if shared:
+            _forget_the_dead(Path(shared))
         else:
             ProcessCollector(registry=registry)
 

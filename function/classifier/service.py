@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from classifier.bodies import Unread
 from classifier.exchange import KEY, Exchange
 from classifier.logs import RequestLog
 from classifier.metrics import Metrics
@@ -59,9 +60,15 @@ class Service:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = scope[KEY] = Exchange(scope)
+        unread = None
+        if exchange.closes:
+            unread = Unread(receive)
+            receive = unread.receive
 
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if unread:
+                    await unread.discard(self._settings.max_bytes)
                 exchange.status = message["status"]
                 headers = message["headers"]
                 present = {name for name, _ in headers}

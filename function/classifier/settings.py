@@ -86,6 +86,9 @@ class Settings:
     access_log: bool = _setting(
         "Whether there is a line of JSON in the log for each request: 1 or 0", default=True
     )
+    prometheus_multiproc_dir: str = _setting(
+        "Empty directory through which the workers of uvicorn --workers count together", default=""
+    )
     lambda_function: str = ""
     """Name of the Lambda function this process is an environment of; empty elsewhere."""
 
@@ -97,6 +100,11 @@ class Settings:
             raise SettingsError(
                 f"MAX_HELD_BYTES must be MAX_BYTES, {self.max_bytes}, or more; it is "
                 f"{self.max_held_bytes}."
+            )
+        if self.prometheus_multiproc_dir and not Path(self.prometheus_multiproc_dir).is_dir():
+            raise SettingsError(
+                "PROMETHEUS_MULTIPROC_DIR must be a directory; it is "
+                f"{self.prometheus_multiproc_dir!r}."
             )
         if not self.api_key.isascii() or not self.api_key.isprintable() or " " in self.api_key:
             raise SettingsError("API_KEY must consist of printable ASCII without spaces.")
