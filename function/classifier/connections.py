@@ -12,6 +12,8 @@ from classifier.settings import Settings
 HEAD_BYTES: Final = 64 * 1024
 """Largest head of a request: the request line and the headers. h11's limit is the same."""
 
+_LAST_SECONDS: Final = 1.0
+
 _log = logging.getLogger(__name__)
 
 _ANSWER: Final = (
@@ -32,6 +34,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_body = False
         self._unasked = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._last = False
+        """Whether this connection's next request is its last one: the server ends."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -51,6 +55,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_body = True
         self._stop_timer()
         super().on_headers_complete()
+        if self._last and self.cycle:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._in_body = False
@@ -80,7 +86,17 @@ class GuardedProtocol(HttpToolsProtocol):
             elif self._timer is None:
                 self._start_timer(self.settings.body_seconds)
 
-    def _start_timer(self, seconds: int) -> None:
+    def shutdown(self) -> None:
+        """As uvicorn does it, but a connection so new that its request has not been read yet is
+        given the time to send it: it was accepted."""
+        if self.cycle is None:
+            self._last = True
+            self._stop_timer()
+            self._start_timer(_LAST_SECONDS)
+        else:
+            super().shutdown()
+
+    def _start_timer(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._give_up)
 
     def _stop_timer(self) -> None:

@@ -1,9 +1,9 @@
 """Requests that come at their time, whatever became of those before."""
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -89,8 +89,4 @@ async def watch_memory(pid: int, until: asyncio.Event) -> list[int]:
 def percentile(values: list[float], percent: float) -> float:
     """Nearest rank."""
     ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)]
-
-
-def write(path: Path, lines: list[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines))
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]

@@ -6,6 +6,7 @@ For as long as the environment says: `OVERLOAD_SECONDS=60 pytest tests/overload`
 import asyncio
 import os
 import statistics
+import threading
 import time
 from pathlib import Path
 
@@ -87,17 +88,19 @@ def test_five_times_too_much(tmp_path: Path, slow_image: bytes) -> None:
 
 
 def test_who_is_refused_is_so_before_the_body_is_sent(tmp_path: Path, slow_image: bytes) -> None:
+    """Given one request with 30 images, of which one is being classified."""
     with serving(tmp_path / "log", THREADS="1", QUEUE="1") as server:
-        busy = [raw.connection(server.url) for _ in range(4)]
-        for each in busy:
-            head = raw.post("image/png", f"Content-Length: {len(slow_image)}")
-            each.__enter__().sendall(head + slow_image)
-        time.sleep(0.05)
+        files = [("file", slow_image)] * 30
+        many = threading.Thread(
+            target=httpx.post, args=(server.url,), kwargs={"files": files, "timeout": 60}
+        )
+        many.start()
+        while "classifier_queue_seconds_count 0.0" in httpx.get(f"{server.url}/metrics").text:
+            time.sleep(0.01)
         with raw.connection(server.url) as late:
             late.sendall(raw.post("image/png", "Content-Length: 1000000"))
             assert raw.status(late.recv(65536)) == 503
-        for each in busy:
-            each.__exit__(None, None, None)
+        many.join()
 
 
 def test_a_burst_that_fits_the_queue_is_answered(server: Server, sample: bytes) -> None:

@@ -1,0 +1,97 @@
+"""Asked to end while it works, the service ends its work first."""
+
+import re
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests import raw
+from tests.conftest import serving
+from tests.pictures import encode
+
+CLIENTS = 12
+
+
+@pytest.mark.parametrize("ask", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
+def test_no_accepted_request_is_lost(
+    tmp_path: Path, sample: bytes, ask: signal.Signals, options: tuple[str, ...]
+) -> None:
+    """Given clients that send one request after the other, each on a connection of its own: all
+    that were sent are answered, those after it are not accepted, and the status is 0."""
+    statuses: list[int] = []
+    latest = time.monotonic() + 60
+    refused = threading.Event()
+
+    def send() -> None:
+        while time.monotonic() < latest:
+            with httpx.Client(timeout=30) as client:
+                try:
+                    answer = client.post(server.url, files={"file": sample})
+                    statuses.append(answer.status_code)
+                except httpx.ConnectError:
+                    refused.set()
+                    return
+                except httpx.TransportError:
+                    return
+
+    with serving(tmp_path / "log", *options) as server, ThreadPoolExecutor(CLIENTS) as clients:
+        for _ in range(CLIENTS):
+            clients.submit(send)
+        time.sleep(1)
+        before = len(statuses)
+        start = time.monotonic()
+        server.process.send_signal(ask)
+        assert server.process.wait(timeout=20) == 0
+        took = time.monotonic() - start
+    assert before > 0
+    assert len(statuses) > before
+    assert set(statuses) == {200}
+    assert refused.is_set()
+    assert took < 10
+    # What the system had taken and the server had not is no accepted request: it is not logged.
+    answered = len(re.findall(r'"method":"POST".*"status":200', server.log.read_text()))
+    assert answered == len(statuses)
+
+
+def test_what_waits_is_done_too(tmp_path: Path) -> None:
+    slow = encode(Image.new("RGB", (4000, 3000), "orange"), "PNG")
+    with serving(tmp_path / "log", THREADS="1") as server, ThreadPoolExecutor(10) as clients:
+        posts = [
+            clients.submit(httpx.post, server.url, files={"file": slow}, timeout=60)
+            for _ in range(10)
+        ]
+        while "classifier_in_flight 11.0" not in httpx.get(f"{server.url}/metrics").text:
+            assert not all(each.done() for each in posts)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(server.url)
+        assert [each.result().status_code for each in posts] == [200] * 10
+        assert server.process.wait(timeout=20) == 0
+
+
+def test_clients_that_dawdle_do_not_keep_it(tmp_path: Path) -> None:
+    """Given half a head, half a body and an idle connection: it waits for the body's time."""
+    with (
+        serving(tmp_path / "log", BODY_SECONDS="2") as server,
+        raw.connection(server.url) as idle,
+        raw.connection(server.url) as head,
+        raw.connection(server.url) as body,
+    ):
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: service\r\n\r\n")
+        assert raw.status(idle.recv(65536)) == 200
+        head.sendall(b"GET / HTTP/1.1\r\n")
+        body.sendall(raw.post("image/png", "Content-Length: 1000") + b"x")
+        time.sleep(0.2)
+        start = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=20) == 0
+        assert time.monotonic() - start < 5
+        assert raw.status(raw.answer(body)) == 408
