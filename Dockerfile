@@ -4,7 +4,8 @@ ARG PYTHON_VERSION=3.13
 
 FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS build
 COPY function/requirements.txt /tmp/
-RUN pip install --no-cache-dir --no-compile --only-binary=:all: --target /packages -r /tmp/requirements.txt
+RUN pip install --no-cache-dir --no-compile --only-binary=:all: --require-hashes --target /packages \
+    -r /tmp/requirements.txt
 # Of the AWS SDK only S3 and what finds its credentials is used; of the others no tests and no tools.
 RUN cd /packages && \
     find botocore/data -mindepth 1 -maxdepth 1 -type d \

@@ -5,12 +5,14 @@ HOST ?= 0.0.0.0
 VENV := .venv
 BIN := $(VENV)/bin
 SAM := .venv-sam
+AUDIT := .venv-audit
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 REQUIREMENTS := requirements function/requirements local/models/requirements tests/requirements \
-  tests/lambda/requirements local/bench/peers/litserve local/bench/peers/bentoml
+  tests/lambda/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lambda lint lock measure-lambda load locust capacity forecast model \
-  evaluate bench bench-peers clean
+.PHONY: help run test test-lambda lint lock upgrade audit readme measure measure-lambda load locust \
+  capacity forecast model evaluate bench bench-peers clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -61,13 +63,20 @@ lint: $(VENV)/.test ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-lock: $(VENV)/.test ## pin the newest releases that requirements.in allow
+lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays
 	for each in $(REQUIREMENTS); do \
-	  $(BIN)/uv pip compile -q --upgrade --universal --fork-strategy fewest --python-version 3.11 --no-header \
-	    --no-annotate --no-emit-index-url --no-emit-find-links $$each.in -o $$each.txt || exit; done
+	  $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --no-header \
+	    --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes $$each.in -o $$each.txt || exit; \
+	done
+
+upgrade: ## the same, with the newest releases
+	$(MAKE) lock UPGRADE=--upgrade
+
+audit: $(AUDIT)/.made ## known vulnerabilities of what ships (ARGS="requirements.txt …"; needs the network)
+	@$(AUDIT)/bin/python local/audit/known.py $(ARGS)
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(SAM) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(SAM) $(AUDIT) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -78,13 +87,18 @@ $(VENV)/.python:
 # In an environment of its own: what the SAM CLI requires does not go with what the project does.
 $(SAM)/.made: $(VENV)/.python tests/lambda/requirements.txt
 	$(PYTHON) -m venv $(SAM)
-	$(SAM)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/lambda/requirements.txt
+	$(SAM)/bin/python $(INSTALL) -r tests/lambda/requirements.txt
+	@touch $@
+
+$(AUDIT)/.made: $(VENV)/.python local/audit/requirements.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python $(INSTALL) -r local/audit/requirements.txt
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.python requirements.txt function/requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python $(INSTALL) -r requirements.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run tests/requirements.txt local/models/requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(BIN)/python $(INSTALL) -r tests/requirements.txt
 	@touch $@

@@ -1,0 +1,66 @@
+"""What is installed is what was pinned: one version everywhere, each file by its hash."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from local.audit.known import Unasked, vulnerable
+from tests.conftest import ROOT
+
+PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", re.MULTILINE | re.IGNORECASE)
+LOCKED = sorted(
+    path.with_suffix(".txt")
+    for folder in ("", "function", "local", "tests")
+    for path in (ROOT / folder).glob("**/*.in" if folder else "*.in")
+)
+
+
+def pins(path: Path) -> dict[str, str]:
+    return dict(PIN.findall(path.read_text()))
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+@pytest.mark.parametrize("path", LOCKED, ids=names(LOCKED))
+def test_every_pin_has_hashes_and_no_file_names_a_registry(path: Path) -> None:
+    text = path.read_text()
+    requirements = text.replace("\\\n", " ").splitlines()
+    assert requirements
+    for line in requirements:
+        assert PIN.match(line), line
+        assert "--hash=sha256:" in line, line
+    assert "://" not in text
+
+
+def test_what_ships_is_what_a_laptop_installs() -> None:
+    laptop = pins(ROOT / "requirements.txt")
+    assert pins(ROOT / "function" / "requirements.txt").items() <= laptop.items()
+
+
+@pytest.mark.parametrize("name", ["tests/requirements.txt", "local/models/requirements.txt"])
+def test_tools_share_the_versions_of_what_they_test(name: str) -> None:
+    laptop, tools = pins(ROOT / "requirements.txt"), pins(ROOT / name)
+    assert {each: tools[each] for each in tools.keys() & laptop.keys()}.items() <= laptop.items()
+
+
+def test_the_lock_covers_every_file() -> None:
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    listed = re.search(r"^REQUIREMENTS := (.*)$", makefile, re.MULTILINE)
+    assert listed
+    assert sorted(f"{each}.txt" for each in listed[1].split()) == names(LOCKED)
+
+
+def test_a_known_vulnerability_is_told() -> None:
+    found = {"id": "PYSEC-1", "fix_versions": ["2.1"], "aliases": [], "description": ""}
+    report = {"dependencies": [{"name": "left", "version": "2.0", "vulns": [found]}]}
+    assert vulnerable(report) == ["left 2.0: PYSEC-1, mended in 2.1"]
+
+
+def test_a_package_that_the_service_does_not_know_is_no_success() -> None:
+    known = {"name": "left", "version": "2.0", "vulns": []}
+    report = {"dependencies": [known, {"name": "right", "skip_reason": "not found"}]}
+    with pytest.raises(Unasked, match=r"does not know 1 of 2 packages \(not found\)"):
+        vulnerable(report)
