@@ -2,13 +2,12 @@
 
 import base64
 import json
-import time
 from typing import Any
 
 import httpx
 import pytest
 
-from local.emulator import Function, docker, free_port, python_in, running
+from local.emulator import Function, docker, python_in, running
 from tests.conftest import SAMPLE
 from tests.lambda_events import SHAPES, Shape, v1, v2
 from tests.pictures import SAMPLE_LABEL, encode, photo
@@ -165,31 +164,6 @@ def test_an_s3_event(image: str, s3: Any, bucket: str, s3_environment: dict[str,
         assert started.invoke(event) == {"results": ["results/cat.jpg.json"]}
     result = json.loads(s3.get_object(Bucket=bucket, Key="results/cat.jpg.json")["Body"].read())
     assert result["predictions"][0]["label"] == SAMPLE_LABEL
-
-
-def test_a_web_server_of_its_own(client: httpx.Client) -> None:
-    """docker build --target web, and its health check."""
-    docker("build", "--quiet", "--tag", "classifier-web-under-test", "--target", "web", ".")
-    port = free_port()
-    options = ["--read-only", "--publish", f"127.0.0.1:{port}:8000", "--health-interval", "1s"]
-    name = docker("run", "--detach", *options, "classifier-web-under-test")
-    try:
-        assert health_of(name) == "healthy"
-        answer = httpx.post(f"http://127.0.0.1:{port}/", files={"file": SAMPLE.read_bytes()})
-        assert answer.json() == client.post("/", files={"file": SAMPLE.read_bytes()}).json()
-        assert docker("exec", name, "id", "-u") != "0"
-    finally:
-        docker("rm", "--force", name)
-
-
-def health_of(container: str) -> str:
-    """What the image's health check says, once it says anything."""
-    for _ in range(120):
-        status = docker("inspect", "-f", "{{.State.Health.Status}}", container)
-        if status != "starting":
-            return status
-        time.sleep(0.25)
-    return "starting"
 
 
 def test_what_our_layers_add(image: str) -> None:
