@@ -27,7 +27,7 @@ from local.simulation.scaling import Limits
 
 MOST_REQUESTS = 10_000_000
 MOST_SECONDS = 1e9
-MEMORY_MB = 1769
+MEMORY_MB = int(aws.VCPU.value)
 
 EXAMPLES = """
 examples:

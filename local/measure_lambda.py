@@ -17,15 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from local.bench.machine import facts
 from local.emulator import ROOT, docker, docker_answers, python_in, running
 from local.load.bodies import Body
 from local.load.invocation import event
+from local.simulation.aws import VCPU
 
 IMAGE: Final = "classifier-measured"
 BASE: Final = "public.ecr.aws/lambda/python:3.13"
-MEMORY_MB: Final = (512, 1024, 1769)
-MEGABYTES_PER_CORE: Final = 1769
-"""AWS Lambda Developer Guide, "Configure Lambda function memory"."""
+MEMORY_MB: Final = (512, 1024, int(VCPU.value))
 
 _PARTS: Final = """
 import json, time
@@ -59,7 +59,7 @@ print(max(peaks))
 
 def measure(memory_mb: int, cold_starts: int, warm_requests: int) -> dict[str, Any]:
     """Medians, in milliseconds and MB, of one memory size."""
-    share = memory_mb / MEGABYTES_PER_CORE
+    share = memory_mb / VCPU.value
     limits = ["--memory", f"{memory_mb}m", "--cpus", f"{share:.3f}"]
     environment = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb)}
     photo = event(Body((ROOT / "local" / "sample.jpg").read_bytes(), "image/jpeg"))
@@ -142,7 +142,9 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"error: the image cannot be built: {error.stderr.strip()}", file=sys.stderr)
         return 2
-    figures: dict[str, Any] = {**image_megabytes(), "packages_mb": package_megabytes(), "sizes": []}
+    where = {key: value for key, value in facts().items() if key in ("date", "machine")}
+    packages = {"packages_mb": package_megabytes()}
+    figures: dict[str, Any] = {**where, **image_megabytes(), **packages, "sizes": []}
     print(f"image {figures['image_mb']} MB, of which {figures['added_mb']} MB are not the base's")
     print("  " + ", ".join(f"{name} {size}" for name, size in figures["packages_mb"].items()))
     print("| MB | cold ms | imports | read model | session | first run | warm ms | peak MB |")

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from local.bench.servers import cores
+from local.cores import cores
 
 _PACKAGES: Final = (
     *("onnxruntime", "numpy", "pillow", "fastapi", "starlette", "pydantic", "uvicorn", "mangum"),

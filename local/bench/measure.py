@@ -13,7 +13,8 @@ from typing import Any, Final
 from local.bench import coldstart
 from local.bench.client import apply_load, write_requests
 from local.bench.floor import running_floor
-from local.bench.servers import NAIVE, SERVICE, Failed, Running, Server, cores, running
+from local.bench.servers import NAIVE, SERVICE, Failed, Running, Server, running
+from local.cores import cores
 from local.load.bodies import Body
 
 CONNECTIONS: Final = (2, 8)

@@ -1,7 +1,6 @@
 """The servers that take turns: how each is started, asked and understood."""
 
 import contextlib
-import functools
 import http.client
 import json
 import os
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from local.bench import FUNCTION, ROOT
 from local.bench.processes import Tree, last_words, started
+from local.cores import cores
 from local.emulator import free_port
 from local.load.bodies import Body
 
@@ -157,9 +157,3 @@ def running(
         log = Path(folder) / "log"
         with started(command, log=log, folder=ROOT, environment=variables) as tree:
             yield Running(server, port, tree, log)
-
-
-@functools.cache
-def cores() -> int:
-    """CPU cores that this process, and what it starts, may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

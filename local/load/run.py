@@ -3,7 +3,6 @@
 import contextlib
 import math
 import multiprocessing
-import os
 import resource
 import selectors
 import socket
@@ -14,6 +13,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
 
+from local.cores import cores
 from local.load import signals, worker
 from local.load.errors import UsageError
 from local.load.outcome import IN_FLIGHT, Outcome
@@ -87,7 +87,7 @@ class _Conductor:
         self._timeout = timeout
         self._on_outcomes = on_outcomes
         self._selector = selectors.DefaultSelector()
-        self._processes = min(_cores(), math.ceil(plan.parallel / _SHARE))
+        self._processes = min(cores(), math.ceil(plan.parallel / _SHARE))
         self._alive: set[_Worker] = set()
         self._lost_early: list[tuple[int, set[int], str]] = []
         self._next = 0
@@ -224,10 +224,6 @@ class _Conductor:
         for each in list(self._alive):
             each.process.kill()
             self._reap(each)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _raise_file_limit(parallel: int) -> None:
