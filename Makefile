@@ -63,6 +63,14 @@ lint: $(VENV)/.test ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+readme: $(VENV)/.run ## make the tables in README.md, SECURITY.md and docs/ anew
+	$(BIN)/python -m local.readme
+
+measure: $(VENV)/.test ## measure anew what those tables show (15 minutes; needs Docker and build/fp32.onnx)
+	$(BIN)/python -m local.benchmark --peers --json docs/measured/benchmark.json
+	$(BIN)/python -m local.measure_lambda --json docs/measured/lambda.json
+	$(BIN)/python -m local.readme
+
 lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays
 	for each in $(REQUIREMENTS); do \
 	  $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --no-header \

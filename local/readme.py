@@ -1,0 +1,91 @@
+"""Writes the generated parts of README.md, SECURITY.md and docs/*.md, in place.
+
+    python -m local.readme [--check]
+
+A part stands between `<!-- made: NAME -->` and `<!-- end -->`. Settings and limits come from the
+code, the model's facts from its card, speed and cost from docs/measured/*.json, which `make
+measure` writes.
+
+examples:
+  make readme                       write them all
+  python -m local.readme --check    write nothing; exit status 1 if any has changed
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from local.tables import ROOT
+from local.tables.cost import cost_table
+from local.tables.measured import benchmark_report, cold_start_table, speed_table
+from local.tables.model import accuracy_table, model_table
+from local.tables.settings import limits_table, settings_table
+
+PARTS: Final[Mapping[str, Callable[[], str]]] = {
+    "settings": settings_table,
+    "limits": limits_table,
+    "model": model_table,
+    "accuracy": accuracy_table,
+    "speed": speed_table,
+    "benchmark": benchmark_report,
+    "cold starts": cold_start_table,
+    "cost": cost_table,
+}
+_PART: Final = re.compile(r"(<!-- made: ([^>]*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_MARK: Final = re.compile(r"<!-- (?:made: .*?|end) -->")
+
+
+class PageError(ValueError):
+    """A page's markers cannot be understood; the message says which."""
+
+
+def pages() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def renewed(page: str, parts: Mapping[str, Callable[[], str]] = PARTS) -> str:
+    """The page with every part made anew. Raises `PageError`."""
+
+    def fill(found: re.Match[str]) -> str:
+        if found[2] not in parts:
+            raise PageError(f"no part is called {found[2]!r}; there are {', '.join(parts)}")
+        return f"{found[1]}\n{parts[found[2]]()}\n\n{found[4]}"
+
+    if len(_MARK.findall(page)) != 2 * len(_PART.findall(page)):
+        raise PageError("each `<!-- made: NAME -->` needs an `<!-- end -->` below it")
+    return _PART.sub(fill, page)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.readme",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--check", action="store_true", help="only tell what would change")
+    check = parser.parse_args(arguments).check
+    changed = []
+    for path in pages():
+        page = path.read_text("utf-8")
+        name = path.relative_to(ROOT)
+        try:
+            new = renewed(page)
+        except PageError as error:
+            print(f"error: {name}: {error}.", file=sys.stderr)
+            return 2
+        if new != page:
+            changed.append(str(name))
+            if not check:
+                path.write_text(new, "utf-8")
+    if check and changed:
+        print(f"error: make readme changes {', '.join(changed)}: run it.", file=sys.stderr)
+        return 1
+    print("\n".join(f"wrote {name}" for name in changed) or "Every part is as it should be.")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

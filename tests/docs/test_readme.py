@@ -1,0 +1,109 @@
+"""What people read is what the code and the measurements say, and leads somewhere."""
+
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from classifier.settings import Settings
+from local.readme import PARTS, PageError, main, pages, renewed
+from local.tables import ROOT
+
+LINK = re.compile(r"\]\(([^)\s]+)\)|<img [^>]*src=\"([^\"]+)\"")
+COMMAND = re.compile(r"\bmake ([a-z][a-z-]*)\b")
+PAGES = [*pages(), ROOT / "CONTRIBUTING.md"]
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def code_of(page: str) -> str:
+    """The commands: what stands in blocks and between backticks."""
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    return "\n".join([*blocks, *re.findall(r"`(make [^`]+)`", page)])
+
+
+def anchors(page: Path) -> set[str]:
+    """Of its headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_tables_are_as_new() -> None:
+    """After a change of settings, limits, card or figures: make readme."""
+    assert main(["--check"]) == 0
+
+
+def test_every_part_is_on_some_page() -> None:
+    text = "".join(path.read_text("utf-8") for path in pages())
+    assert {name for name in PARTS if f"<!-- made: {name} -->" in text} == set(PARTS)
+
+
+def test_every_setting_is_told() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    settings = [each.name.upper() for each in fields(Settings) if "meaning" in each.metadata]
+    assert len(settings) > 5
+    assert [name for name in settings if f"| `{name}` |" not in readme] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_every_relative_link_and_picture_is_there(page: Path) -> None:
+    targets = [a or b for a, b in LINK.findall(page.read_text("utf-8"))]
+    missing = []
+    for target in targets:
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            missing.append(target)
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_every_make_target_and_script_exists(page: Path) -> None:
+    code = code_of(page.read_text("utf-8"))
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = set(COMMAND.findall(listed.stdout))
+    assert set(COMMAND.findall(code)) <= targets
+    for module in re.findall(r"python -m (local[.\w]+)", code):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+    for script in re.findall(r"python (?:local/)?(\w+\.py)", code):
+        assert (ROOT / "local" / script).exists(), script
+
+
+def test_a_part_is_made_anew_and_the_rest_is_left() -> None:
+    page = "a\n<!-- made: x -->\nold\n<!-- end -->\nb\n"
+    assert renewed(page, {"x": lambda: "new"}) == (
+        "a\n<!-- made: x -->\n\nnew\n\n<!-- end -->\nb\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("<!-- made: y -->\n<!-- end -->", "no part is called 'y'; there are x"),
+        ("<!-- made: x -->\nold\n", "needs an `<!-- end -->`"),
+        ("old\n<!-- end -->\n", "needs an `<!-- end -->`"),
+    ],
+)
+def test_markers_that_cannot_be_understood(page: str, message: str) -> None:
+    with pytest.raises(PageError, match=re.escape(message)):
+        renewed(page, {"x": lambda: "new"})
+
+
+def test_the_tables_are_the_same_on_a_machine_with_other_cores() -> None:
+    program = (
+        "import os; os.sched_getaffinity = lambda _: set(range(7)); "
+        "from local.tables.settings import settings_table; print(settings_table())"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert made.stdout.strip() == PARTS["settings"]()
+    assert "| 1 a core |" in made.stdout
