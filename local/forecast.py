@@ -53,7 +53,7 @@ local/simulation/scaling.py; --figures lists every AWS figure with its source.
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+        self.exit(2, f"error: {message} (see --help)\n")
 
 
 def _whole(least: int, most: int = MOST_REQUESTS) -> Callable[[str], int]:
@@ -106,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     add("--cold-ms", type=_durations, metavar="MS", help="INIT and the first request, likewise")
     add("--measured", type=Path, metavar="FILE", help="JSON with measured durations")
     add("--memory", type=memory, metavar="MB", help=f"memory in MB ({MEMORY_MB})")
-    add("--architecture", choices=ARCHITECTURES, help=f"({ARCHITECTURES[0]})")
+    add("--architecture", choices=ARCHITECTURES, help=f"of the processor ({ARCHITECTURES[0]})")
     add(
         "--concurrency-limit",
         type=whole,
@@ -196,7 +196,10 @@ def _predict(
     warm, cold = typed.warm_ms or measured.warm, typed.cold_ms or measured.cold
     if warm is None or cold is None:
         missing = "warm" if warm is None else "cold"
-        commands.error(f"give --{missing}-ms, or --measured with a file that has {missing}_ms")
+        commands.error(
+            f"give --{missing}-ms, or --measured with a file that has {missing}_ms, such as "
+            "docs/measured/lambda.json"
+        )
     if typed.N * typed.R > MOST_REQUESTS:
         commands.error(f"-N times -R must be at most {MOST_REQUESTS:,} requests")
     if typed.T * typed.R > MOST_SECONDS:
@@ -232,7 +235,7 @@ def _write_files(
 
             plot(prediction, typed.plot)
     except ImportError as error:
-        commands.error(f"--plot needs matplotlib (pip install matplotlib): {error}")
+        commands.error(f"--plot needs matplotlib (pip install -r requirements.txt): {error}")
     except OSError as error:
         commands.error(f"{error.filename or typed.plot} cannot be written: {error.strerror}")
     except ValueError as error:

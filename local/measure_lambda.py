@@ -11,7 +11,6 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +19,20 @@ from typing import Any, Final
 from local.bench.machine import facts
 from local.emulator import ROOT, docker, docker_answers, python_in, running
 from local.load.bodies import Body
+from local.load.command import OneLineParser, check_outputs, main
+from local.load.errors import UsageError
 from local.load.invocation import event
 from local.simulation.aws import VCPU
 
 IMAGE: Final = "classifier-measured"
 BASE: Final = "public.ecr.aws/lambda/python:3.13"
 MEMORY_MB: Final = (512, 1024, int(VCPU.value))
+
+EXAMPLES: Final = """\
+examples:
+  python -m local.measure_lambda --cold-starts 1 --warm-requests 5     in half a minute
+  python -m local.measure_lambda --json docs/measured/lambda.json
+"""
 
 _PARTS: Final = """
 import json, time
@@ -124,24 +131,18 @@ def _folders() -> list[str]:
     return [f"/var/task/{name}" for name in names]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m local.measure_lambda", description=(__doc__ or "").splitlines()[0]
-    )
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
-    parser.add_argument("--cold-starts", type=int, default=5, help="containers per size (5)")
-    parser.add_argument("--warm-requests", type=int, default=20, help="per container (20)")
-    options = parser.parse_args()
+def measure_lambda() -> int:
+    options = _parser().parse_args()
     if options.cold_starts < 1 or options.warm_requests < 1:
-        parser.error("--cold-starts and --warm-requests must be 1 or more")
+        raise UsageError("--cold-starts and --warm-requests must be 1 or more.")
+    check_outputs(options.json)
     if not docker_answers():
-        print("error: no Docker answers here; start it and try again.", file=sys.stderr)
-        return 2
+        raise UsageError("No Docker answers here; start it and try again.")
     try:
         docker("build", "--quiet", "--tag", IMAGE, ".", timeout=1800)
     except subprocess.CalledProcessError as error:
-        print(f"error: the image cannot be built: {error.stderr.strip()}", file=sys.stderr)
-        return 2
+        why = error.stderr.strip().splitlines() or ["docker build said nothing"]
+        raise UsageError(f"The image cannot be built: {why[-1]}. Try: docker build .") from None
     where = {key: value for key, value in facts().items() if key in ("date", "machine")}
     packages = {"packages_mb": package_megabytes()}
     figures: dict[str, Any] = {**where, **image_megabytes(), **packages, "sizes": []}
@@ -163,5 +164,19 @@ def main() -> int:
     return 0
 
 
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog="python -m local.measure_lambda",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--json", type=Path, metavar="FILE", help="write the figures")
+    add("--cold-starts", type=int, default=5, metavar="N", help="containers of each size (5)")
+    add("--warm-requests", type=int, default=20, metavar="N", help="in each container (20)")
+    return parser
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(measure_lambda)

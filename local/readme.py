@@ -1,7 +1,5 @@
 """Writes the generated parts of README.md, SECURITY.md and docs/*.md, in place.
 
-    python -m local.readme [--check]
-
 A part stands between `<!-- made: NAME -->` and `<!-- end -->`. Settings and limits come from the
 code, the model's facts from its card, speed and cost from docs/measured/*.json, which `make
 measure` writes.
@@ -18,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from local.load.command import OneLineParser
+from local.load.errors import UsageError
 from local.tables import ROOT
 from local.tables.cost import cost_table
 from local.tables.measured import benchmark_report, cold_start_table, speed_table
@@ -60,13 +60,17 @@ def renewed(page: str, parts: Mapping[str, Callable[[], str]] = PARTS) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m local.readme",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--check", action="store_true", help="only tell what would change")
-    check = parser.parse_args(arguments).check
+    try:
+        check = parser.parse_args(arguments).check
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     changed = []
     for path in pages():
         page = path.read_text("utf-8")

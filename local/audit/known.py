@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 SHIPPED: Final = ROOT / "function" / "requirements.txt"
@@ -66,13 +66,25 @@ def ask(requirements: Sequence[Path]) -> Any:
         raise Unasked(words[-1][:300]) from None
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see --help)\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="make audit",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("requirements", nargs="*", type=Path, default=[SHIPPED], metavar="FILE")
+    parser.add_argument(
+        "requirements",
+        nargs="*",
+        type=Path,
+        default=[SHIPPED],
+        metavar="FILE",
+        help="requirements with hashes",
+    )
     files = parser.parse_args(arguments).requirements
     for path in files:
         if not path.is_file():

@@ -18,19 +18,24 @@ from local.bench.measure import PARTS, Plan, measure
 from local.bench.servers import NAIVE, PEERS, SERVICE, Failed, Server
 from local.bench.table import report
 from local.load.bodies import Body, find_images, multipart
-from local.load.command import check_outputs
+from local.load.command import OneLineParser, check_outputs
 from local.load.errors import UsageError
+
+EXAMPLES: Final = """\
+examples:
+  python -m local.benchmark --quick                  half a minute: does it work?
+  python -m local.benchmark --peers --json bench.json
+  python -m local.benchmark --only load,service      one server under load, and the floor
+  python -m local.benchmark --table bench.json       the tables again
+
+exit status: 0 all measured, 1 something was not, 2 the command cannot be done
+"""
 
 _OWN: Final = (SERVICE, NAIVE)
 _MOST_SECONDS: Final = 60
 _MOST_ROUNDS: Final = 100
 _MOST_IMAGES: Final = 50
 """Of a larger folder as many at most, evenly spaced: the bare loop takes all of them in turn."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see --help)")
 
 
 def benchmark(description: str, arguments: Sequence[str] | None = None) -> int:
@@ -59,9 +64,10 @@ def benchmark(description: str, arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(description: str) -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = OneLineParser(
         prog="python -m local.benchmark",
         description=description,
+        epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -73,12 +79,19 @@ def _parser(description: str) -> argparse.ArgumentParser:
         metavar="DIR",
         help="images to send, 50 at most (default: made of the sample)",
     )
-    add("--rounds", type=_whole(_MOST_ROUNDS), default=5, help="(default: %(default)s)")
+    add(
+        "--rounds",
+        type=_whole(_MOST_ROUNDS),
+        default=5,
+        metavar="N",
+        help="turns that each server gets (default: %(default)s)",
+    )
     add(
         "--seconds",
         type=_whole(_MOST_SECONDS),
         default=3,
-        help="of each load, whole (default: %(default)s)",
+        metavar="S",
+        help="length of each load in whole seconds (default: %(default)s)",
     )
     add("--quick", action="store_true", help="3 rounds of 1 second: to see that it works")
     add(
@@ -88,7 +101,13 @@ def _parser(description: str) -> argparse.ArgumentParser:
         f"{', '.join(each.key for each in (*_OWN, *PEERS))}; where no part or no server is named, "
         "all of them",
     )
-    add("--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help="(build/fp32.onnx)")
+    add(
+        "--fp32",
+        type=Path,
+        default=FLOAT_MODEL,
+        metavar="FILE",
+        help="the tutorial app's model, which make model writes (default: build/fp32.onnx)",
+    )
     add("--json", type=Path, metavar="FILE", help="write all figures")
     add("--table", type=Path, metavar="FILE", help="measure nothing; tables of such a file")
     return parser
@@ -187,7 +206,9 @@ def _report_of(path: Path) -> str:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    """Progress, for those who watch."""
+    if sys.stderr.isatty():
+        print(line, file=sys.stderr, flush=True)
 
 
 def _stop(number: int, _: object) -> NoReturn:

@@ -26,10 +26,10 @@ def find_images(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UsageError(f"There is no image {str(path)!r}.")
+        raise UsageError(f"There is no image {str(path)!r}. Name one, or a folder of images.")
     images = sorted(each for each in path.iterdir() if each.is_file() and _is_image_name(each.name))
     if not images:
-        raise UsageError(f"There are no images in the folder {str(path)!r}.")
+        raise UsageError(f"There are no images in the folder {str(path)!r}. Name another.")
     return images
 
 

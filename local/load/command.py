@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from local.load import report
 from local.load.bodies import SAMPLE, read_bodies
@@ -39,8 +39,15 @@ class Stopped(Exception):
         """The signal's."""
 
 
-class Parser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see --help)")
+
+
+class Parser(OneLineParser):
+    """The one of the load tests."""
 
     def __init__(self, description: str, examples: str) -> None:
         super().__init__(
@@ -49,9 +56,6 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(f"{message} (see --help)")
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +118,9 @@ def check_outputs(*paths: Path | None) -> None:
             continue
         folder = path.parent
         if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise UsageError(f"{str(path)!r} cannot be written.")
+            raise UsageError(
+                f"{str(path)!r} cannot be written. Name a file in a folder that you may write to."
+            )
 
 
 def require_plots() -> None:

@@ -39,7 +39,9 @@ def lambda_target(function: str, endpoint_url: str | None, bodies: Sequence[Body
     """
     payloads = [json.dumps(event(body)).encode() for body in bodies]
     if max(map(len, payloads)) > PAYLOAD_LIMIT:
-        raise UsageError("An image is too large for Lambda: 6 MB a request, base64 included.")
+        raise UsageError(
+            "An image is too large for Lambda: 6 MB a request, base64 included. Send smaller ones."
+        )
     if endpoint_url is not None:
         parse_url(endpoint_url)
     try:

@@ -66,7 +66,7 @@ def reach(parts: SplitResult) -> Address:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{parts.geturl()} cannot be reached: {reason}.") from None
+        raise _unreachable(parts, reason) from None
     reason = "it has no address"
     for family, _, _, _, address in found:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -77,7 +77,14 @@ def reach(parts: SplitResult) -> Address:
                 reason = error.strerror or str(error)
             else:
                 return Address(socket.AddressFamily(family), address, host, tls)
-    raise UsageError(f"{parts.geturl()} cannot be reached: {reason}.")
+    raise _unreachable(parts, reason)
+
+
+def _unreachable(parts: SplitResult, reason: object) -> UsageError:
+    return UsageError(
+        f"{parts.geturl()} cannot be reached: {reason}. Is it the right address, and does the "
+        "service run? (make run)"
+    )
 
 
 def post_message(parts: SplitResult, body: Body) -> bytes:

@@ -1,11 +1,12 @@
 """Build what the service serves: EfficientNet-Lite0 from its packages, or any ONNX classifier.
 
-    python -m local.models.build --calibration PHOTOS
-    python -m local.models.build --calibration PHOTOS --onnx net.onnx --labels names.txt \\
-        --size 224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --out my-model
-
-writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the float model, which
+Writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the float model, which
 `python -m local.models.evaluate` compares it with, to --fp32.
+
+examples:
+  python -m local.models.build --calibration PHOTOS
+  python -m local.models.build --calibration PHOTOS --onnx net.onnx --labels names.txt \\
+      --size 224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --out my-model
 """
 
 import argparse

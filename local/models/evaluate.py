@@ -1,9 +1,11 @@
 """Compare an INT8 model with the float model it was made of, on photos whose classes are known.
 
-    python -m local.models.evaluate --images PHOTOS
-
-prints the table and says whether the model's card has the same accuracy (exit status 1 if not);
+Prints the table and says whether the model's card has the same accuracy (exit status 1 if not);
 with --update-card it writes the table to the card.
+
+examples:
+  python -m local.models.evaluate --images PHOTOS
+  python -m local.models.evaluate --images labelled --model my-model --update-card
 """
 
 import sys

@@ -5,7 +5,7 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from classifier.images import INTERPOLATIONS
 from local.models import ROOT
@@ -48,7 +48,9 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
         help="what these photos are, in words for the card",
     )
     _add_split(parser, "all with --onnx, else calibration")
-    parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help=_shown(SHIPPED))
+    parser.add_argument(
+        "--out", type=Path, default=SHIPPED, metavar="DIR", help=f"written {_shown(SHIPPED)}"
+    )
     parser.add_argument(
         "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_shown(FLOAT_MODEL)
     )
@@ -82,8 +84,15 @@ def evaluate_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see --help)")
+
+
 def _parser(command: str, description: str | None) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
+    return _Parser(
         prog=f"python -m local.models.{command}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -127,7 +136,12 @@ def _add_own_model(group: argparse._ArgumentGroup) -> None:
         help="what white is in the formula of --mean: 1 as in torchvision, where mean is about "
         "0.45, or 255, where mean is about 115 (1)",
     )
-    group.add_argument("--layout", choices=("nchw", "nhwc"), default="nchw", help="(nchw)")
+    group.add_argument(
+        "--layout",
+        choices=("nchw", "nhwc"),
+        default="nchw",
+        help="order of its input's dimensions (nchw)",
+    )
     group.add_argument(
         "--softmax",
         choices=("auto", "yes", "no"),
@@ -143,7 +157,7 @@ def _add_own_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--interpolation",
         choices=tuple(INTERPOLATIONS),
-        help="(hamming for EfficientNet-Lite0, bicubic for your own)",
+        help="of the resizing (hamming for EfficientNet-Lite0, bicubic for your own)",
     )
 
 
@@ -152,21 +166,27 @@ def _shown(path: Path) -> str:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
 
 
 def _fraction(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not more than 0 and at most 1")
     return value
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
 def _three_numbers(text: str) -> tuple[float, ...]:
-    values = tuple(float(part) for part in text.split(","))
+    values = tuple(_number(part) for part in text.split(","))
     if len(values) not in (1, 3):
         raise argparse.ArgumentTypeError(f"{text!r} is neither one number nor three with commas")
     return values * 3 if len(values) == 1 else values

@@ -107,3 +107,11 @@ def test_the_tables_are_the_same_on_a_machine_with_other_cores() -> None:
     )
     assert made.stdout.strip() == PARTS["settings"]()
     assert "| 1 a core |" in made.stdout
+
+
+def test_every_metric_is_told() -> None:
+    source = (ROOT / "function/classifier/metrics.py").read_text("utf-8")
+    metrics = set(re.findall(r'"([A-Z][A-Za-z]+)": \("', source))
+    assert {"ColdStart", "Errors"} <= metrics
+    told = (ROOT / "docs" / "aws.md").read_text("utf-8")
+    assert {name for name in metrics if f"`{name}`" not in told} == set()

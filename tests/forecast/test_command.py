@@ -91,8 +91,12 @@ def test_a_load_report_is_set_beside_the_forecast(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give --warm-ms, or --measured with a file that has warm_ms"),
-        (["--warm-ms", "25"], "give --cold-ms, or --measured with a file that has cold_ms"),
+        ([],
+         "give --warm-ms, or --measured with a file that has warm_ms, such as "
+         "docs/measured/lambda.json"),
+        (["--warm-ms", "25"],
+         "give --cold-ms, or --measured with a file that has cold_ms, such as "
+         "docs/measured/lambda.json"),
         (["-N", "0"], "argument -N: 0 must be at least 1"),
         (["-N", "2.5"], "argument -N: '2.5' is not a whole number"),
         (["-R", "-1"], "argument -R: -1 must be at least 1"),
@@ -126,14 +130,14 @@ def test_a_usage_error_is_one_line_and_status_2(
     with pytest.raises(SystemExit) as ended:
         main(arguments)
 
-    assert capsys.readouterr().err == f"forecast.py: {message}\n"
+    assert capsys.readouterr().err == f"error: {message} (see --help)\n"
     assert ended.value.code == 2
 
 
 def test_a_usage_error_reaches_the_shell() -> None:
     done = run("-N", "0")
 
-    assert done.stderr == "forecast.py: argument -N: 0 must be at least 1\n"
+    assert done.stderr == "error: argument -N: 0 must be at least 1 (see --help)\n"
     assert done.stdout == ""
     assert done.returncode == 2
 
@@ -210,7 +214,7 @@ def test_without_matplotlib_a_plot_says_what_is_missing(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert done.stderr == (
-        "forecast.py: --plot needs matplotlib (pip install matplotlib): none here\n"
+        "error: --plot needs matplotlib (pip install -r requirements.txt): none here (see --help)\n"
     )
     assert "Total" in done.stdout
 

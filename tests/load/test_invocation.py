@@ -117,7 +117,8 @@ def test_an_image_that_lambda_cannot_take(stub: Stub, tmp_path: Path) -> None:
     done = script(ONE, "--image", image, "--lambda", "classifier", "--endpoint-url", stub.url)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: An image is too large for Lambda: 6 MB a request, base64 included.\n"
+        "error: An image is too large for Lambda: 6 MB a request, base64 included. "
+        "Send smaller ones.\n"
     )
 
 

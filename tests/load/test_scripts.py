@@ -184,7 +184,7 @@ UNUSABLE = [
     ([WAVES, "-T", "nan"], "T must be 0 seconds or more; it is nan."),
     ([WAVES, "-R", "0"], "R must be 1 or more; it is 0."),
     ([WAVES, "--what"], "unrecognized arguments: --what"),
-    ([ONE, "1", "--image", "no/such.jpg"], "There is no image 'no/such.jpg'."),
+    ([ONE, "1", "--image", "no/such.jpg"], "There is no image 'no/such.jpg'. Name one"),
     ([ONE, "1", "--image", "tests/load"], "There are no images in the folder 'tests/load'."),
     ([ONE, "1", "--timeout", "0"], "--timeout must be more than 0 seconds; it is 0."),
     ([ONE, "1", "--url", "localhost:8000"], "'localhost:8000' is not a URL such as"),
@@ -211,7 +211,10 @@ def test_nobody_listens() -> None:
     url = f"http://127.0.0.1:{free_port()}/"
     done = script(ONE, "--url", url)
     assert done.returncode == 2
-    assert done.stderr == f"error: {url} cannot be reached: Connection refused.\n"
+    assert done.stderr == (
+        f"error: {url} cannot be reached: Connection refused. Is it the right address, and does "
+        "the service run? (make run)\n"
+    )
 
 
 @pytest.mark.parametrize("name", [ONE, WAVES])
