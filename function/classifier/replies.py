@@ -42,6 +42,11 @@ def answer(
         for outcome in outcomes
     ]
     failed = [number for number, result in enumerate(results) if "status" in result]
+    if _wantspage(request):
+        status = results[failed[0]]["status"] if failed else 200
+        headers = {} if failed else {"Server-Timing": _server_timing(outcomes)}
+        timed = [_timed(*each) for each in zip(results, outcomes, strict=True)]
+        return page(request, timed, status, headers)
     if failed and len(results) > 1:
         first = results[failed[0]]
         detail = f"Image {failed[0] + 1} of {len(results)}: {first['detail']}"
@@ -49,9 +54,14 @@ def answer(
     if failed:
         return _problem(request, results[0])
     headers = {"Server-Timing": _server_timing(outcomes)}
-    if _wantspage(request):
-        return page(request, results, headers=headers)
     return JSONResponse(results[0] if len(results) == 1 else results, headers=headers)
+
+
+def _timed(result: dict[str, Any], outcome: Classification | ImageError) -> dict[str, Any]:
+    if isinstance(outcome, ImageError):
+        return result
+    times = {"decode_seconds": outcome.decode_seconds, "infer_seconds": outcome.infer_seconds}
+    return {**result, **times}
 
 
 def _server_timing(outcomes: Sequence[Classification | ImageError]) -> str:
@@ -73,7 +83,8 @@ def page(
     headers: Mapping[str, str] = {},
 ) -> HTMLResponse:
     """The page with `results` in it."""
-    content = render(results, base=request.scope.get("root_path", ""))
+    base = request.scope.get("root_path", "")
+    content = render(results, base=base, address=str(request.base_url))
     return HTMLResponse(content, status, {**PAGE_HEADERS, "Vary": "Accept", **headers})
 
 

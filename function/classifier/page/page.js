@@ -1,21 +1,46 @@
-// Sends the form without leaving the page. The server renders the results, as it does when
-// scripts are off; this only puts them in place.
+// Classifies photos as they are chosen, dropped, pasted or picked from the samples, one request
+// for each. The server renders the answers, as it does when scripts are off: this only gives each
+// its place beside its photo.
 "use strict";
 
-const form = document.querySelector("form");
-const input = document.querySelector("#file");
-const button = form.querySelector("button");
-const status = document.querySelector("#status");
-const previews = document.querySelector("#previews");
-
-document.querySelector("#address").textContent = new URL("./", location.href).href;
-
 // Lambda takes requests of 6 MB, and base64 makes 6 of 4.5: what is larger is made smaller here.
-const MAX_REQUEST_BYTES = 4_000_000;
+const MAX_BYTES = 4_000_000;
 const MAX_SIDE = 1024;
+const AT_ONCE = 4;
 
-async function fit(file, bytes) {
-  if (file.size <= bytes) return file;
+const form = document.querySelector("form");
+const status = document.querySelector("#status");
+const results = document.querySelector("#results");
+const service = new URL("./", document.baseURI);
+
+const waiting = []; // functions that classify one photo each
+let running = 0;
+
+function make(tag, className = "", text = "") {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+function button(className, text, onclick) {
+  const made = make("button", className, text);
+  made.type = "button";
+  made.addEventListener("click", onclick);
+  return made;
+}
+
+function say(text, isProblem = false) {
+  status.className = isProblem ? "problem" : "";
+  status.textContent = text;
+}
+
+// A photo's way to its answer
+
+class Trouble extends Error {} // its message is for the person who sent the photo
+
+async function fit(file) {
+  if (file.size <= MAX_BYTES) return file;
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
@@ -36,42 +61,154 @@ async function fit(file, bytes) {
   return blob && blob.size < file.size ? blob : file;
 }
 
-async function requestBody(files) {
-  const body = new FormData();
-  for (const file of files) body.append("file", await fit(file, MAX_REQUEST_BYTES / files.length), file.name);
-  return body;
-}
-
-function preview() {
-  for (const image of previews.querySelectorAll("img")) URL.revokeObjectURL(image.src);
-  previews.replaceChildren(...Array.from(input.files, (file) => {
-    const image = new Image();
-    image.alt = "";
-    // Not every format that the service reads is one that the browser shows.
-    image.addEventListener("error", () => image.remove());
-    image.src = URL.createObjectURL(file);
-    return image;
-  }));
-}
-
-async function classify(event) {
-  event.preventDefault();
-  button.disabled = true;
-  status.textContent = "Classifying …";
+async function ask(file) {
   try {
-    const body = await requestBody(Array.from(input.files));
-    const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const results = page.querySelector("#results");
-    if (!results) throw new Error(`the server answered with status ${response.status}`);
-    document.querySelector("#results").replaceWith(document.adoptNode(results));
-    status.textContent = "";
-  } catch (error) {
-    status.textContent = `No answer (${error.message}). Check that the service runs, and try again.`;
-  } finally {
-    button.disabled = false;
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Trouble("This file cannot be read. If it is a folder, choose the photos in it.");
   }
+  const body = new FormData();
+  body.append("file", await fit(file), file.name);
+  let response;
+  try {
+    response = await fetch(service, { method: "POST", body, headers: { Accept: "text/html" } });
+  } catch {
+    throw new Trouble("The service does not answer. Check your connection and try again.");
+  }
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const answer = page.querySelector("#results .answer");
+  if (!answer) throw new Trouble(withoutAnswer(response.status));
+  return document.adoptNode(answer);
 }
 
-input.addEventListener("change", preview);
-form.addEventListener("submit", classify);
+// What a gateway says in the service's place is not for people.
+function withoutAnswer(code) {
+  if (code === 413) return "This photo is too large for the service. Make it smaller and try again.";
+  if (code === 429 || code === 503) return "The service is busy. Try again in a moment.";
+  return `The service could not answer (status ${code}). Try again in a moment.`;
+}
+
+// What is seen of it
+
+function photo(file) {
+  const figure = make("figure", "", "No preview of this format");
+  const image = new Image();
+  image.alt = "";
+  const address = URL.createObjectURL(file);
+  image.addEventListener("load", () => URL.revokeObjectURL(address));
+  image.addEventListener("error", () => image.remove()); // the server may read what browsers do not
+  image.src = address;
+  figure.append(image);
+  return figure;
+}
+
+function card(file) {
+  const article = make("article");
+  article.append(photo(file), make("h2", "", file.name), waitingAnswer());
+  return article;
+}
+
+function waitingAnswer() {
+  const answer = make("div", "answer");
+  answer.append(make("p", "wait"));
+  return answer;
+}
+
+async function classify(file, article) {
+  article.setAttribute("aria-busy", "true");
+  let answer;
+  try {
+    answer = await ask(file);
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    answer = make("div", "answer");
+    answer.append(make("p", "problem", error.message), button("again", "Try again", async () => {
+      article.querySelector(".answer").replaceWith(waitingAnswer());
+      say(summary([await classify(file, article)]));
+    }));
+  }
+  article.querySelector(".answer").replaceWith(answer);
+  article.removeAttribute("aria-busy");
+  return article;
+}
+
+function summary(articles) {
+  if (articles.length > 1) {
+    const bad = articles.filter((each) => each.querySelector(".problem")).length;
+    return `${articles.length - bad} photos classified${bad ? `, ${bad} with a problem` : ""}.`;
+  }
+  const [name, text] = ["h2", ".problem, li"].map((each) => articles[0].querySelector(each).textContent);
+  return `${name}: ${text}`;
+}
+
+async function classifyAll(files) {
+  if (!files.length) return;
+  say(files.length > 1 ? `Classifying ${files.length} photos …` : "Classifying …");
+  const articles = files.map(card);
+  results.prepend(...articles);
+  results.scrollIntoView({ block: "nearest" });
+  const done = files.map((file, index) => new Promise((resolve) => {
+    waiting.push(async () => resolve(await classify(file, articles[index])));
+  }));
+  while (running < AT_ONCE && waiting.length) work();
+  say(summary(await Promise.all(done)));
+}
+
+async function work() {
+  running += 1;
+  while (waiting.length) await waiting.shift()();
+  running -= 1;
+}
+
+// The ways in
+
+for (const input of document.querySelectorAll("input[type=file]")) {
+  input.addEventListener("change", () => {
+    const files = Array.from(input.files);
+    input.value = ""; // or the same photo could not be chosen again
+    classifyAll(files);
+  });
+}
+
+addEventListener("dragover", (event) => {
+  event.preventDefault(); // or the browser would open the file in this page's place
+  document.body.classList.add("dragging");
+});
+addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dragging");
+});
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dragging");
+  const files = Array.from(event.dataTransfer.files);
+  if (files.length) classifyAll(files);
+  else say("That was not a file. Save the picture first, then drop its file here.", true);
+});
+
+addEventListener("paste", (event) => classifyAll(Array.from(event.clipboardData.files)));
+
+for (const sample of document.querySelectorAll("[data-sample]")) {
+  sample.addEventListener("click", async () => {
+    try {
+      const response = await fetch(new URL(sample.dataset.sample, service));
+      const name = sample.dataset.sample.split("/").pop();
+      classifyAll([new File([await response.blob()], name, { type: "image/jpeg" })]);
+    } catch {
+      say("The sample cannot be fetched. Check your connection and try again.", true);
+    }
+  });
+}
+
+// The page, now that it can do all this
+
+document.querySelector("#address").textContent = service.href;
+if (navigator.clipboard) {
+  const copy = button("copy", "Copy", async () => {
+    await navigator.clipboard.writeText(document.querySelector("pre").textContent);
+    copy.textContent = "Copied";
+  });
+  document.querySelector("pre").after(copy);
+}
+form.classList.add("live");
+form.querySelector("[type=submit]").hidden = true;
+for (const each of document.querySelectorAll("[data-script]")) each.hidden = false;
