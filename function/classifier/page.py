@@ -86,5 +86,6 @@ def _timing(result: Mapping[str, Any]) -> str:
     if "infer_seconds" not in result:
         return ""
     decode, infer = (result[name] * 1e3 for name in ("decode_seconds", "infer_seconds"))
-    model = f", by {escape(result['model'])}" if "model" in result else ""
-    return f'<p class="timing">Decoded in {decode:.1f} ms, classified in {infer:.1f} ms{model}</p>'
+    model = f" <span>by {escape(result['model'])}</span>" if "model" in result else ""
+    times = f"Decoded in {decode:.1f}&nbsp;ms, classified in {infer:.1f}&nbsp;ms"
+    return f'<p class="timing">{times}{model}</p>'

@@ -30,8 +30,8 @@ function button(className, text, onclick) {
   return made;
 }
 
-function say(text, isProblem = false) {
-  status.className = isProblem ? "problem" : "";
+function say(text, className) {
+  status.className = className;
   status.textContent = text;
 }
 
@@ -91,12 +91,13 @@ function withoutAnswer(code) {
 // What is seen of it
 
 function photo(file) {
-  const figure = make("figure", "", "No preview of this format");
+  const figure = make("figure");
   const image = new Image();
   image.alt = "";
   const address = URL.createObjectURL(file);
   image.addEventListener("load", () => URL.revokeObjectURL(address));
-  image.addEventListener("error", () => image.remove()); // the server may read what browsers do not
+  // Not every format that the service reads is one that the browser shows.
+  image.addEventListener("error", () => image.replaceWith("No preview"));
   image.src = address;
   figure.append(image);
   return figure;
@@ -124,7 +125,7 @@ async function classify(file, article) {
     answer = make("div", "answer");
     answer.append(make("p", "problem", error.message), button("again", "Try again", async () => {
       article.querySelector(".answer").replaceWith(waitingAnswer());
-      say(summary([await classify(file, article)]));
+      say(summary([await classify(file, article)]), "quiet");
     }));
   }
   article.querySelector(".answer").replaceWith(answer);
@@ -143,7 +144,8 @@ function summary(articles) {
 
 async function classifyAll(files) {
   if (!files.length) return;
-  say(files.length > 1 ? `Classifying ${files.length} photos …` : "Classifying …");
+  const loudness = files.length > 1 ? "" : "quiet"; // a single answer is seen where it is
+  say(files.length > 1 ? `Classifying ${files.length} photos …` : "Classifying …", loudness);
   const articles = files.map(card);
   results.prepend(...articles);
   results.scrollIntoView({ block: "nearest" });
@@ -151,7 +153,7 @@ async function classifyAll(files) {
     waiting.push(async () => resolve(await classify(file, articles[index])));
   }));
   while (running < AT_ONCE && waiting.length) work();
-  say(summary(await Promise.all(done)));
+  say(summary(await Promise.all(done)), loudness);
 }
 
 async function work() {
@@ -182,7 +184,7 @@ addEventListener("drop", (event) => {
   document.body.classList.remove("dragging");
   const files = Array.from(event.dataTransfer.files);
   if (files.length) classifyAll(files);
-  else say("That was not a file. Save the picture first, then drop its file here.", true);
+  else say("That was not a file. Save the picture first, then drop its file here.", "problem");
 });
 
 addEventListener("paste", (event) => classifyAll(Array.from(event.clipboardData.files)));
@@ -194,7 +196,7 @@ for (const sample of document.querySelectorAll("[data-sample]")) {
       const name = sample.dataset.sample.split("/").pop();
       classifyAll([new File([await response.blob()], name, { type: "image/jpeg" })]);
     } catch {
-      say("The sample cannot be fetched. Check your connection and try again.", true);
+      say("The sample cannot be fetched. Check your connection and try again.", "problem");
     }
   });
 }
