@@ -1,5 +1,6 @@
 """The report as one HTML file that needs nothing else."""
 
+import time
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -12,8 +13,8 @@ from local.load.summary import Spread, Summary, WaveSummary
 
 _TEMPLATE: Final = Path(__file__).parent / "page.html"
 _DEFINITION: Final = (
-    "Nearest-rank percentiles of the requests that were answered with predictions; lateness is "
-    "of every request that was due."
+    "p99 is the time within which 99 % of the answered requests were answered (nearest rank); "
+    "p50 is the median. Lateness is of every request that was due."
 )
 
 
@@ -23,17 +24,37 @@ def write_html(run: Run, summary: Summary, path: Path) -> None:
         page.substitute(
             title=escape(summary.target),
             plan=escape(report.plan_line(summary)),
+            written=time.strftime("%Y-%m-%d %H:%M"),
+            lead=_lead(summary),
             tiles=_tiles(summary),
             durations=_durations(summary),
             definition=_DEFINITION,
             failures=_failures(summary),
             latency=plots.latency_plot(run, summary),
+            dots=_dots(summary),
             distribution=plots.distribution_plot(run),
             concurrency=plots.concurrency_plot(run),
             waves=_waves(summary.waves),
         ),
         encoding="utf-8",
     )
+
+
+def _lead(summary: Summary) -> str:
+    latency = summary.latency_ms
+    if latency.p50 is None or latency.p99 is None:
+        return f"None of {summary.requests} requests was answered."
+    return (
+        f"{summary.answered} of {summary.requests} requests were answered: half of these within "
+        f"{latency.p50:.0f}&nbsp;ms of when they were due, 99&nbsp;% within "
+        f"{latency.p99:.0f}&nbsp;ms."
+    )
+
+
+def _dots(summary: Summary) -> str:
+    if len(summary.waves) > 1:
+        return "Each dot is a request; those of a wave stand above each other."
+    return "Each dot is a request of the one wave."
 
 
 def _tiles(summary: Summary) -> str:
@@ -71,17 +92,17 @@ def _failures(summary: Summary) -> str:
         f"<tr><td>{escape(kind)}</td><td>{count}</td></tr>"
         for kind, count in summary.failures_by_kind.items()
     )
-    return f"<section><h2>Failures</h2><table>{rows}</table></section>"
+    return f'<section><h2>Failures</h2><div class="table"><table>{rows}</table></div></section>'
 
 
 def _waves(waves: Sequence[WaveSummary]) -> str:
     if len(waves) <= 1:
         return ""
-    names = ["wave", "due, s", "requests", "failed", "p50", "p99", "max", "late, ms"]
+    names = ["wave", "due, s", "requests", "failed", "p50, ms", "p99, ms", "max, ms", "late, ms"]
     head = "".join(f"<th>{name}</th>" for name in names)
     rows = "".join(f"<tr>{_wave_cells(each)}</tr>" for each in waves)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f"<h2>Waves</h2>{table}"
+    return f'<h2>Waves</h2><div class="table">{table}</div>'
 
 
 def _wave_cells(wave: WaveSummary) -> str:

@@ -27,11 +27,11 @@ _MANY: Final = 5000
 STYLE: Final[dict[Any, Any]] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Arial", "Liberation Sans", "DejaVu Sans"],
-    "font.size": 11,
+    "font.size": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e5e7eb",
+    "grid.color": "#d1d5db",
     "axes.axisbelow": True,
     "legend.frameon": False,
     "svg.fonttype": "none",
@@ -39,9 +39,9 @@ STYLE: Final[dict[Any, Any]] = {
 }
 
 
-def figure() -> tuple[Figure, Axes]:
-    """An empty figure, 9 by 3.6 inches."""
-    made = Figure(figsize=(9, 3.6), layout="constrained")
+def figure(height: float = 3.6) -> tuple[Figure, Axes]:
+    """An empty figure, 9 inches wide."""
+    made = Figure(figsize=(9, height), layout="constrained")
     return made, made.add_subplot()
 
 
@@ -66,9 +66,11 @@ def latency_plot(run: Run, summary: Summary) -> str:
             due = [each.due_s for each in waves]
             p99 = [each.latency_ms.p99 or 0 for each in waves]
             p50 = [each.latency_ms.p50 or 0 for each in waves]
-            axes.plot(due, p99, color=PURPLE, linewidth=1.2, label="p99 of the wave")
-            axes.plot(due, p50, color="black", linewidth=1.2, label="p50 of the wave")
-        axes.set_xlabel("request" if single else "when the request was due, s")
+            axes.plot(due, p99, color=PURPLE, linewidth=2, label="p99 of the wave")
+            axes.plot(due, p50, color="black", linewidth=2, label="p50 of the wave")
+        axes.set_xlabel(
+            "place of the request in the wave" if single else "when the request was due, s"
+        )
         axes.set_ylabel("latency, ms")
         axes.set_ylim(bottom=0)
         if axes.get_legend_handles_labels()[0]:
@@ -84,15 +86,15 @@ def distribution_plot(run: Run) -> str:
         if answered:
             service = [each.service * 1000 for each in answered]
             latency = [each.latency * 1000 for each in answered]
-            axes.ecdf(service, color=LIGHT, linewidth=3, label="service: from when it was sent")
-            axes.ecdf(latency, color=BLUE, linewidth=1.6, label="latency: from when it was due")
+            axes.ecdf(service, color=LIGHT, linewidth=4, label="service: from when it was sent")
+            axes.ecdf(latency, color=BLUE, linewidth=2, label="latency: from when it was due")
             axes.legend(loc="lower right")
             axes.set_xlim(left=0)
         axes.set_yticks(
             [0, 0.25, 0.5, 0.75, 0.9, 1], ["0 %", "25 %", "50 %", "75 %", "90 %", "100 %"]
         )
         axes.set_ylim(0, 1.02)
-        axes.set_xlabel("ms")
+        axes.set_xlabel("time, ms")
         axes.set_ylabel("answered by then")
         return svg(made)
 
@@ -112,7 +114,7 @@ def concurrency_plot(run: Run) -> str:
         )
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("s from the start")
+        axes.set_xlabel("time since the start, s")
         axes.set_ylabel("requests under way")
         return svg(made)
 
@@ -127,10 +129,10 @@ def _scatter(  # noqa: PLR0913, PLR0917
     axes.scatter(
         [each.number + 1 if single else each.intended - run.start for each in chosen],
         [each.latency * 1000 for each in chosen],
-        s=14,
+        s=22,
         color=color,
         marker=marker,
-        alpha=0.5 if failure == ANSWERED else 0.9,
+        alpha=0.6 if failure == ANSWERED else 0.9,
         linewidths=0 if marker == "o" else 1,
         label=label,
         rasterized=len(chosen) > _MANY,
@@ -145,24 +147,35 @@ def save_capacity_plot(curve: Curve, path: Path) -> None:
     """p50 and p99 by the rate of requests, with the limit and the knee; the format is the
     suffix's."""
     with mpl.rc_context(STYLE):
-        made, axes = figure()
+        made, axes = figure(4.6)
         last = sorted(curve.final(), key=lambda each: each.parallel)
-        for name, color in (("p99", BLUE), ("p50", GREY)):
-            axes.plot(*_points(last, name), "o-", color=color, markersize=4, label=name)
-            axes.plot(*_points(curve.steps, name), "o", color=color, markersize=4, alpha=0.35)
+        repeated = len(curve.steps) > len(last)
+        for name, color, label, pale in (
+            (
+                "p99",
+                BLUE,
+                "p99: 99 % were answered within",
+                "a first measurement, repeated" if repeated else "",
+            ),
+            ("p50", GREY, "p50: half were answered within", ""),
+        ):
+            axes.plot(*_points(last, name), "o-", color=color, linewidth=2, label=label)
+            axes.plot(*_points(curve.steps, name), "o", color=color, alpha=0.35, label=pale)
         limit = curve.search.limit_ms
-        axes.axhline(limit, color=RED, linestyle="--", linewidth=1, label=f"limit {limit:g} ms")
+        label = f"limit for p99: {limit:g} ms"
+        axes.axhline(limit, color=RED, linestyle="--", linewidth=1.8, label=label)
         if curve.knee:
             rate = curve.knee.offered_rps
             bound = "at least " if curve.exhausted else ""
-            label = f"{bound}{rate:.0f} requests/s"
-            axes.axvline(rate, color="black", linestyle=":", linewidth=1.2, label=label)
+            label = f"sustained: {bound}{rate:.4g} requests/s"
+            axes.axvline(rate, color="black", linestyle=":", linewidth=1.8, label=label)
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel(f"requests/s, in waves every {curve.search.period:g} s")
+        period = curve.search.period
+        axes.set_xlabel(f"load, requests/s (a wave every {period:g} s)")
         axes.set_ylabel("latency, ms")
-        axes.set_title(curve.target, loc="left", fontsize=11)
-        made.legend(loc="outside upper right", ncols=4)
+        axes.set_title(f"Latency by load: {curve.target}", loc="left", fontsize=13)
+        made.legend(loc="outside lower left", ncols=2)
         made.savefig(path, dpi=150)
 
 

@@ -1,0 +1,95 @@
+"""Draws the pictures that the README shows, into docs/images/:
+
+    .venv/bin/python -m tests.browser.screenshots
+
+They show the page as the service of this checkout renders it, and the report of a load test of it.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+
+from tests.browser.conftest import CHROMIUM
+from tests.conftest import ROOT, serving
+from tests.pictures import encode, photo
+
+IMAGES = ROOT / "docs" / "images"
+MAX_BYTES = 150_000
+
+
+def main() -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as scratch, sync_playwright() as playwright:
+        report = Path(scratch) / "report.html"
+        with serving(Path(scratch) / "log") as server:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            draw(browser, server.url, "page", one, {"width": 1000, "height": 800})
+            draw(browser, server.url, "page-grid", several, {"width": 1000, "height": 1290})
+            phone = {"color_scheme": "dark", "has_touch": True}
+            draw(browser, server.url, "page-phone", one, {"width": 360, "height": 1180}, **phone)
+            load(server.url, report)
+        draw(browser, report.as_uri(), "load-report", None, {"width": 1000, "height": 1000})
+        browser.close()
+
+
+def draw(
+    browser: Browser,
+    url: str,
+    name: str,
+    act: Callable[[Page], None] | None,
+    viewport: dict[str, int],
+    **options: Any,
+) -> None:
+    context = browser.new_context(viewport=viewport, reduced_motion="reduce", **options)
+    page = context.new_page()
+    page.goto(url)
+    if act:
+        act(page)
+    page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(300)  # for the colours to settle where the pointer was
+    with Image.open(BytesIO(page.screenshot())) as shot:
+        small = shot.convert("RGB").quantize(256)
+    path = IMAGES / f"{name}.png"
+    small.save(path, optimize=True)
+    size = path.stat().st_size
+    print(f"{path.relative_to(ROOT)}  {size:,} bytes")
+    if size > MAX_BYTES:
+        raise SystemExit(
+            f"{path.name} has more than {MAX_BYTES:,} bytes: make its viewport smaller"
+        )
+    context.close()
+
+
+def one(page: Page) -> None:
+    page.get_by_role("button", name="the cat").click()
+    expect(page.locator(".timing")).to_have_count(1)
+
+
+def several(page: Page) -> None:
+    files = [
+        FilePayload(name=f"{name}.jpg", mimeType="image/jpeg", buffer=encode(photo(file), "JPEG"))
+        for name, file in [("cat", "chelsea.png"), ("coffee", "coffee.png")]
+    ]
+    motorcycle = encode(photo("motorcycle_left.png"), "JPEG")
+    files.append(FilePayload(name="moped.jpg", mimeType="image/jpeg", buffer=motorcycle))
+    page.get_by_label("Choose photos").set_input_files(files)
+    expect(page.locator(".timing")).to_have_count(len(files))
+
+
+def load(url: str, report: Path) -> None:
+    script = ROOT / "local" / "run_multiple_tests.py"
+    waves = ["-N", "20", "-T", "0.5", "-R", "20"]
+    command = [sys.executable, script, "--url", f"{url}/", *waves, "--html", report]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()
