@@ -23,7 +23,7 @@ ASSETS: Final = {
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'self'; "
+    "img-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'self'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

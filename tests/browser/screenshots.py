@@ -30,12 +30,12 @@ def main() -> None:
         report = Path(scratch) / "report.html"
         with serving(Path(scratch) / "log") as server:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            draw(browser, server.url, "page", one, {"width": 1000, "height": 800})
+            draw(browser, server.url, "page", one, {"width": 1000, "height": 850})
             draw(browser, server.url, "page-grid", several, {"width": 1000, "height": 1290})
             phone = {"color_scheme": "dark", "has_touch": True}
             draw(browser, server.url, "page-phone", one, {"width": 360, "height": 1180}, **phone)
             load(server.url, report)
-        draw(browser, report.as_uri(), "load-report", None, {"width": 1000, "height": 1000})
+        draw(browser, report.as_uri(), "load-report", None, {"width": 1000, "height": 970})
         browser.close()
 
 

@@ -68,7 +68,6 @@ def test_every_state_at_every_width(
         page.set_viewport_size(ViewportSize(width=width, height=740))
         page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=SCREENSHOTS / f"{state.__name__}-{width}-{scheme}.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert_accessible(page)
     page.unroute_all(behavior="ignoreErrors")
 
@@ -83,12 +82,22 @@ def test_every_state_without_javascript(open_page: Open, state: Callable[[Page],
     page.route("**/page.js", lambda route: route.abort())
     page.reload()
     state(page)
+    expect(page.get_by_role("button", name="Classify")).to_be_visible()
     assert_accessible(page)
 
 
 def assert_accessible(page: Page) -> None:
+    width = page.evaluate("innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_what_keeps_people_out_is_found(open_page: Open) -> None:
+    """The check itself can fail: given text that is hardly darker than its ground, it does."""
+    page = open_page()
+    page.locator("h1").evaluate("(heading) => { heading.style.color = '#ddd'; }")
+    assert [each["id"] for each in Axe().run(page).response["violations"]] == ["color-contrast"]
 
 
 def test_the_page_is_dark_in_the_dark(open_page: Open) -> None:

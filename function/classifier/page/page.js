@@ -6,7 +6,7 @@
 // Lambda takes requests of 6 MB, and base64 makes 6 of 4.5: what is larger is made smaller here.
 const MAX_BYTES = 4_000_000;
 const MAX_SIDE = 1024;
-const AT_ONCE = 4;
+const AT_ONCE = 2;
 
 const form = document.querySelector("form");
 const status = document.querySelector("#status");
