@@ -1,6 +1,8 @@
-"""Untrusted bytes -> pixels. Every limit and every rule about image files is here."""
+"""Untrusted bytes -> pixels. Every limit and every rule about image files starts from here."""
 
+import ctypes
 import math
+import sys
 import warnings
 from io import BytesIO
 from typing import Final
@@ -10,12 +12,16 @@ from numpy.typing import NDArray
 from PIL import (
     AvifImagePlugin,
     Image,
-    ImageCms,
     ImageFile,
+    PngImagePlugin,
     TiffImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
+
+from classifier import costs, headers
+from classifier.headers import Header, HeaderError, UnusualCoding, check_exif, read_header
+from classifier.visible import Box, resize_visible
 
 # Pillow loads these three on demand, together with every other decoder it has: name them instead.
 _ON_DEMAND: Final = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
@@ -31,14 +37,29 @@ else:
 
 MAX_PIXELS: Final = 64_000_000
 
-Box = tuple[float, float, float, float]
-"""left, top, right, bottom, in pixels"""
+MAX_DECODE_BYTES: Final = 56 * 1024 * 1024
+"""Memory for decoding an image, beside its file: 13 megapixels of a PNG in colour."""
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = headers.TEXT
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each would hold frames of its own
 # read_image compares sizes itself, with the caller's limit, before any decoding.
 Image.MAX_IMAGE_PIXELS = None
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 # Remarks on odd metadata help nobody who runs a server; what is wrong enough is an error.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+def _return_memory() -> None:
+    """Let glibc give a decoder's buffers back to the system when they are freed: by default it
+    keeps them, for each thread anew (mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD)."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(-3, 2 << 20)
+        mallopt(-1, 8 << 20)
+
+
+_return_memory()
 
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -84,13 +105,22 @@ class TooManyPixels(ImageError):
     """The image is larger than the limit on pixels."""
 
 
-def read_image(
+class TooMuchMemory(TooManyPixels):
+    """Decoding the image would take more memory than the limit on it."""
+
+
+class TooSlow(TooManyPixels):
+    """Decoding the image would take longer than its size accounts for."""
+
+
+def read_image(  # noqa: PLR0913
     data: bytes | bytearray | memoryview,
     size: int,
     crop_fraction: float = 0.875,
     *,
     interpolation: str = "bicubic",
     max_pixels: int = MAX_PIXELS,
+    max_decode_bytes: int = MAX_DECODE_BYTES,
 ) -> NDArray[np.uint8]:
     """The pixels a model of input `size` sees of an encoded image, as a person would see it.
 
@@ -98,29 +128,84 @@ def read_image(
     step. EXIF orientation is applied, transparency is laid over white, of an animation the first
     frame is taken. A JPEG is decoded at the smallest DCT scale that still covers `size`.
 
+    What the decoding will cost is estimated first, and refused where it is more than
+    `max_decode_bytes`.
+
     Returns an array [size, size, 3], uint8, RGB.
 
-    Raises `UnsupportedFormat`, `TooManyPixels` or `UnreadableImage` (all are `ImageError`).
+    Raises `UnsupportedFormat`, `TooManyPixels` (`TooMuchMemory` and `TooSlow` are such) or
+    `UnreadableImage` (all are `ImageError`).
     """
     if not data:
         raise UnreadableImage("The image is empty (0 bytes). Choose a file that holds an image.")
     resample = INTERPOLATIONS[interpolation]
-    with _identify(data) as image:
-        pixels = image.width * image.height
-        if pixels > max_pixels:
-            raise TooManyPixels(
-                f"The image has {pixels / 1e6:.1f} megapixels; at most {max_pixels / 1e6:g} are "
-                "accepted. Make it smaller and send it again."
-            )
+    encoded = bytes(data)  # bytes are not copied, neither here nor by BytesIO
+    header = _header(encoded)
+    if header.size:
+        _check_size(header.size, max_pixels)
+        _check_memory(header.opening, header.size, max_decode_bytes)
+    with _identify(encoded) as image:
+        _check_size(image.size, max_pixels)
         # Decoders meet hostile bytes with whatever their parsers happen to raise (OSError,
         # SyntaxError, struct.error, KeyError, MemoryError, ...). It all means the same.
         try:
+            full = image.size
+            covering = math.ceil(size / crop_fraction)
+            image.draft(None, (covering, covering))
+            pixels = full[0] * full[1]
+            _check_memory(costs.memory(image, header, pixels), full, max_decode_bytes)
+            _check_time(costs.too_slow(image, header, pixels, len(encoded)), full)
             return _decode(image, size, crop_fraction, resample)
+        except ImageError:
+            raise
         except Exception as error:
             raise _unreadable(error) from error
 
 
-def _identify(data: bytes | bytearray | memoryview) -> Image.Image:
+def _header(data: bytes) -> Header:
+    try:
+        return read_header(data)
+    except UnusualCoding as error:
+        raise UnsupportedFormat(
+            f"This is {error}, which is not accepted. Convert it to JPEG or PNG and send that."
+        ) from None
+    except HeaderError as error:
+        raise _unreadable(error) from None
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    pixels = size[0] * size[1]
+    if pixels > max_pixels:
+        raise TooManyPixels(
+            f"The image has {pixels / 1e6:.1f} megapixels; at most {max_pixels / 1e6:g} are "
+            "accepted. Make it smaller and send it again."
+        )
+    if max(size) > costs.MAX_EDGE:
+        raise TooManyPixels(
+            f"The image is {max(size)} pixels long; at most {costs.MAX_EDGE} are accepted. "
+            "Make it smaller and send it again."
+        )
+
+
+def _check_memory(needed: int, size: tuple[int, int], max_decode_bytes: int) -> None:
+    if needed > max_decode_bytes:
+        raise TooMuchMemory(
+            f"To decode this image of {size[0] * size[1] / 1e6:.1f} megapixels takes "
+            f"{needed / 2**20:.0f} MiB of memory; at most {max_decode_bytes / 2**20:.0f} are "
+            "given to one. Make it smaller, or save it as an ordinary (baseline) JPEG, which takes "
+            "least."
+        )
+
+
+def _check_time(slow: str, size: tuple[int, int]) -> None:
+    if slow:
+        raise TooSlow(
+            f"The image is {slow}, which takes too long at {size[0] * size[1] / 1e6:.1f} "
+            "megapixels. Save it as an ordinary (baseline) JPEG, or make it smaller, and send that."
+        )
+
+
+def _identify(data: bytes) -> Image.Image:
     try:
         return Image.open(BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -134,9 +219,9 @@ def _identify(data: bytes | bytearray | memoryview) -> Image.Image:
         raise _unreadable(error) from error
 
 
-def _begins_as_image(data: bytes | bytearray | memoryview) -> bool:
+def _begins_as_image(data: bytes) -> bool:
     """Do the first bytes say that it is of a format in `FORMATS`, whatever comes after?"""
-    prefix = bytes(data[:16])
+    prefix = data[:16]
     accepting = (Image.OPEN[name][1] for name in FORMATS)
     return any(accept is not None and accept(prefix) is True for accept in accepting)
 
@@ -148,14 +233,11 @@ def _unreadable(error: Exception) -> UnreadableImage:
 def _decode(
     image: Image.Image, size: int, crop_fraction: float, resample: Image.Resampling
 ) -> NDArray[np.uint8]:
-    covering = math.ceil(size / crop_fraction)
-    image.draft(None, (covering, covering))
     image.load()
     # Only now: a TIFF is turned upright by load() itself, which then clears the tag.
     orientation = _orientation(image)
     square = _centred_square(image, crop_fraction)
-    visible, square = _to_visible(image, square, margin=math.ceil(3 * _side(square) / size) + 1)
-    resized = visible.resize((size, size), resample, square)
+    resized = resize_visible(image, square, size, resample)
     if resized.mode == "RGBA":
         resized = Image.alpha_composite(Image.new("RGBA", resized.size, "white"), resized)
     # The crop is centred and square, so to turn the result is to turn the image, at less cost.
@@ -166,6 +248,7 @@ def _decode(
 
 def _orientation(image: Image.Image) -> int:
     try:
+        check_exif(image.info.get("exif", b""))
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # damaged metadata does not make the picture unreadable
         return 1
@@ -175,50 +258,3 @@ def _centred_square(image: Image.Image, crop_fraction: float) -> Box:
     side = crop_fraction * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     return left, top, left + side, top + side
-
-
-def _side(square: Box) -> float:
-    return square[2] - square[0]
-
-
-def _to_visible(image: Image.Image, square: Box, margin: int) -> tuple[Image.Image, Box]:
-    """The image in mode L, RGB or RGBA, and where `square` is in it.
-
-    What has to be converted is first cut down to the square and `margin` pixels around it, which
-    the resampling filter reaches (bicubic: 2 output pixels, Lanczos: 3).
-    """
-    if image.mode in ("L", "RGB") and "transparency" not in image.info:
-        return image, square
-    left, top = max(0, int(square[0]) - margin), max(0, int(square[1]) - margin)
-    right = min(image.width, math.ceil(square[2]) + margin)
-    bottom = min(image.height, math.ceil(square[3]) + margin)
-    moved = square[0] - left, square[1] - top, square[2] - left, square[3] - top
-    return _convert(image.crop((left, top, right, bottom))), moved
-
-
-def _convert(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        return _from_deep_grey(image)
-    if image.mode == "LAB":
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        transform = ImageCms.buildTransform(lab, srgb, "LAB", "RGB")
-        return transform.apply(image)
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
-
-
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """8-bit grey of a 16-bit, 32-bit or float image: its range is 1.0, 255 or 65535, whichever
-    is the smallest that holds every value."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float32))
-    transparent = image.info.get("transparency")
-    highest = 65535.0 if image.mode.startswith("I;16") else float(values.max(initial=0.0))
-    if image.mode == "F" and highest <= 1.0:
-        scale = 255.0
-    elif highest <= 255.0:
-        scale = 1.0
-    else:
-        scale = 255.0 / max(highest, 65535.0)
-    grey = np.clip(values * scale + 0.5, 0, 255).astype(np.uint8)
-    if transparent is not None:
-        grey[values == transparent] = 255
-    return Image.fromarray(grey)

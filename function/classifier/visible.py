@@ -1,0 +1,94 @@
+"""Any of Pillow's modes -> what a person sees, at the size of a model's input."""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageCms
+
+Box = tuple[float, float, float, float]
+"""left, top, right, bottom, in pixels"""
+
+_BAND_BYTES: Final = 1 << 20
+"""Pixels that are converted at a time, as bytes of RGBA: with this, what a conversion holds beside
+the decoded image does not grow with the image."""
+
+
+def resize_visible(
+    image: Image.Image, square: Box, size: int, resample: Image.Resampling
+) -> Image.Image:
+    """The `square` of the image in mode L, RGB or RGBA and `size` pixels a side.
+
+    What has to be converted is cut down to the square and what the resampling filter reaches around
+    it (bicubic: 2 output pixels, Lanczos: 3), and converted band by band. Pillow resizes across
+    first, and then down, so that doing the one for each band gives the same pixels.
+    """
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        return image.resize((size, size), resample, square)
+    margin = math.ceil(3 * (square[2] - square[0]) / size) + 1
+    left, top = max(0, int(square[0]) - margin), max(0, int(square[1]) - margin)
+    right = min(image.width, math.ceil(square[2]) + margin)
+    bottom = min(image.height, math.ceil(square[3]) + margin)
+    rows = max(1, _BAND_BYTES // (4 * (right - left)))
+    edges = [*range(top, bottom, rows), bottom]
+
+    def bands() -> Iterator[Image.Image]:
+        return (
+            image.crop((left, upper, right, lower)) for upper, lower in itertools.pairwise(edges)
+        )
+
+    convert = _conversion(image, bands)
+    narrow: Image.Image | None = None
+    done = 0
+    for band in bands():
+        converted = convert(band)
+        if converted.mode == "RGBA" and resample != Image.Resampling.NEAREST:
+            converted = converted.convert("RGBa")  # as Pillow does to resize it
+        across = (square[0] - left, 0, square[2] - left, band.height)
+        part = converted.resize((size, band.height), resample, across)
+        if narrow is None:
+            narrow = Image.new(part.mode, (size, bottom - top))
+        narrow.paste(part, (0, done))
+        done += band.height
+    assert narrow is not None
+    resized = narrow.resize((size, size), resample, (0, square[1] - top, size, square[3] - top))
+    return resized.convert("RGBA") if resized.mode == "RGBa" else resized
+
+
+def _conversion(
+    image: Image.Image, bands: Callable[[], Iterator[Image.Image]]
+) -> Callable[[Image.Image], Image.Image]:
+    if image.mode.startswith(("I", "F")):
+        return functools.partial(_from_deep_grey, scale=_deep_scale(image.mode, bands()))
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return lambda band: band.convert(mode)
+
+
+def _deep_scale(mode: str, bands: Iterator[Image.Image]) -> float:
+    """What brings a 16-bit, 32-bit or float image to 8 bits: its range is 1.0, 255 or 65535,
+    whichever is the smallest that holds every value."""
+    if mode.startswith("I;16"):
+        return 255.0 / 65535.0
+    highest = max(float(_values(band).max(initial=0.0)) for band in bands)
+    if mode == "F" and highest <= 1.0:
+        return 255.0
+    return 1.0 if highest <= 255.0 else 255.0 / max(highest, 65535.0)
+
+
+def _from_deep_grey(band: Image.Image, scale: float) -> Image.Image:
+    values = _values(band)
+    transparent = band.info.get("transparency")
+    grey = np.clip(values * scale + 0.5, 0, 255).astype(np.uint8)
+    if transparent is not None:
+        grey[values == transparent] = 255
+    return Image.fromarray(grey)
+
+
+def _values(band: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.nan_to_num(np.asarray(band).astype(np.float32))

@@ -1,0 +1,58 @@
+"""Fuzz `read_image`: whatever the bytes, it returns pixels or raises an `ImageError`, in a second.
+
+    python -m pip install -r tests/hostile/requirements.txt
+    python -m tests.hostile.fuzz_images -runs=200000
+
+Any option of libFuzzer goes (`-max_total_time=300`, a folder for the corpus). Coverage guides it
+through `classifier` and Pillow's plugins; Pillow's decoders in C are run, but not instrumented.
+"""
+
+import logging
+import random
+import sys
+import time
+import warnings
+
+import atheris
+
+sys.path.insert(0, "function")
+with atheris.instrument_imports(include=["classifier", "PIL"]):
+    from classifier.images import ImageError, read_image
+
+from tests.hostile.corpus import ordinary
+
+SIZE = 32
+SECONDS = 1.0
+_FILES = [data[:20_000] for data in ordinary().values()]
+
+
+def test_one_input(data: bytes) -> None:
+    start = time.process_time()
+    try:
+        pixels = read_image(data, SIZE)
+    except ImageError:
+        pass
+    else:
+        assert pixels.shape == (SIZE, SIZE, 3)
+        assert pixels.dtype == "uint8"
+    took = time.process_time() - start
+    assert took < SECONDS, f"{took:.1f} s"
+
+
+def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+    """As libFuzzer does it, but beginning anew with an ordinary file now and then."""
+    chance = random.Random(seed)
+    if chance.random() < 0.1 or len(data) < 8:
+        data = chance.choice(_FILES)
+    if chance.random() < 0.2:
+        other = chance.choice(_FILES)
+        data = data[: chance.randrange(len(data))] + other[chance.randrange(len(other)) :]
+    return atheris.Mutate(data[:max_size], max_size)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", UserWarning)
+    logging.disable()
+    options = [each for each in sys.argv if each.startswith("-max_len")] or ["-max_len=20000"]
+    atheris.Setup([*sys.argv, "-len_control=0", *options], test_one_input, custom_mutator=mutate)
+    atheris.Fuzz()

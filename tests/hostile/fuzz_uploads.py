@@ -1,0 +1,98 @@
+"""Fuzz `read_uploads`: whatever the body, its chunks and headers, it gives images or `UploadError`.
+
+    python -m pip install -r tests/hostile/requirements.txt
+    python -m tests.hostile.fuzz_uploads -runs=200000
+
+All of the path is Python, and instrumented: `classifier.uploads` and `python_multipart`.
+"""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import atheris
+
+sys.path.insert(0, "function")
+with atheris.instrument_imports(include=["classifier", "python_multipart"]):
+    from classifier.uploads import Limits, UploadError, read_uploads
+
+LIMITS = Limits(bytes=4096, files=4)
+SECONDS = 1.0
+STATUSES = (400, 411, 413, 415, 422)
+BOUNDARY = "xYz"
+TYPES = (
+    f"multipart/form-data; boundary={BOUNDARY}",
+    f'multipart/form-data; boundary="{BOUNDARY}"',
+    "multipart/form-data",
+    "multipart/form-data; boundary=",
+    "image/png",
+    "",
+)
+
+
+def test_one_input(data: bytes) -> None:
+    provider = atheris.FuzzedDataProvider(data)
+    headers = _headers(provider)
+    body = _body(provider)
+    start = time.process_time()
+    try:
+        images = _run(read_uploads(headers, _stream(body), LIMITS))
+    except UploadError as error:
+        if error.status not in STATUSES or not str(error):
+            raise AssertionError(f"{error.status}: {error}") from error
+    else:
+        assert images
+        assert all(isinstance(each, bytes) and each for each in images)
+        assert sum(map(len, images)) <= LIMITS.bytes
+        assert len(images) <= LIMITS.files
+    took = time.process_time() - start
+    assert took < SECONDS, f"{took:.1f} s"
+
+
+def _headers(provider: atheris.FuzzedDataProvider) -> dict[str, str]:
+    which = provider.ConsumeIntInRange(0, len(TYPES) + 2)
+    headers = {}
+    if which < len(TYPES):
+        headers["content-type"] = TYPES[which]
+    elif which == len(TYPES):
+        # A header's value reaches the app as Latin-1.
+        headers["content-type"] = provider.ConsumeBytes(40).decode("latin-1")
+    if provider.ConsumeIntInRange(0, 9) == 0:
+        headers["content-length"] = provider.ConsumeBytes(8).decode("latin-1")
+    return headers
+
+
+def _body(provider: atheris.FuzzedDataProvider) -> list[bytes]:
+    """A form of the fuzzer's parts, or just its bytes; in chunks of its sizes."""
+    width = provider.ConsumeIntInRange(1, 300)
+    if provider.ConsumeBool():
+        content = b""
+        for _ in range(provider.ConsumeIntInRange(0, 6)):
+            name = provider.PickValueInList([b"file", b"other", b"", b"f\xff"])
+            more = provider.ConsumeBytes(provider.ConsumeIntInRange(0, 20))
+            content += b"--%s\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n" % (
+                BOUNDARY.encode(), name, more,
+            )  # fmt: skip
+            content += provider.ConsumeBytes(provider.ConsumeIntInRange(0, 200)) + b"\r\n"
+        content += b"--%s--\r\n" % BOUNDARY.encode() if provider.ConsumeBool() else b""
+    else:
+        content = b""
+    content += provider.ConsumeBytes(provider.remaining_bytes())
+    return [content[each : each + width] for each in range(0, len(content), width)]
+
+
+async def _stream(chunks: list[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+_loop = asyncio.new_event_loop()
+_run = _loop.run_until_complete
+
+if __name__ == "__main__":
+    logging.disable()
+    options = [each for each in sys.argv if each.startswith("-max_len")] or ["-max_len=2048"]
+    atheris.Setup([*sys.argv, "-len_control=0", *options], test_one_input)
+    atheris.Fuzz()
