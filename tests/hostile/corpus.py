@@ -1,10 +1,10 @@
-"""Malformed and malicious image files, made anew by each run: `corpus()` yields their names and
-bytes. They are made from the formats' specifications, not taken from anywhere."""
+"""Malformed and malicious image files, made anew by each run, from the formats' specifications.
+Each of `MAKERS` yields the names and bytes of one kind."""
 
 import random
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -25,14 +25,6 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
 }
 
 MAX_FILE: Final = 20 * 1024 * 1024 - 1024
-
-
-def corpus() -> Files:
-    for make in (
-        truncated, flipped, wrong_headers, not_images, png_bombs, png_chunks, jpegs, jpeg_segments,
-        gifs, bmps, webps, tiffs, tiff_directories, avifs, exif_bombs, animations, noise,
-    ):  # fmt: skip
-        yield from ((f"{make.__name__}/{name}", data) for name, data in make())
 
 
 def ordinary() -> dict[str, bytes]:
@@ -715,7 +707,7 @@ def exif_bombs() -> Files:
             ):  # the writer refuses it
                 continue
     long = _exif([(each, _RATIONAL, 1_500_000, 8) for each in (282, 283, 274)], bytes(12_000_000))
-    for kind in ("PNG", "WEBP", "AVIF"):
+    for kind in ("PNG", "WEBP"):
         yield f"{kind}-long", encode(cat.resize((90, 60)), kind, exif=long)
     yield "xmp", encode(cat, "JPEG", xmp=b"<x tiff:Orientation='" + b"9" * 60_000)
     for kind in ("PNG", "WEBP", "AVIF"):
@@ -750,3 +742,11 @@ def noise() -> Files:
     for name, data in ordinary().items():
         for length in (16, 64, 300):
             yield f"{name}-{length}", data[:length] + chance.randbytes(5000)
+
+
+Maker = Callable[[], Files]
+
+MAKERS: Final[list[Maker]] = [
+    truncated, flipped, wrong_headers, not_images, png_bombs, png_chunks, jpegs, jpeg_segments,
+    gifs, bmps, webps, tiffs, tiff_directories, avifs, exif_bombs, animations, noise,
+]  # fmt: skip
