@@ -1,22 +1,27 @@
-"""HTTP: the routes."""
+"""HTTP: the routes beside `POST /`."""
 
-import functools
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
+from starlette._utils import get_route_path
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from classifier import answers, openapi, replies
 from classifier.access import check_key
 from classifier.classify import Classifier
 from classifier.docs import HEADERS as DOCS_HEADERS
 from classifier.docs import docs_page
-from classifier.endpoint import ClassifyEndpoint
+from classifier.metrics import Metrics
 from classifier.page import ASSETS
-from classifier.problems import JSONResponse
-from classifier.service import Service
+from classifier.problems import JSONResponse, StoreError
 from classifier.settings import Settings
+from classifier.uploads import UploadError
 from classifier.workers import Workers
 
 if TYPE_CHECKING:
@@ -27,8 +32,13 @@ _NO_TELEMETRY: Final = TelemetryConfig(
 )
 
 
-def create_app(classifier: Classifier, settings: Settings) -> Service:
-    """The ASGI application that answers with `classifier`."""
+def create_api(
+    classifier: Classifier,
+    settings: Settings,
+    workers: Workers,
+    store: Callable[[], "ImageStore"],
+) -> FastAPI:
+    """The application without `POST /`, of which it has the documentation alone."""
     app = FastAPI(
         title="Image classifier",
         description="Send a photo, get the most probable ImageNet classes.",
@@ -38,13 +48,6 @@ def create_app(classifier: Classifier, settings: Settings) -> Service:
         telemetry=_NO_TELEMETRY,
     )
     card = classifier.model.card
-    workers = Workers(settings.threads, settings.queue, classifier.metrics.waited)
-
-    @functools.cache
-    def store() -> "ImageStore":
-        from classifier.objects import ImageStore  # boto3: only for those who use it
-
-        return ImageStore(settings.bucket, max_bytes=settings.max_object_bytes)
 
     @app.post(
         "/uploads",
@@ -101,7 +104,29 @@ def create_app(classifier: Classifier, settings: Settings) -> Service:
         base = request.scope.get("root_path", "")
         return HTMLResponse(docs_page(app.openapi(), base), headers=DOCS_HEADERS)
 
-    replies.add_error_handlers(app, classifier.metrics)
+    _answer_errors(app, classifier.metrics)
     openapi.complete(app, settings)
-    endpoint = ClassifyEndpoint(classifier, settings, workers, store)
-    return Service(app, endpoint, workers, classifier.metrics, settings)
+    return app
+
+
+def _answer_errors(app: FastAPI, metrics: Metrics) -> None:
+    """Answer every error as a problem."""
+
+    async def handle(request: Request, raised: Exception) -> Response:
+        response = replies.error(request, raised, metrics)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(_methods(request))
+        return response
+
+    for kind in (UploadError, StoreError, HTTPException, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, handle)
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods that the request's path takes; the framework names those of one route alone."""
+    path = get_route_path(request.scope)
+    found = {"POST"} if path == "/" else set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.path_regex.match(path):
+            found |= route.methods or set()
+    return sorted(found)

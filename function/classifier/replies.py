@@ -4,12 +4,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
-from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
 
 from classifier import problems
 from classifier.classify import Classification
@@ -140,27 +137,5 @@ def _http_problem(request: Request, error: HTTPException) -> Response:
         "Not Found": f"There is nothing at {path}. POST an image to /, or see /docs.",
         "Method Not Allowed": f"{request.method} is not possible at {path}. See /docs.",
     }.get(str(error.detail), str(error.detail))
-    headers = dict(error.headers or {})
-    if error.status_code == 405:
-        headers["Allow"] = ", ".join(_methods(request))
-    return _problem(request, problems.problem(error.status_code, detail), headers=headers)
-
-
-def _methods(request: Request) -> list[str]:
-    """All methods that the request's path takes; the framework names those of one route alone."""
-    path = get_route_path(request.scope)
-    found = {"POST"} if path == "/" else set()
-    for route in request.app.routes:
-        if isinstance(route, Route) and route.path_regex.match(path):
-            found |= route.methods or set()
-    return sorted(found)
-
-
-def add_error_handlers(api: FastAPI, metrics: Metrics) -> None:
-    """Answer every error of `api` as a problem."""
-
-    async def handle(request: Request, raised: Exception) -> Response:
-        return error(request, raised, metrics)
-
-    for kind in (UploadError, StoreError, HTTPException, ClientDisconnect, Exception):
-        api.add_exception_handler(kind, handle)
+    problem = problems.problem(error.status_code, detail)
+    return _problem(request, problem, headers=dict(error.headers or {}))

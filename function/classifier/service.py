@@ -4,7 +4,6 @@ import logging
 from time import perf_counter
 from typing import Final
 
-from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from classifier.bodies import Unread
@@ -12,7 +11,6 @@ from classifier.exchange import KEY, Exchange
 from classifier.logs import RequestLog
 from classifier.metrics import Metrics
 from classifier.settings import Settings
-from classifier.workers import Workers
 
 SECURITY_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
@@ -29,7 +27,7 @@ _ENCODED: Final = [(name.encode(), value.encode()) for name, value in SECURITY_H
 
 
 class Service:
-    """The ASGI application: `POST /` goes to `classify`, all else to `api`.
+    """ASGI middleware: `POST /` goes to `classify`, all else to `app`.
 
     That one path goes past FastAPI because routing, validation and eight layers of middleware
     cost more there than all that is done here.
@@ -37,15 +35,14 @@ class Service:
 
     def __init__(
         self,
-        api: FastAPI,
+        app: ASGIApp,
+        *,
         classify: ASGIApp,
-        workers: Workers,
         metrics: Metrics,
         settings: Settings,
     ) -> None:
-        self.api = api
+        self._app = app
         self._classify = classify
-        self._workers = workers
         self._metrics = metrics
         self._settings = settings
         self._log = RequestLog(settings.access_log)
@@ -56,7 +53,7 @@ class Service:
         else:
             if scope["type"] == "lifespan":
                 _guard_connections(receive, self._settings)
-            await self.api(scope, receive, send)
+            await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = scope[KEY] = Exchange(scope)
@@ -84,7 +81,7 @@ class Service:
             if exchange.method == "POST" and exchange.path == f"{scope.get('root_path', '')}/":
                 await self._classify(scope, receive, complete)
             else:
-                await self.api(scope, receive, complete)
+                await self._app(scope, receive, complete)
         finally:
             seconds = perf_counter() - exchange.start
             self._metrics.ended(exchange.status, seconds)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from classifier.cores import usable_cores
+
 SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "model"
 
 LAMBDA_BODY_BYTES: Final = 4_600_000
@@ -19,11 +21,6 @@ _MEGABYTES_PER_CORE: Final = 1769
 
 class SettingsError(ValueError):
     """A setting has a value that cannot be used; the message names it and says what would do."""
-
-
-def available_cores() -> int:
-    """The number of CPU cores this process may run on (its affinity mask)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _setting(meaning: str, unit: str = "", **options: Any) -> Any:
@@ -46,13 +43,13 @@ class Settings:
     threads: int = _setting(
         "Images decoded and classified at the same time; the default is one for each core",
         "threads",
-        default_factory=available_cores,
+        default_factory=usable_cores,
     )
     queue: int = _setting(
         "Images that may wait for a thread; while as many do, requests get 503. The default is 128 "
         "for each core, about a second's work",
         "images",
-        default_factory=lambda: 128 * available_cores(),
+        default_factory=lambda: 128 * usable_cores(),
     )
     max_held_bytes: int = _setting(
         "Largest sum of the bodies in memory; beyond it requests get 503",

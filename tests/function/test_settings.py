@@ -2,7 +2,8 @@
 
 import pytest
 
-from classifier.settings import SHIPPED_MODEL, Settings, SettingsError, available_cores
+from classifier.cores import usable_cores
+from classifier.settings import SHIPPED_MODEL, Settings, SettingsError
 
 
 def test_defaults() -> None:
@@ -10,7 +11,7 @@ def test_defaults() -> None:
     assert settings.model_dir == str(SHIPPED_MODEL)
     assert settings.max_bytes == 20 * 1024 * 1024
     assert settings.max_pixels == 64_000_000
-    assert settings.threads == available_cores() >= 1
+    assert settings.threads == usable_cores() >= 1
     assert settings.intra_op_threads == 1
 
 
@@ -19,7 +20,7 @@ def test_the_environment_decides() -> None:
     settings = Settings.from_environment(environment)
     assert settings.model_dir == "s3://bucket/prefix"
     assert settings.max_bytes == 1024
-    assert settings.threads == available_cores()
+    assert settings.threads == usable_cores()
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", "20MB"])

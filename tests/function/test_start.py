@@ -15,6 +15,7 @@ from mypy_boto3_s3 import S3Client
 
 from local.emulator import free_port
 from tests.conftest import ROOT, serving
+from tests.lambda_events import function_url
 from tests.pictures import SAMPLE_LABEL
 
 MODEL = ROOT / "function" / "model"
@@ -132,6 +133,34 @@ def test_boto3_is_imported_only_for_s3() -> None:
     code = "import main, sys; assert main.app; sys.exit('boto3' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "function", check=False)
     assert done.returncode == 0
+
+
+def test_lambda_imports_fastapi_only_for_what_is_not_a_classification(sample: bytes) -> None:
+    """Its import is two fifths of a cold start; uvicorn's `app` is a FastAPI all the same."""
+    classify, describe = (
+        function_url(method, path, body, {"content-type": "image/jpeg"})
+        for method, path, body in (("POST", "/", sample), ("GET", "/openapi.json", b""))
+    )
+    code = f"""
+import json, sys
+from main import handler
+answers = []
+for event in json.loads({json.dumps([classify, describe])!r}):
+    answer = handler(event, None)
+    answers.append([answer["statusCode"], "predictions" in answer["body"], "fastapi" in sys.modules])
+print(json.dumps(answers))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "function",
+        env={**os.environ, "AWS_LAMBDA_FUNCTION_NAME": "classifier"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [[200, True, False], [200, True, True]]
+    elsewhere = "import main, fastapi, sys; sys.exit(not isinstance(main.app, fastapi.FastAPI))"
+    assert subprocess.run([sys.executable, "-c", elsewhere], cwd=ROOT / "function").returncode == 0
 
 
 def test_the_model_starts_no_thread_and_writes_no_file(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""The whole application, put together for where it runs."""
+
+import functools
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from classifier.classify import Classifier
+from classifier.endpoint import ClassifyEndpoint
+from classifier.service import Service
+from classifier.settings import Settings
+from classifier.workers import Workers
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from classifier.objects import ImageStore
+
+
+def create_app(classifier: Classifier, settings: Settings) -> ASGIApp:
+    """The ASGI application that answers with `classifier`.
+
+    It is a FastAPI, but not on Lambda: there FastAPI waits until something other than `POST /` is
+    asked for. To import it is two fifths of a cold start.
+    """
+    workers = Workers(settings.threads, settings.queue, classifier.metrics.waited)
+
+    @functools.cache
+    def store() -> "ImageStore":
+        from classifier.objects import ImageStore  # boto3: only for those who use it
+
+        return ImageStore(settings.bucket, max_bytes=settings.max_object_bytes)
+
+    @functools.cache
+    def api() -> "FastAPI":
+        from classifier.api import create_api
+
+        return create_api(classifier, settings, workers, store)
+
+    async def api_when_asked(scope: Scope, receive: Receive, send: Send) -> None:
+        await api()(scope, receive, send)
+
+    service = functools.partial(
+        Service,
+        classify=ClassifyEndpoint(classifier, settings, workers, store),
+        metrics=classifier.metrics,
+        settings=settings,
+    )
+    if settings.lambda_function:
+        return service(api_when_asked)
+    api().add_middleware(service)
+    return api()
