@@ -37,7 +37,7 @@ examples:
 _PARTS: Final = """
 import json, time
 clock = [time.perf_counter()]
-import classifier.api, classifier.events, numpy
+import classifier.app, classifier.events, numpy
 clock.append(time.perf_counter())
 from classifier import model
 from classifier.artifact import load_artifact
