@@ -33,7 +33,12 @@ else:
     metrics = PrometheusMetrics(model.card, settings.prometheus_multiproc_dir)
     prepare_server()
 
-classifier = Classifier(model, metrics, max_pixels=settings.max_pixels)
+classifier = Classifier(
+    model,
+    metrics,
+    max_pixels=settings.max_pixels,
+    max_decode_bytes=settings.max_decode_bytes,
+)
 app = create_app(classifier, settings)
 handler = create_handler(app, classifier, settings)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from time import perf_counter
 
-from classifier.images import ImageError, read_image
+from classifier.images import MAX_DECODE_BYTES, ImageError, read_image
 from classifier.metrics import Metrics
 from classifier.model import Model, Prediction
 
@@ -20,10 +20,18 @@ class Classification:
 class Classifier:
     """A model, the limit on images, and the metrics that each classification is told to."""
 
-    def __init__(self, model: Model, metrics: Metrics, *, max_pixels: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        metrics: Metrics,
+        *,
+        max_pixels: int,
+        max_decode_bytes: int = MAX_DECODE_BYTES,
+    ) -> None:
         self.model = model
         self.metrics = metrics
         self._max_pixels = max_pixels
+        self._max_decode_bytes = max_decode_bytes
 
     def classify(self, data: bytes, top_k: int) -> Classification:
         """Classify an encoded image. Raises `classifier.images.ImageError`."""
@@ -36,6 +44,7 @@ class Classifier:
                 card.crop_fraction,
                 interpolation=card.interpolation,
                 max_pixels=self._max_pixels,
+                max_decode_bytes=self._max_decode_bytes,
             )
         except ImageError as error:
             self.metrics.failed(type(error).__name__)

@@ -39,6 +39,9 @@ class Settings:
         "Largest sum of image bytes in one request", "bytes", default=20 * 1024 * 1024
     )
     max_pixels: int = _setting("Largest image, width times height", "pixels", default=64_000_000)
+    max_decode_bytes: int = _setting(
+        "Most memory for decoding one image, beside its file", "bytes", default=56 * 1024 * 1024
+    )
     max_files: int = _setting("Most images in one request", "images", default=32)
     threads: int = _setting(
         "Images decoded and classified at the same time; the default is one for each core",

@@ -243,3 +243,38 @@ def test_a_phone_jpeg_with_a_second_picture_in_it(cat: Image.Image, pixels: np.n
     with Image.open(BytesIO(data)) as image:
         assert image.format == "MPO"
     assert difference(read_image(data, SIZE), pixels) < 3
+
+
+def _plain(mode: str, size: tuple[int, int], kind: str, **options: object) -> bytes:
+    return encode(Image.new(mode, size), kind, **options)
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "kind", "options"),
+    [
+        ("RGB", (4032, 3024), "PNG", {}),
+        ("RGBA", (4032, 3024), "PNG", {}),
+        ("RGB", (8064, 6048), "JPEG", {}),
+        ("RGB", (6000, 4000), "JPEG", {}),
+        ("RGB", (4032, 3024), "JPEG", {"progressive": True}),
+    ],
+)
+def test_what_phones_and_cameras_make_is_read(
+    mode: str, size: tuple[int, int], kind: str, options: dict[str, object]
+) -> None:
+    assert read_image(_plain(mode, size, kind, **options), SIZE).shape == (SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP"])
+def test_memory_is_the_limit(kind: str) -> None:
+    data = _plain("RGB", (1000, 1000), kind)
+    with pytest.raises(TooManyPixels, match="MiB of memory; at most 5 are given"):
+        read_image(data, SIZE, max_decode_bytes=5 << 20)
+    assert read_image(data, SIZE, max_decode_bytes=22 << 20).shape == (SIZE, SIZE, 3)
+
+
+def test_a_jpeg_of_many_scans_is_refused() -> None:
+    data = _plain("L", (2000, 2000), "JPEG", progressive=True)
+    scan = data.rindex(b"\xff\xda")
+    with pytest.raises(TooManyPixels, match="progressive JPEG of .* scans, which takes too long"):
+        read_image(data[:-2] + data[scan:-2] * 100 + b"\xff\xd9", SIZE)
