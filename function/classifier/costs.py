@@ -29,7 +29,7 @@ _RLE_PIXELS: Final = 1_000_000
 """Pixels, or bytes, that Pillow's decoder of run-length coded BMPs takes as long for: it is in
 Python."""
 
-_SCAN_PIXELS: Final = 100_000_000
+_SCAN_PIXELS: Final = 300_000_000
 """Pixels that libjpeg passes over in as long, if a scan has next to nothing for them."""
 
 

@@ -21,9 +21,13 @@ MEMORY: Final = 64 * 2**20
 
 _NAMES: Final = [make.__name__ for make in corpus.MAKERS]
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/clear_refs").exists(), reason="peaks of memory are read from Linux's /proc"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not Path("/proc/self/clear_refs").exists(), reason="peaks are read from Linux's /proc"
+    ),
+    # Pillow remarks on what the corpus is made of.
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
 
 
 @pytest.fixture(scope="module")
