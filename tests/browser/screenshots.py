@@ -25,14 +25,11 @@ IMAGES = ROOT / "docs" / "images"
 JPEG = {"content-type": "image/jpeg"}
 MAX_BYTES = 150_000
 
-PHOTOS = [
-    ("rocket", "rocket.jpg"),
-    ("coffee", "coffee.png"),
-    ("cat", "chelsea.png"),
-]  # all CC0 or public domain
+PHOTOS = [("rocket", "rocket.jpg"), ("coffee", "coffee.png"), ("cat", "chelsea.png")]
+"""CC0 or in the public domain, all of them; the last is shown first."""
 
 SETTLE_MS = 300
-"""For the browser to be done drawing: it shares its cores with the service, whose times are seen."""
+"""For the browser to be done drawing: the service, whose times are seen, has the same cores."""
 
 
 def main() -> None:
