@@ -74,7 +74,7 @@ measure: $(VENV)/.test ## measure anew what those tables show (15 minutes; needs
 lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays
 	for each in $(REQUIREMENTS); do \
 	  $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --no-header \
-	    --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes $$each.in -o $$each.txt || exit; \
+	    --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes --no-strip-extras $$each.in -o $$each.txt || exit; \
 	done
 
 upgrade: ## the same, with the newest releases
@@ -84,7 +84,8 @@ audit: $(AUDIT)/.made ## known vulnerabilities of what ships (ARGS="requirements
 	@$(AUDIT)/bin/python local/audit/known.py $(ARGS)
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(SAM) $(AUDIT) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(SAM) $(AUDIT) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache \
+	  .ruff_cache
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

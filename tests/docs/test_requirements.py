@@ -8,7 +8,9 @@ import pytest
 from local.audit.known import Unasked, vulnerable
 from tests.conftest import ROOT
 
-PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", re.MULTILINE | re.IGNORECASE)
+PIN = re.compile(
+    r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z0-9, -]+\])?==([^ ;\\]+)", re.MULTILINE | re.IGNORECASE
+)
 LOCKED = sorted(
     path.with_suffix(".txt")
     for folder in ("", "function", "local", "tests")
