@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 SAM := .venv-sam
 AUDIT := .venv-audit
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+# With extras, since pip asks for a pin of each package with the extras that others require of it.
+LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
+  --generate-hashes --no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 REQUIREMENTS := requirements function/requirements local/models/requirements tests/requirements \
   tests/lambda/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
 
@@ -72,10 +75,7 @@ measure: $(VENV)/.test ## measure anew what those tables show (15 minutes; needs
 	$(BIN)/python -m local.readme
 
 lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays
-	for each in $(REQUIREMENTS); do \
-	  $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --no-header \
-	    --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes --no-strip-extras $$each.in -o $$each.txt || exit; \
-	done
+	for each in $(REQUIREMENTS); do $(LOCK) $$each.in -o $$each.txt || exit; done
 
 upgrade: ## the same, with the newest releases
 	$(MAKE) lock UPGRADE=--upgrade
