@@ -50,7 +50,9 @@ class Exchange:
                 self.id = str(value, "ascii")
             elif name == b"connection" and b"close" in value.lower():
                 self.closes = True
-        self.id = self.id or os.urandom(8).hex()
+        if not self.id:
+            invocation = getattr(scope.get("aws.context"), "aws_request_id", "")
+            self.id = invocation or os.urandom(8).hex()
 
 
 def exchange_of(scope: Scope) -> Exchange:

@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 T = TypeVar("T")
-
-_STOP: Final = None
 
 _NICENESS: Final = 10
 """Of 0 to 19. With 8 connections on 2 cores it made throughput 8 % higher and p99 25 % lower."""
@@ -42,8 +40,8 @@ class _Job:
 class Workers:
     """A pool that knows how much waits, lets no more wait, and drops what nobody waits for.
 
-    `concurrent.futures` queues without bound, and costs 0.03 ms more for each job. All methods but
-    the threads' own are called from the event loop. The threads start with the first jobs.
+    `concurrent.futures` queues without bound. All methods but the threads' own are called from the
+    event loop. The threads start with the first jobs, and end with the process.
     """
 
     def __init__(
@@ -55,7 +53,7 @@ class Workers:
         self._queue = queue
         self._waited = waited
         self._waiting: deque[_Job] = deque()
-        self._wake: SimpleQueue[object] = SimpleQueue()
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._started: list[threading.Thread] = []
         self._unfinished = 0
 
@@ -75,7 +73,7 @@ class Workers:
         job = _Job(function, arguments)
         self._unfinished += 1
         self._waiting.append(job)
-        self._wake.put(job)
+        self._wake.put(None)
         return job.future
 
     async def run(self, jobs: Sequence["asyncio.Future[T]"], receive: Receive) -> list[T]:
@@ -89,22 +87,19 @@ class Workers:
             self._drop(jobs)
             raise
 
-    def stop(self) -> None:
-        """End the threads, once they have done what they were given."""
-        for _ in self._started:
-            self._wake.put(_STOP)
-
     def _drop(self, futures: Sequence["asyncio.Future[Any]"]) -> None:
         for future in futures:
             future.cancel()
-        for job in [job for job in self._waiting if job.future.cancelled()]:
-            with suppress(ValueError):  # a thread was faster, and passes it over
-                self._waiting.remove(job)
-                self._unfinished -= 1
+        for job in list(self._waiting):  # a copy, made at once: threads take from it meanwhile
+            if job.future.cancelled():
+                with suppress(ValueError):  # a thread was faster, and passes it over
+                    self._waiting.remove(job)
+                    self._unfinished -= 1
 
     def _work(self) -> None:
         _yield_to_others()
-        while self._wake.get() is not _STOP:
+        while True:
+            self._wake.get()
             try:
                 job = self._waiting.popleft()
             except IndexError:  # dropped

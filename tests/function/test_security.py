@@ -86,6 +86,18 @@ def test_other_sites_get_no_leave(client: httpx.Client, origin: str) -> None:
     assert client.options("/", headers=asked).status_code == 405
 
 
+def test_what_a_proxy_would_say_changes_nothing(client: httpx.Client, sample: bytes) -> None:
+    """Whom uvicorn believes is its own setting, FORWARDED_ALLOW_IPS; this peer is one of them."""
+    said = {
+        "x-forwarded-for": "192.0.2.1",
+        "x-forwarded-host": "evil.example",
+        "forwarded": "for=x",
+    }
+    plain, proxied = (client.post("/", files={"file": sample}, headers=h) for h in ({}, said))
+    assert plain.json() == proxied.json()
+    assert "evil" not in client.get("/docs/", headers=said).headers["location"]
+
+
 def test_file_names_never_reach_the_page(client: httpx.Client, sample: bytes) -> None:
     evil = '"><script>alert(1)</script>.jpg'
     files = [("file", (evil, sample, "image/jpeg")), ("file", (evil, b"none", f"text/{evil}"))]

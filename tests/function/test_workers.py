@@ -1,0 +1,80 @@
+"""The queue before the threads, by itself."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+from starlette.requests import ClientDisconnect
+
+from classifier.workers import Busy, Workers
+
+
+async def stays() -> dict[str, str]:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def leaves() -> dict[str, str]:
+    return {"type": "http.disconnect"}
+
+
+def held(workers: Workers) -> tuple[Callable[[], None], "asyncio.Future[bool]"]:
+    """A job that keeps a thread until it is let go."""
+    gate = threading.Event()
+    return gate.set, workers.give(gate.wait, 10)
+
+
+def test_there_is_room_until_as_many_wait_as_may() -> None:
+    async def fill() -> None:
+        workers = Workers(threads=1, queue=2)
+        let_go, first = held(workers)
+        await asyncio.sleep(0.05)  # until the thread has it
+        for _ in range(2):
+            workers.check_room()
+            workers.give(int)
+        with pytest.raises(Busy):
+            workers.check_room()
+        let_go()
+        await workers.run([first, workers.give(int)], stays)
+        workers.check_room()
+
+    asyncio.run(fill())
+
+
+def test_what_nobody_waits_for_is_dropped_and_gives_room() -> None:
+    async def leave() -> None:
+        done: list[int] = []
+        workers = Workers(threads=1, queue=1)
+        let_go, first = held(workers)
+        await asyncio.sleep(0.05)
+        jobs = [workers.give(done.append, number) for number in range(5)]
+        with pytest.raises(ClientDisconnect):
+            await workers.run(jobs, leaves)
+        workers.check_room()
+        last = workers.give(done.append, 5)
+        let_go()
+        await workers.run([first, last], stays)
+        assert done == [5]
+
+    asyncio.run(leave())
+
+
+def test_an_error_is_raised_where_it_is_waited_for() -> None:
+    async def fail() -> None:
+        workers = Workers(threads=1, queue=1)
+        with pytest.raises(ZeroDivisionError):
+            await workers.run([workers.give(divmod, 1, 0)], stays)
+        assert await workers.run([workers.give(divmod, 7, 2)], stays) == [(3, 1)]
+
+    asyncio.run(fail())
+
+
+def test_as_many_at_once_as_there_are_threads() -> None:
+    async def meet() -> None:
+        together = threading.Barrier(3, timeout=10)
+        workers = Workers(threads=3, queue=9)
+        jobs = [workers.give(together.wait) for _ in range(9)]
+        assert sorted(await workers.run(jobs, stays)) == sorted([0, 1, 2] * 3)
+
+    asyncio.run(meet())
