@@ -22,7 +22,7 @@ def check_key(request: Request, key: str) -> None:
     if key and not hmac.compare_digest(_given(request), key.encode()):
         # Only who reads HTML is asked by a browser's dialog.
         browser = "text/html" in request.headers.get("accept", "")
-        challenge = 'Bearer, Basic realm="classifier"' if browser else "Bearer"
+        challenge = 'Basic realm="classifier"' if browser else "Bearer"
         raise HTTPException(401, _DETAIL, {"WWW-Authenticate": challenge})
 
 

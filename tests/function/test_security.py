@@ -164,7 +164,7 @@ def test_a_browser_asks_for_the_key(locked: Server, sample: bytes) -> None:
     assert httpx.get(locked.url, headers={"accept": "text/html"}).status_code == 200
     page = httpx.post(locked.url, files={"file": sample}, headers={"accept": "text/html"})
     assert page.status_code == 401
-    assert page.headers["www-authenticate"] == 'Bearer, Basic realm="classifier"'
+    assert page.headers["www-authenticate"] == 'Basic realm="classifier"'
     assert "its key" in page.text
 
 

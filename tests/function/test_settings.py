@@ -28,3 +28,23 @@ def test_a_value_that_cannot_be_used_is_named(value: str) -> None:
     message = f"^MAX_BYTES must be a whole number of bytes, 1 or more; it is '{value}'.$"
     with pytest.raises(SettingsError, match=message):
         Settings.from_environment({"MAX_BYTES": value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("MAX_HELD_BYTES", "1000", "MAX_HELD_BYTES must be MAX_BYTES, 20971520, or more"),
+        ("API_KEY", "two words", "API_KEY must consist of printable ASCII without spaces"),
+        ("API_KEY", "schlüssel", "API_KEY must consist of printable ASCII without spaces"),
+        ("ACCESS_LOG", "yes", "ACCESS_LOG must be 0 or 1; it is 'yes'"),
+        ("QUEUE", "0", "QUEUE must be a whole number of images, 1 or more"),
+        ("BODY_SECONDS", "none", "BODY_SECONDS must be a whole number of seconds, 1 or more"),
+    ],
+)
+def test_what_cannot_be_used_is_explained(variable: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_environment({variable: value})
+
+
+def test_the_key_is_not_shown() -> None:
+    assert "secret" not in repr(Settings(api_key="secret"))

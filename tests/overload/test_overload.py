@@ -4,6 +4,7 @@ For as long as the environment says: `OVERLOAD_SECONDS=60 pytest tests/overload`
 """
 
 import asyncio
+import json
 import os
 import statistics
 import threading
@@ -51,17 +52,27 @@ async def overload(
     return replies, [await each for each in watches], await memory
 
 
+def logged(server: Server) -> list[dict[str, float]]:
+    """What the service says of the images that it classified, in order."""
+    lines = [line for line in server.log.read_text().splitlines() if '"images"' in line]
+    return [json.loads(line) for line in lines]
+
+
+def work(line: dict[str, float]) -> float:
+    """Seconds that an image took once it had a thread."""
+    return (line["decode_ms"] + line["infer_ms"]) / 1e3
+
+
 def test_five_times_too_much(tmp_path: Path, slow_image: bytes) -> None:
     with serving(tmp_path / "log", THREADS="1", QUEUE=str(QUEUE)) as server:
         alone = asyncio.run(one_by_one(server.url, slow_image, 30))
-        seconds = [each.seconds for each in alone]
         replies, watched, memory = asyncio.run(overload(server, slow_image))
-        ended = time.monotonic()
+        time.sleep(1)
         after = asyncio.run(one_by_one(server.url, slow_image, 10))
-        recovered = time.monotonic() - ended
+        lines = logged(server)
 
     # every request has an answer, and it is one of two
-    assert {each.status for each in alone} == {200}
+    assert {each.status for each in [*alone, *after]} == {200}
     assert {each.status for each in replies} == {200, 503}, {
         each.text for each in replies if each.status not in (200, 503)
     }
@@ -69,22 +80,25 @@ def test_five_times_too_much(tmp_path: Path, slow_image: bytes) -> None:
     refused = [each for each in replies if each.status == 503]
     assert all("retry-after: 1\r\n" in each.text for each in refused)
 
-    # the service works on at its full rate, and who is let in waits for the queue and no longer
-    assert len(accepted) > 0.7 * SECONDS / statistics.mean(seconds)
-    waiting = (QUEUE + 2) * statistics.mean(seconds)
-    assert percentile(accepted, 99) < 3 * percentile(seconds, 99) + waiting
+    # the thread is never without work, and who is let in waits for the queue and no longer: times
+    # are those of the overload itself, since other processes may slow down the machine
+    loaded = lines[-len(accepted) - len(after) : -len(after)]
+    assert sum(map(work, loaded)) > 0.8 * SECONDS
+    queue = (QUEUE + 1) * SECONDS / len(accepted)
+    unloaded = percentile([each.seconds for each in alone], 99)
+    assert percentile(accepted, 99) < 3 * unloaded + 1.5 * queue
     assert percentile([each.seconds for each in refused], 99) < percentile(accepted, 50)
 
     # it can be watched meanwhile, and its memory stays as it is
     for answers in watched:
         assert len(answers) > SECONDS
         assert {each.status for each in answers} == {200}
-        assert max(each.seconds for each in answers) < 1
+        assert max(each.seconds for each in answers) < 2
     assert memory[-1] < memory[len(memory) // 2] + 16 * 2**20
 
-    # and it is over when it is over
-    assert {each.status for each in after} == {200}
-    assert recovered < 1 + 2 * 10 * statistics.mean(seconds)
+    # and a second later nothing is left of it
+    for line in lines[-len(after) :]:
+        assert line["ms"] / 1e3 < 1.5 * work(line) + 0.1
 
 
 def test_who_is_refused_is_so_before_the_body_is_sent(tmp_path: Path, slow_image: bytes) -> None:
