@@ -11,6 +11,8 @@ from classifier.uploads import UploadError
 
 CONTENT_TYPE: Final = "application/problem+json"
 
+_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class StoreError(Exception):
     """The bucket does not answer as it should: a matter of the deployment, or of the moment."""
@@ -30,7 +32,7 @@ class JSONResponse(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        return _to_json(content).encode() + b"\n"
 
 
 class ProblemResponse(JSONResponse):
