@@ -6,10 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM := .venv-sam
 AUDIT := .venv-audit
-INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
-# With extras, since pip asks for a pin of each package with the extras that others require of it.
+# Each file pins all that is needed. --no-deps: older releases of pip want a hash of `package[extra]`, too.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
-  --generate-hashes --no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 REQUIREMENTS := requirements function/requirements local/models/requirements tests/requirements \
   tests/lambda/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
 

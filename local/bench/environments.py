@@ -25,7 +25,7 @@ def python_of(peer: Server, progress: Callable[[str], None]) -> Path:
         return python
     progress(f"installing {peer.title} in {home.relative_to(ROOT)}")
     venv.create(home, clear=True, with_pip=True)
-    options = ["--quiet", "--disable-pip-version-check"]
+    options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
     try:
         subprocess.run(
             [python, "-m", "pip", "install", *options, "-r", _REQUIREMENTS / f"{peer.key}.txt"],
