@@ -66,10 +66,10 @@ lint: $(VENV)/.test ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-readme: $(VENV)/.run ## make the tables in README.md, SECURITY.md and docs/ anew
+readme: $(VENV)/.run ## renew the tables in README.md, SECURITY.md and docs/
 	$(BIN)/python -m local.readme
 
-measure: $(VENV)/.test ## measure anew what those tables show (15 minutes; needs Docker and build/fp32.onnx)
+measure: $(VENV)/.test ## renew the figures of those tables (15 minutes; needs Docker and build/fp32.onnx)
 	$(BIN)/python -m local.benchmark --peers --json docs/measured/benchmark.json
 	$(BIN)/python -m local.measure_lambda --json docs/measured/lambda.json
 	$(BIN)/python -m local.readme
