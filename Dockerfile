@@ -20,7 +20,7 @@ RUN cd /packages && python -c "import pathlib as p, shutil; \
 # unchecked-hash: it is right as it is, whatever time stamps the copy into the image makes.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /packages && chmod -R a+rX /packages
 COPY function/ /function/
-RUN rm /function/requirements.* && chmod -R a+rX /function && \
+RUN rm /function/requirements* && chmod -R a+rX /function && \
     python -m compileall -q --invalidation-mode unchecked-hash /function/main.py /function/classifier && \
     mkdir /code && mv /function/main.py /function/classifier /function/__pycache__ /code/
 
@@ -28,12 +28,15 @@ FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS runtime
 ENV ORT_DISABLE_TELEMETRY=1
 COPY --from=build /packages/ /var/task/
 # Where the base image comes without the bytecode of its own modules, those that are needed get it here.
-RUN PYTHONPATH=/var/runtime python -c "import awslambdaric.bootstrap, boto3, fastapi, fastapi.openapi.docs, mangum, \
-    numpy, onnxruntime, PIL.Image, python_multipart, uvicorn"
+RUN PYTHONPATH=/var/runtime python -c "import awslambdaric.bootstrap, boto3, fastapi, mangum, numpy, \
+    onnxruntime, PIL.Image, python_multipart"
 COPY --from=build /function/ /var/task/
 COPY --from=build /code/ /var/task/
 
 FROM runtime AS web
+COPY function/requirements-web.txt /tmp/
+RUN pip install --no-cache-dir --only-binary=:all: --no-deps --require-hashes --target /var/task \
+    -r /tmp/requirements-web.txt && chmod -R a+rX /var/task && python -c "import uvicorn, uvloop, httptools"
 EXPOSE 8000
 USER 65534:65534
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

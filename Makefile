@@ -10,7 +10,7 @@ AUDIT := .venv-audit
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
-REQUIREMENTS := requirements function/requirements local/models/requirements tests/requirements \
+REQUIREMENTS := function/requirements function/requirements-web requirements local/models/requirements tests/requirements \
   tests/lambda/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
 
 .DEFAULT_GOAL := help
@@ -104,7 +104,7 @@ $(AUDIT)/.made: $(VENV)/.python local/audit/requirements.txt
 	$(AUDIT)/bin/python $(INSTALL) -r local/audit/requirements.txt
 	@touch $@
 
-$(VENV)/.run: $(VENV)/.python requirements.txt function/requirements.txt
+$(VENV)/.run: $(VENV)/.python requirements.txt
 	$(BIN)/python $(INSTALL) -r requirements.txt
 	@touch $@
 

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from classifier import answers, openapi, replies
 from classifier.access import check_key
@@ -32,14 +33,28 @@ _NO_TELEMETRY: Final = TelemetryConfig(
 )
 
 
+class _Layered(FastAPI):
+    """A FastAPI with a layer before all others, before those of the framework too."""
+
+    def __init__(self, layer: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
+        super().__init__(**options)
+        self._first = layer(super().__call__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._first(scope, receive, send)
+
+
 def create_api(
     classifier: Classifier,
     settings: Settings,
     workers: Workers,
     store: Callable[[], "ImageStore"],
+    layer: Callable[[ASGIApp], ASGIApp] = lambda app: app,
 ) -> FastAPI:
-    """The application without `POST /`, of which it has the documentation alone."""
-    app = FastAPI(
+    """The application without `POST /`, of which it has the documentation alone. `layer` is put
+    before it."""
+    app = _Layered(
+        layer,
         title="Image classifier",
         description="Send a photo, get the most probable ImageNet classes.",
         version="1.0.0",

@@ -12,8 +12,6 @@ from classifier.settings import Settings
 from classifier.workers import Workers
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from classifier.objects import ImageStore
 
 
@@ -31,8 +29,19 @@ def create_app(classifier: Classifier, settings: Settings) -> ASGIApp:
 
         return ImageStore(settings.bucket, max_bytes=settings.max_object_bytes)
 
+    service = functools.partial(
+        Service,
+        classify=ClassifyEndpoint(classifier, settings, workers, store),
+        metrics=classifier.metrics,
+        settings=settings,
+    )
+    if not settings.lambda_function:
+        from classifier.api import create_api
+
+        return create_api(classifier, settings, workers, store, layer=service)
+
     @functools.cache
-    def api() -> "FastAPI":
+    def api() -> ASGIApp:
         from classifier.api import create_api
 
         return create_api(classifier, settings, workers, store)
@@ -40,13 +49,4 @@ def create_app(classifier: Classifier, settings: Settings) -> ASGIApp:
     async def api_when_asked(scope: Scope, receive: Receive, send: Send) -> None:
         await api()(scope, receive, send)
 
-    service = functools.partial(
-        Service,
-        classify=ClassifyEndpoint(classifier, settings, workers, store),
-        metrics=classifier.metrics,
-        settings=settings,
-    )
-    if settings.lambda_function:
-        return service(api_when_asked)
-    api().add_middleware(service)
-    return api()
+    return service(api_when_asked)

@@ -27,7 +27,7 @@ _ENCODED: Final = [(name.encode(), value.encode()) for name, value in SECURITY_H
 
 
 class Service:
-    """ASGI middleware: `POST /` goes to `classify`, all else to `app`.
+    """A layer of ASGI: `POST /` goes to `classify`, all else to `app`.
 
     That one path goes past FastAPI because routing, validation and eight layers of middleware
     cost more there than all that is done here.

@@ -18,4 +18,4 @@ def test_it_uses_no_command_that_the_base_image_lacks() -> None:
 
 def test_only_hashed_packages_are_installed() -> None:
     text = (ROOT / "Dockerfile").read_text()
-    assert text.count("pip install") == text.count("--require-hashes") == 1
+    assert text.count("pip install") == text.count("--require-hashes") > 0
