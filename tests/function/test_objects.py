@@ -1,5 +1,6 @@
 """Images by way of S3, over real HTTP: presigned uploads, classify by key, events."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import Iterator
@@ -148,6 +149,16 @@ def created(*keys: str, bucket: str = "images") -> dict[str, Any]:
             for key in keys
         ]
     }
+
+
+@pytest.fixture(autouse=True)
+def event_loop_for_mangum() -> Iterator[None]:
+    """On Lambda its loop is never closed; here the next test is not to find it."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 @pytest.fixture
