@@ -11,10 +11,10 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -
 LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 REQUIREMENTS := function/requirements function/requirements-web requirements local/models/requirements tests/requirements \
-  tests/lambda/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
+  tests/lambda/requirements tests/hostile/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-lambda lint lock upgrade audit readme measure measure-lambda load locust \
+.PHONY: help run test fuzz overload soak test-lambda lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model evaluate bench bench-peers clean
 
 help: ## this list
@@ -61,6 +61,16 @@ evaluate: $(VENV)/.test ## FP32 against INT8 on the photos in PHOTOS=folder (aft
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make evaluate PHOTOS=folder" >&2; exit 2; }
 	$(BIN)/python -m local.models.evaluate --images "$(PHOTOS)" --split evaluation
 
+fuzz: $(VENV)/.fuzz ## 200,000 inputs for each parser, guided by coverage (RUNS=…)
+	$(BIN)/python -m tests.hostile.fuzz_images -runs=$(or $(RUNS),200000)
+	$(BIN)/python -m tests.hostile.fuzz_uploads -runs=$(or $(RUNS),200000)
+
+overload: $(VENV)/.test ## five times what it sustains, for a minute
+	OVERLOAD_SECONDS=60 $(BIN)/pytest tests/overload/test_overload.py
+
+soak: $(VENV)/.test ## 100,000 requests of every kind: nothing may grow (ARGS="--requests 20000")
+	$(BIN)/python -m tests.soak $(ARGS)
+
 lint: $(VENV)/.test ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -106,6 +116,10 @@ $(AUDIT)/.made: $(VENV)/.python local/audit/requirements.txt
 
 $(VENV)/.run: $(VENV)/.python requirements.txt
 	$(BIN)/python $(INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.test tests/hostile/requirements.txt
+	$(BIN)/python $(INSTALL) -r tests/hostile/requirements.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run tests/requirements.txt local/models/requirements.txt

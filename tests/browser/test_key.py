@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.test_page import browser, pytestmark  # noqa: F401 - the same browser
-from tests.conftest import SAMPLE, Server, serving
-from tests.pictures import SAMPLE_LABEL
+from tests.browser.test_page import CAT, choose, expect_the_cat
+from tests.conftest import Server, serving
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +18,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without JavaScript"])
 @pytest.mark.parametrize("password", ["the-key", "another"])
 def test_the_key_is_the_password(
-    browser: Browser,  # noqa: F811
-    locked: Server,
-    scripts: bool,
-    password: str,
+    browser: Browser, locked: Server, scripts: bool, password: str
 ) -> None:
     context = browser.new_context(
         java_script_enabled=scripts,
@@ -30,10 +26,9 @@ def test_the_key_is_the_password(
     )
     page = context.new_page()
     page.goto(f"{locked.url}/")
-    page.get_by_label("Photo").set_input_files(SAMPLE)
-    page.get_by_role("button", name="Classify").click()
+    choose(page, CAT)
     if password == "the-key":
-        expect(page.get_by_role("listitem").first).to_contain_text(SAMPLE_LABEL)
+        expect_the_cat(page)
     else:
-        expect(page.get_by_role("alert")).to_contain_text("from those who have its key")
+        expect(page.locator(".problem")).to_contain_text("from those who have its key")
     context.close()

@@ -1,7 +1,6 @@
 """Fuzz `read_image`: whatever the bytes, it returns pixels or raises an `ImageError`, in a second.
 
-    python -m pip install -r tests/hostile/requirements.txt
-    python -m tests.hostile.fuzz_images -runs=200000
+    make fuzz
 
 Any option of libFuzzer goes (`-max_total_time=300`, a folder for the corpus). Coverage guides it
 through `classifier` and Pillow's plugins; Pillow's decoders in C are run, but not instrumented.

@@ -1,7 +1,6 @@
 """Fuzz `read_uploads`: whatever the body, its chunks and headers, it gives images or `UploadError`.
 
-    python -m pip install -r tests/hostile/requirements.txt
-    python -m tests.hostile.fuzz_uploads -runs=200000
+    make fuzz
 
 All of the path is Python, and instrumented: `classifier.uploads` and `python_multipart`.
 """
