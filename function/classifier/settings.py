@@ -38,7 +38,11 @@ class Settings:
     max_bytes: int = _setting(
         "Largest sum of image bytes in one request", "bytes", default=20 * 1024 * 1024
     )
-    max_pixels: int = _setting("Largest image, width times height; of other formats than JPEG 40,000,000", "pixels", default=64_000_000)
+    max_pixels: int = _setting(
+        "Largest image, width times height; of other formats than JPEG 40,000,000",
+        "pixels",
+        default=64_000_000,
+    )
     max_decode_bytes: int = _setting(
         "Most memory for decoding one image, beside its file", "bytes", default=56 * 1024 * 1024
     )
