@@ -31,10 +31,10 @@ test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the conta
 	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
 	$(BIN)/pytest tests/lambda tests/function/test_objects.py
 
-bench: $(VENV)/.test ## the service beside its floor and a tutorial app (ARGS="--quick --json bench.json")
+bench: build/fp32.onnx ## the service beside its floor and a tutorial app (ARGS="--quick --json bench.json")
 	$(BIN)/python -m local.benchmark $(ARGS)
 
-bench-peers: $(VENV)/.test ## the same, with LitServe and BentoML in environments of their own
+bench-peers: build/fp32.onnx ## the same, with LitServe and BentoML in environments of their own
 	$(BIN)/python -m local.benchmark --peers $(ARGS)
 
 load: $(VENV)/.run ## 10 requests every second, 10 times, against the running service, and a report
@@ -57,7 +57,7 @@ model: $(VENV)/.test ## build function/model from its packages; PHOTOS=folder to
 	$(BIN)/python -m local.models.build --calibration "$(PHOTOS)"
 	$(BIN)/python -m local.models.evaluate --images "$(PHOTOS)" --update-card
 
-evaluate: $(VENV)/.test ## FP32 against INT8 on the photos in PHOTOS=folder (after make model)
+evaluate: build/fp32.onnx ## FP32 against INT8 on the photos in PHOTOS=folder
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make evaluate PHOTOS=folder" >&2; exit 2; }
 	$(BIN)/python -m local.models.evaluate --images "$(PHOTOS)" --split evaluation
 
@@ -79,7 +79,7 @@ lint: $(VENV)/.test ## style and types
 readme: $(VENV)/.run ## renew the tables in README.md, SECURITY.md and docs/
 	$(BIN)/python -m local.readme
 
-measure: $(VENV)/.test ## renew the figures of those tables (15 minutes; needs Docker and build/fp32.onnx)
+measure: build/fp32.onnx ## renew the figures of those tables (15 minutes; needs Docker)
 	$(BIN)/python -m local.benchmark --peers --json docs/measured/benchmark.json
 	$(BIN)/python -m local.measure_lambda --json docs/measured/lambda.json
 	$(BIN)/python -m local.readme
@@ -96,6 +96,10 @@ audit: $(AUDIT)/.made ## known vulnerabilities of what ships (ARGS="requirements
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(SAM) $(AUDIT) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache \
 	  .ruff_cache
+
+# The tutorial app's model. Order only: a newer environment makes no other model.
+build/fp32.onnx: | $(VENV)/.test
+	$(BIN)/python -m local.models.float_model
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

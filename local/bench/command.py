@@ -106,7 +106,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
         type=Path,
         default=FLOAT_MODEL,
         metavar="FILE",
-        help="the tutorial app's model, which make model writes (default: build/fp32.onnx)",
+        help="the tutorial app's model, which make build/fp32.onnx writes (default: that)",
     )
     add("--json", type=Path, metavar="FILE", help="write all figures")
     add("--table", type=Path, metavar="FILE", help="measure nothing; tables of such a file")
@@ -136,9 +136,9 @@ def _chosen(options: argparse.Namespace) -> tuple[list[str], list[Server]]:
     chosen = [each for each in servers if each.key in names] or servers
     if NAIVE in chosen and not options.fp32.is_file():
         if "naive" in names:
-            raise UsageError(f"{options.fp32} is missing; `make model` makes it.")
+            raise UsageError(f"{options.fp32} is missing; `make build/fp32.onnx` makes it.")
         print(
-            f"no tutorial app: {options.fp32} is missing (make model PHOTOS=folder makes it)",
+            f"no tutorial app: {options.fp32} is missing (make build/fp32.onnx makes it)",
             file=sys.stderr,
         )
         chosen.remove(NAIVE)

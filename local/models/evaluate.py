@@ -102,8 +102,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror}). Build the model first: that writes the "
-            "float model to --fp32; give the same path here."
+            f"{path} cannot be read ({error.strerror}). The float model is written by "
+            "local.models.build, and by `make build/fp32.onnx`; --fp32 says where it is."
         ) from error
 
 

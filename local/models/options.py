@@ -1,4 +1,4 @@
-"""The command lines of build and evaluate."""
+"""The command lines of build, float_model and evaluate."""
 
 import argparse
 import functools
@@ -51,16 +51,16 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=SHIPPED, metavar="DIR", help=f"written {_shown(SHIPPED)}"
     )
-    parser.add_argument(
-        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_shown(FLOAT_MODEL)
-    )
-    parser.add_argument(
-        "--wheels",
-        type=Path,
-        metavar="DIR",
-        help="take the packages' wheels from this folder instead of downloading them",
-    )
+    _add_float_model(parser)
+    _add_wheels(parser)
     _add_own_model(parser.add_argument_group("a model of your own"))
+    return parser
+
+
+def float_model_parser(description: str | None) -> argparse.ArgumentParser:
+    parser = _parser("float_model", description)
+    _add_float_model(parser)
+    _add_wheels(parser)
     return parser
 
 
@@ -75,9 +75,7 @@ def evaluate_parser(description: str | None) -> argparse.ArgumentParser:
     )
     _add_split(parser, "evaluation if the calibration split was used to build, else all")
     parser.add_argument("--model", type=Path, default=SHIPPED, metavar="DIR", help=_shown(SHIPPED))
-    parser.add_argument(
-        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_shown(FLOAT_MODEL)
-    )
+    _add_float_model(parser)
     parser.add_argument(
         "--update-card", action="store_true", help="write the table to the card of the model"
     )
@@ -96,6 +94,21 @@ def _parser(command: str, description: str | None) -> argparse.ArgumentParser:
         prog=f"python -m local.models.{command}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_float_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_shown(FLOAT_MODEL)
+    )
+
+
+def _add_wheels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wheels",
+        type=Path,
+        metavar="DIR",
+        help="take the packages' wheels from this folder instead of downloading them",
     )
 
 

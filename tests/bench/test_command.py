@@ -32,7 +32,7 @@ def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
         (["--seconds", "1.5"], "'1.5' is not a whole number from 1 to 60"),
         (["--only", "service,nothing"], "'nothing' is none of load, large, start, service, naive"),
         (["--only", "litserve"], "--only litserve needs --peers"),
-        (["--only", "naive", "--fp32", "no.onnx"], "no.onnx is missing; `make model` makes it"),
+        (["--only", "naive", "--fp32", "no.onnx"], "no.onnx is missing; `make build/fp32.onnx`"),
         (["--images", "no-folder"], "there is no folder 'no-folder'"),
         (["--json", "no-folder/file"], "'no-folder/file' cannot be written"),
         (["--table", "no-file"], "no-file cannot be read"),
@@ -64,7 +64,7 @@ def test_a_run_without_the_tutorial_app(tmp_path: Path) -> None:
     # then
     assert done.returncode == 0, done.stderr
     assert "no tutorial app" in done.stderr
-    assert "make model" in done.stderr
+    assert "make build/fp32.onnx" in done.stderr
     measured = json.loads(path.read_text())
     assert done.stdout == report(measured)
 

@@ -92,7 +92,7 @@ def test_a_large_photo_is_not_decoded_in_full(large: bytes) -> None:
     assert ratio <= MOST_OF_TUTORIAL
 
 
-@pytest.mark.skipif(not FLOAT_MODEL.exists(), reason="make model makes the float model")
+@pytest.mark.skipif(not FLOAT_MODEL.exists(), reason="make build/fp32.onnx makes the float model")
 def test_a_large_photo_costs_much_less_than_in_the_tutorial_app(
     service: Running, large: bytes, tmp_path: Path
 ) -> None:

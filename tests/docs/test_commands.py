@@ -17,6 +17,7 @@ COMMANDS = [
     "-m local.measure_lambda",
     "-m local.models.build",
     "-m local.models.evaluate",
+    "-m local.models.float_model",
     "-m local.readme",
 ]
 

