@@ -1,6 +1,7 @@
 """A real server for the tests to talk to."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "local" / "sample.jpg"
 START_SECONDS = 60
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass
