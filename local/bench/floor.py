@@ -1,6 +1,7 @@
 """The floor: processes that decode and infer in a loop, without HTTP."""
 
 import contextlib
+import itertools
 import json
 import sys
 import tempfile
@@ -12,14 +13,18 @@ from typing import Any
 from local.bench import ROOT
 from local.bench.processes import Tree, last_words, started
 from local.bench.servers import Failed, environment
+from local.load.summary import percentile
 
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU milliseconds (user and system) for each image, and images a second of all processes."""
+    """CPU milliseconds (user and system) for each image, images a second of all processes, and how
+    long an image takes."""
 
     cpu_ms: float
     images_s: float
+    p50_ms: float
+    p99_ms: float
 
 
 class Floor:
@@ -39,8 +44,13 @@ class Floor:
             tree.popen.stdin.write(f"{order}\n")
             tree.popen.stdin.flush()
         done = [self._read(tree, log) for tree, log in chosen]
-        cpu_s, count = sum(each["cpu_s"] for each in done), sum(each["images"] for each in done)
-        return Cost(1000 * cpu_s / count, sum(each["images"] / each["wall_s"] for each in done))
+        took = sorted(itertools.chain.from_iterable(each["took_s"] for each in done))
+        return Cost(
+            cpu_ms=1000 * sum(each["cpu_s"] for each in done) / len(took),
+            images_s=sum(len(each["took_s"]) / each["wall_s"] for each in done),
+            p50_ms=1000 * percentile(took, 50),
+            p99_ms=1000 * percentile(took, 99),
+        )
 
     def _all_started(self) -> list[int]:
         best: list[list[int]] = [self._read(tree, log) for tree, log in self._loops]

@@ -3,7 +3,7 @@
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -88,7 +88,8 @@ def measure(plan: Plan, body_of: Callable[[Path], Body], say: Callable[[str], No
                     continue
                 say(f"round {turn + 1} of {plan.rounds}: {server.title}")
                 try:
-                    each.rounds.append(_server_round(plan, server, sent, best))
+                    measured = _server_round(plan, server, sent, best)
+                    each.rounds.append(beside(measured, costs))
                 except _TROUBLE as error:
                     each.why = str(error) or type(error).__name__
     figures: dict[str, Any] = {}
@@ -120,6 +121,8 @@ def _floor_round(plan: Plan) -> tuple[list[int], dict[str, float]]:
             "images_s": one.images_s,
             "busy_cpu_ms": busy.cpu_ms,
             "busy_images_s": busy.images_s,
+            "busy_p50_ms": busy.p50_ms,
+            "busy_p99_ms": busy.p99_ms,
         }
         if LARGE in plan.parts:
             costs["large_cpu_ms"] = floor.measure([plan.large], plan.seconds).cpu_ms
@@ -161,8 +164,18 @@ def under_load(
         "cpu_ms": 1000 * cpu_s / load.answered,
         "p50_ms": load.p50_ms,
         "p99_ms": load.p99_ms,
+        "p99_of_p50": load.p99_ms / load.p50_ms,
         "failed": load.failed,
     }
+
+
+def beside(figures: dict[str, Any], floor: Mapping[str, float]) -> dict[str, Any]:
+    """A server's figures with its CPU as a multiple of what the floor took in the same round: what
+    else the machine does slows both."""
+    for connections in CONNECTIONS:
+        if load := figures.get(f"at_{connections}"):
+            load["cpu_of_floor"] = load["cpu_ms"] / floor["cpu_ms"]
+    return figures
 
 
 def cpu_ms_one_by_one(server: Running, bodies: Sequence[Body], seconds: float) -> float:

@@ -48,7 +48,7 @@ def _speed_rows(figures: Figures) -> Iterator[tuple[str, ...]]:
             " ".join(part for part in (each["title"], each.get("version", "")) if part),
             f"{eight['requests_s']:.0f}",
             f"{eight['cpu_ms']:.2f}",
-            f"{eight['cpu_ms'] / floor['cpu_ms']:.2f}",
+            f"{eight['cpu_of_floor']:.2f}",
             f"{two['p50_ms']:.1f} / {two['p99_ms']:.1f}",
             f"{each['peak_mb']:.0f}",
         )

@@ -9,6 +9,8 @@ def load(requests_s: float, cpu_ms: float, p50_ms: float, p99_ms: float) -> dict
         "cpu_ms": cpu_ms,
         "p50_ms": p50_ms,
         "p99_ms": p99_ms,
+        "p99_of_p50": p99_ms / p50_ms,
+        "cpu_of_floor": cpu_ms / 10,
         "failed": 0,
     }
 
@@ -43,6 +45,8 @@ def figures() -> dict[str, Any]:
             "images_s": 100,
             "busy_cpu_ms": 11,
             "busy_images_s": 200,
+            "busy_p50_ms": 10,
+            "busy_p99_ms": 14,
             "large_cpu_ms": 30,
         },
         "servers": {"service": server("this service", 1.25), "naive": server("tutorial app", 4)},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.bench.measure import medians
+from local.bench.measure import beside, medians
 from local.bench.servers import SERVICE
 from local.bench.table import report
 from tests.bench.figures import figures
@@ -74,7 +74,10 @@ def test_a_run_without_the_tutorial_app(tmp_path: Path) -> None:
     assert 0 < service["at_2"]["p50_ms"] <= service["at_2"]["p99_ms"]
     assert service["processes"] >= 1
     assert 50 < service["peak_mb"] < 1000
-    assert measured["floor"]["busy_images_s"] > 0
+    floor = measured["floor"]
+    assert floor["busy_images_s"] > 0
+    assert 0 < floor["busy_p50_ms"] <= floor["busy_p99_ms"]
+    assert service["at_8"]["cpu_of_floor"] == service["at_8"]["cpu_ms"] / floor["cpu_ms"]
 
     handler = measured["start"]["handler"]
     assert 0.7 * handler["ms"] < sum(handler["parts_ms"].values()) < handler["ms"]
@@ -94,3 +97,8 @@ def test_medians_are_of_each_number_and_failures_add_up() -> None:
         for peak, cpu, failed in [(100, 9.0, 0), (300, 8.0, 2), (110, 30.0, 1)]
     ]
     assert medians(rounds) == {"peak_mb": 110, "at_2": {"cpu_ms": 9.0, "failed": 3}}
+
+
+def test_cpu_is_compared_with_the_floor_of_the_same_round() -> None:
+    figures = beside({"at_8": {"cpu_ms": 12}, "peak_mb": 100}, {"cpu_ms": 10})
+    assert figures == {"at_8": {"cpu_ms": 12, "cpu_of_floor": 1.2}, "peak_mb": 100}

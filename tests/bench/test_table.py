@@ -42,10 +42,10 @@ def test_load_is_compared_with_the_floor_and_the_tutorial_app() -> None:
     assert row["images of 100 kB"] == "this service"
 
 
-def test_floors_have_no_latencies() -> None:
+def test_the_floor_has_a_row_for_its_processes() -> None:
     row = rows(report(figures()), "floor, 2 processes")
     assert (row["requests/s"], row["÷ tutorial"], row["÷ floor"]) == ("200.0", "4.00", "1.10")
-    assert row["p50 / p99 ms at 2"] == ""
+    assert (row["p50 / p99 ms at 2"], row["p99 ÷ p50"]) == ("10.0 / 14.0", "1.40")
 
 
 def test_large_images_and_starts() -> None:
