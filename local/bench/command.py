@@ -14,7 +14,7 @@ from local.bench import FLOAT_MODEL, pictures
 from local.bench.client import client_name
 from local.bench.environments import python_of
 from local.bench.machine import facts, version
-from local.bench.measure import PARTS, Plan, measure
+from local.bench.measure import BURSTS, PARTS, Plan, measure
 from local.bench.servers import NAIVE, PEERS, SERVICE, Failed, Server
 from local.bench.table import report
 from local.load.bodies import Body, find_images, multipart
@@ -89,11 +89,11 @@ def _parser(description: str) -> argparse.ArgumentParser:
     add(
         "--seconds",
         type=_whole(_MOST_SECONDS),
-        default=3,
+        default=2,
         metavar="S",
-        help="length of each load in whole seconds (default: %(default)s)",
+        help=f"length of each load in whole seconds, {BURSTS} a turn (default: %(default)s)",
     )
-    add("--quick", action="store_true", help="3 rounds of 1 second: to see that it works")
+    add("--quick", action="store_true", help="1 round of 1 second a load: to see that it works")
     add(
         "--only",
         metavar="NAME,...",
@@ -148,7 +148,7 @@ def _chosen(options: argparse.Namespace) -> tuple[list[str], list[Server]]:
 def _measure(
     options: argparse.Namespace, parts: list[str], servers: list[Server], folder: Path
 ) -> dict[str, Any]:
-    rounds, seconds = (3, 1) if options.quick else (options.rounds, options.seconds)
+    rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
     pythons = {each.key: python_of(each, _say) for each in servers if each in PEERS}
     _say("making the images")
     images, large = _images(options.images, folder)
@@ -163,6 +163,7 @@ def _measure(
         "client": client_name(),
         "rounds": rounds,
         "seconds": seconds,
+        "bursts": BURSTS,
         "images": {
             "made_of_the_sample": options.images is None,
             "count": len(images),

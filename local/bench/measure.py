@@ -1,5 +1,6 @@
 """The rounds: every server takes its turn in each of them, and medians are what counts."""
 
+import functools
 import statistics
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from local.bench import coldstart
 from local.bench.client import apply_load, write_requests
-from local.bench.floor import running_floor
+from local.bench.floor import Floor, running_floor
 from local.bench.servers import NAIVE, SERVICE, Failed, Running, Server, running
 from local.cores import cores
 from local.load.bodies import Body
@@ -22,6 +23,10 @@ LOAD: Final = "load"
 LARGE: Final = "large"
 START: Final = "start"
 PARTS: Final = (LOAD, LARGE, START)
+
+BURSTS: Final = 3
+"""Loads of each kind that a server gets in each of its turns, the floor's in between: what else a
+shared machine does changes within seconds."""
 
 _LEAST_LARGE: Final = 3
 """Requests with the large image in each round, however long they take."""
@@ -33,7 +38,7 @@ _MB: Final = 1e6
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured. `seconds` is the length of each load, of which each server gets one for
+    """What is measured. `seconds` is the length of each load, of which a server gets `BURSTS` for
     every number in `CONNECTIONS` a round; `model` is the tutorial app's, if there is one."""
 
     rounds: int
@@ -73,23 +78,23 @@ def measure(plan: Plan, body_of: Callable[[Path], Body], say: Callable[[str], No
     found = {server.key: _Found() for server in plan.servers}
     floors: list[dict[str, float]] = []
     bodies = [body_of(path) for path in plan.images]
+    with_load = {LOAD, LARGE}.intersection(plan.parts)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         requests = write_requests(bodies, folder / "requests")
         sent = _Sent(bodies, body_of(plan.large), requests)
-        with_load = {LOAD, LARGE}.intersection(plan.parts)
+        if with_load:
+            floor = stack.enter_context(running_floor(plan.images, cores()))
         for turn in range(plan.rounds if with_load else 0):
             say(f"round {turn + 1} of {plan.rounds}: floor")
-            best, costs = _floor_round(plan)
-            floors.append(costs)
+            floors.append(_floor_round(plan, floor))
             for server in plan.servers:
                 each = found[server.key]
                 if each.why:
                     continue
                 say(f"round {turn + 1} of {plan.rounds}: {server.title}")
                 try:
-                    measured = _server_round(plan, server, sent, best)
-                    each.rounds.append(beside(measured, costs))
+                    each.rounds.append(_server_round(plan, server, sent, floor))
                 except _TROUBLE as error:
                     each.why = str(error) or type(error).__name__
     figures: dict[str, Any] = {}
@@ -111,45 +116,53 @@ def measure(plan: Plan, body_of: Callable[[Path], Body], say: Callable[[str], No
     return figures
 
 
-def _floor_round(plan: Plan) -> tuple[list[int], dict[str, float]]:
-    """The classes that are right, and the costs; `busy` is with a process on every core."""
-    with running_floor(plan.images, cores()) as floor:
-        one = floor.measure(plan.images, plan.seconds)
-        busy = floor.measure(plan.images, plan.seconds, cores())
-        costs = {
-            "cpu_ms": one.cpu_ms,
-            "images_s": one.images_s,
-            "busy_cpu_ms": busy.cpu_ms,
-            "busy_images_s": busy.images_s,
-            "busy_p50_ms": busy.p50_ms,
-            "busy_p99_ms": busy.p99_ms,
-        }
-        if LARGE in plan.parts:
-            costs["large_cpu_ms"] = floor.measure([plan.large], plan.seconds).cpu_ms
-        return floor.best, costs
+def _floor_round(plan: Plan, floor: Floor) -> dict[str, float]:
+    """The costs; `busy` is with a process on every core."""
+    one = floor.measure(plan.images, plan.seconds)
+    busy = floor.measure(plan.images, plan.seconds, cores())
+    costs = {
+        "cpu_ms": one.cpu_ms,
+        "images_s": one.images_s,
+        "busy_cpu_ms": busy.cpu_ms,
+        "busy_images_s": busy.images_s,
+        "busy_p50_ms": busy.p50_ms,
+        "busy_p99_ms": busy.p99_ms,
+    }
+    if LARGE in plan.parts:
+        costs["large_cpu_ms"] = floor.measure([plan.large], plan.seconds).cpu_ms
+    return costs
 
 
-def _server_round(plan: Plan, server: Server, sent: _Sent, best: Sequence[int]) -> dict[str, Any]:
+def _server_round(plan: Plan, server: Server, sent: _Sent, floor: Floor) -> dict[str, Any]:
     python = plan.pythons.get(server.key, Path(sys.executable))
     with running(server, python=python, model=plan.model) as each:
         each.wait_for_answer(sent.bodies[0])
         answers = [each.best(body) for body in sent.bodies]
-        agreeing = sum(a == b for a, b in zip(answers, best, strict=True))
-        if agreeing < len(best) and not server.fp32:
-            raise Failed(f"wrong answers: {answers} instead of {list(best)}")
+        if answers != floor.best and not server.fp32:
+            raise Failed(f"wrong answers: {answers} instead of {floor.best}")
         figures: dict[str, Any] = {}
         if LOAD in plan.parts:
             apply_load(each.url, sent.requests, connections=2, seconds=_WARM_UP_SECONDS)
-            for connections in CONNECTIONS:
-                figures[f"at_{connections}"] = under_load(
-                    each, sent.requests, connections=connections, seconds=plan.seconds
-                )
+            figures |= medians([_loads(plan, each, sent, floor) for _ in range(BURSTS)])
             figures["peak_mb"] = each.tree.peak_bytes() / _MB
             figures["processes"] = len(each.tree.members())
         if LARGE in plan.parts:
             figures["large_cpu_ms"] = cpu_ms_one_by_one(each, [sent.large], plan.seconds)
             figures["large_peak_mb"] = each.tree.peak_bytes() / _MB
         return figures
+
+
+def _loads(plan: Plan, server: Running, sent: _Sent, floor: Floor) -> dict[str, Any]:
+    """One load with few connections and one with many, the floor between the two."""
+    few, many = (
+        functools.partial(
+            under_load, server, sent.requests, connections=connections, seconds=plan.seconds
+        )
+        for connections in CONNECTIONS
+    )
+    at_few, bare, at_many = few(), floor.measure(plan.images, plan.seconds), many()
+    loads = zip(CONNECTIONS, (at_few, at_many), strict=True)
+    return {f"at_{connections}": beside(load, bare.cpu_ms) for connections, load in loads}
 
 
 def under_load(
@@ -169,13 +182,10 @@ def under_load(
     }
 
 
-def beside(figures: dict[str, Any], floor: Mapping[str, float]) -> dict[str, Any]:
-    """A server's figures with its CPU as a multiple of what the floor took in the same round: what
-    else the machine does slows both."""
-    for connections in CONNECTIONS:
-        if load := figures.get(f"at_{connections}"):
-            load["cpu_of_floor"] = load["cpu_ms"] / floor["cpu_ms"]
-    return figures
+def beside(load: Mapping[str, float], floor_cpu_ms: float) -> dict[str, float]:
+    """The figures of a load, with its CPU as a multiple of what the floor took right beside it:
+    what else the machine does slows both."""
+    return {**load, "cpu_of_floor": load["cpu_ms"] / floor_cpu_ms}
 
 
 def cpu_ms_one_by_one(server: Running, bodies: Sequence[Body], seconds: float) -> float:

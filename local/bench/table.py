@@ -27,7 +27,7 @@ def report(figures: Figures) -> str:
 
 def load_table(figures: Figures) -> str:
     """Requests with images of ordinary size: rates and CPU at 8 connections, latencies at 2, too.
-    CPU is compared with that of one bare loop in the same round. The floor's latencies are those of
+    CPU is compared with that of one bare loop right beside. The floor's latencies are those of
     its processes, of which each has one image at a time."""
     floor, servers = figures["floor"], figures["servers"]
     naive = servers.get("naive", {}).get("at_8", {}).get("requests_s")
@@ -123,9 +123,14 @@ def _headline(figures: Figures) -> str:
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"{figures['date']}, {machine['cores']} cores of {machine['cpu']}, {machine['system']}; "
-        f"{named}; client {figures['client']}; medians of {figures['rounds']} rounds of "
-        f"{figures['seconds']} s"
+        f"{named}; client {figures['client']}; {medians_of(figures)}"
     )
+
+
+def medians_of(figures: Figures) -> str:
+    """Of how many loads the figures are medians."""
+    loads = figures["rounds"] * figures["bursts"]
+    return f"medians of {loads} loads of {figures['seconds']} s in {figures['rounds']} rounds"
 
 
 def _titled(server: Figures) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.bench.table import report
+from local.bench.table import medians_of, report
 from local.tables import MEASURED
 from local.tables.text import table
 
@@ -32,7 +32,7 @@ def speed_table() -> str:
         f"JPEGs of {kilobytes:.0f} kB",
         *("requests/s", "CPU ms a request", "÷ floor", "p50 / p99 ms, 2 connections", "peak MB"),
     )
-    made = f"{_where(figures)}; medians of {figures['rounds']} rounds of {figures['seconds']} s."
+    made = f"{_where(figures)}; {medians_of(figures)}."
     return f"{table(header, _speed_rows(figures), numbers_from=1)}\n\n{made}"
 
 

@@ -38,6 +38,7 @@ def figures() -> dict[str, Any]:
         "client": "wrk 4",
         "rounds": 5,
         "seconds": 3,
+        "bursts": 3,
         "images": {"made_of_the_sample": True, "count": 5, "mean_bytes": 99_900},
         "floor": {
             "processes": 2,

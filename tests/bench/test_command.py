@@ -77,7 +77,7 @@ def test_a_run_without_the_tutorial_app(tmp_path: Path) -> None:
     floor = measured["floor"]
     assert floor["busy_images_s"] > 0
     assert 0 < floor["busy_p50_ms"] <= floor["busy_p99_ms"]
-    assert service["at_8"]["cpu_of_floor"] == service["at_8"]["cpu_ms"] / floor["cpu_ms"]
+    assert 0.5 < service["at_8"]["cpu_of_floor"] < 3
 
     handler = measured["start"]["handler"]
     assert 0.7 * handler["ms"] < sum(handler["parts_ms"].values()) < handler["ms"]
@@ -99,6 +99,6 @@ def test_medians_are_of_each_number_and_failures_add_up() -> None:
     assert medians(rounds) == {"peak_mb": 110, "at_2": {"cpu_ms": 9.0, "failed": 3}}
 
 
-def test_cpu_is_compared_with_the_floor_of_the_same_round() -> None:
-    figures = beside({"at_8": {"cpu_ms": 12}, "peak_mb": 100}, {"cpu_ms": 10})
-    assert figures == {"at_8": {"cpu_ms": 12, "cpu_of_floor": 1.2}, "peak_mb": 100}
+def test_cpu_is_compared_with_the_floor_right_beside() -> None:
+    load = {"cpu_ms": 12.0, "requests_s": 100.0}
+    assert beside(load, floor_cpu_ms=10) == {**load, "cpu_of_floor": 1.2}

@@ -89,5 +89,5 @@ def test_where_and_when_stands_above() -> None:
     first = report(figures()).splitlines()[0]
     assert first == (
         "2026-01-31, 2 cores of Testium (AVX2), Linux x86_64; python 3.11.1; client wrk 4; "
-        "medians of 5 rounds of 3 s"
+        "medians of 15 loads of 3 s in 5 rounds"
     )
