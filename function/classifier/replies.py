@@ -39,7 +39,7 @@ def answer(
         for outcome in outcomes
     ]
     failed = [number for number, result in enumerate(results) if "status" in result]
-    if _wantspage(request):
+    if _wants_page(request):
         status = results[failed[0]]["status"] if failed else 200
         headers = {} if failed else {"Server-Timing": _server_timing(outcomes)}
         timed = [_timed(*each) for each in zip(results, outcomes, strict=True)]
@@ -69,7 +69,7 @@ def _server_timing(outcomes: Sequence[Classification | ImageError]) -> str:
     return f"decode;dur={decode * 1e3:.2f}, infer;dur={infer * 1e3:.2f}"
 
 
-def _wantspage(request: Request) -> bool:
+def _wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
@@ -92,7 +92,7 @@ def _problem(
     results: list[dict[str, Any]] | None = None,
     headers: Mapping[str, str] = {},
 ) -> Response:
-    if _wantspage(request):
+    if _wants_page(request):
         return page(request, results or [problem], problem["status"], headers)
     content = problem if results is None else {**problem, "results": results}
     return ProblemResponse(content, dict(headers))

@@ -40,7 +40,7 @@ def main() -> None:
             for _ in range(20):  # the first answers of a process are slower than the others
                 httpx.post(server.url, content=SAMPLE.read_bytes(), headers=JPEG)
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            draw(browser, server.url, "page", one, {"width": 1000, "height": 850})
+            draw(browser, server.url, "page", one, {"width": 1000, "height": 875})
             draw(browser, server.url, "page-grid", several, {"width": 1000, "height": 1230})
             phone = {"color_scheme": "dark", "has_touch": True}
             draw(browser, server.url, "page-phone", one, {"width": 360, "height": 1180}, **phone)
