@@ -17,6 +17,7 @@ from typing import Final
 import httpx
 import psutil
 from PIL import Image
+from tqdm import tqdm
 
 from tests import raw
 from tests.conftest import Server, serving
@@ -73,7 +74,7 @@ async def soak(server: Server, requests: int, seed: int) -> Counter[int]:
     """Send `requests` of random kinds. Raises `AssertionError` for an answer that is wrong."""
     choose = random.Random(seed)
     statuses: Counter[int] = Counter()
-    left = iter(range(requests))
+    left = iter(tqdm(range(requests), unit="request", disable=None))  # seen on a terminal only
     variants = kinds()
 
     async def send() -> None:
