@@ -23,7 +23,7 @@ SECURITY_HEADERS: Final = {
 }
 """What every answer has, where it does not say otherwise (OWASP, "HTTP Headers Cheat Sheet")."""
 
-_ENCODED: Final = {name.encode(): value.encode() for name, value in SECURITY_HEADERS.items()}
+_ENCODED: Final = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 class Service:
@@ -67,9 +67,12 @@ class Service:
                 if unread:
                     await unread.discard(self._settings.max_bytes)
                 exchange.status = message["status"]
+                headers = message["headers"]
+                present = {name for name, _ in headers}
                 message["headers"] = [
-                    *{**_ENCODED, **dict(message["headers"])}.items(),
+                    *headers,
                     (b"x-request-id", exchange.id.encode()),
+                    *(header for header in _ENCODED if header[0] not in present),
                 ]
             await send(message)
 
