@@ -1,6 +1,5 @@
 """The rounds: every server takes its turn in each of them, and medians are what counts."""
 
-import functools
 import statistics
 import sys
 import tempfile
@@ -154,15 +153,15 @@ def _server_round(plan: Plan, server: Server, sent: _Sent, floor: Floor) -> dict
 
 def _loads(plan: Plan, server: Running, sent: _Sent, floor: Floor) -> dict[str, Any]:
     """One load with few connections and one with many, the floor between the two."""
-    few, many = (
-        functools.partial(
-            under_load, server, sent.requests, connections=connections, seconds=plan.seconds
-        )
-        for connections in CONNECTIONS
-    )
-    at_few, bare, at_many = few(), floor.measure(plan.images, plan.seconds), many()
-    loads = zip(CONNECTIONS, (at_few, at_many), strict=True)
-    return {f"at_{connections}": beside(load, bare.cpu_ms) for connections, load in loads}
+
+    def load(connections: int) -> dict[str, float]:
+        return under_load(server, sent.requests, connections=connections, seconds=plan.seconds)
+
+    few, many = CONNECTIONS
+    at_few = load(few)
+    bare = floor.measure(plan.images, plan.seconds).cpu_ms
+    at_many = load(many)
+    return {f"at_{few}": beside(at_few, bare), f"at_{many}": beside(at_many, bare)}
 
 
 def under_load(
