@@ -1,6 +1,6 @@
 """One request and its answer, as the log and the metrics tell of it."""
 
-import os
+import random
 import re
 from time import perf_counter
 from typing import Final
@@ -52,7 +52,7 @@ class Exchange:
                 self.closes = True
         if not self.id:
             invocation = getattr(scope.get("aws.context"), "aws_request_id", "")
-            self.id = invocation or os.urandom(8).hex()
+            self.id = invocation or f"{random.getrandbits(64):016x}"
 
 
 def exchange_of(scope: Scope) -> Exchange:

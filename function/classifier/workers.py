@@ -8,12 +8,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 T = TypeVar("T")
+
+PATIENCE_SECONDS: Final = 0.1
+"""From when on it is noticed that a client no longer waits. Most are answered before, and a task
+for each of them would cost as much as all of the log."""
 
 
 class Busy(Exception):
@@ -31,6 +35,31 @@ class _Job:
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.given = perf_counter()
+
+
+class _Watch:
+    """Cancels `jobs` when the client that waits for them goes away."""
+
+    def __init__(self, jobs: Sequence["asyncio.Future[Any]"], receive: Receive) -> None:
+        self.gone = False
+        self._jobs = jobs
+        self._receive = receive
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._begin)
+
+    def end(self) -> None:
+        self._timer.cancel()
+        if self._task:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = asyncio.ensure_future(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        await self._receive()
+        self.gone = True
+        for job in self._jobs:
+            job.cancel()
 
 
 class Workers:
@@ -74,14 +103,18 @@ class Workers:
 
     async def run(self, jobs: Sequence["asyncio.Future[T]"], receive: Receive) -> list[T]:
         """The outcomes of `jobs`, in order. Raises `ClientDisconnect` when the client goes away
-        while any of them waits, which are dropped."""
+        while some of them still wait after `PATIENCE_SECONDS`, which are dropped."""
+        watch = _Watch(jobs, receive) if self._unfinished > self._threads else None
         try:
-            if self._unfinished > self._threads:
-                await _unless_gone(jobs, receive)
             return [await job for job in jobs]
         except BaseException:
             self._drop(jobs)
+            if watch and watch.gone:
+                raise ClientDisconnect from None
             raise
+        finally:
+            if watch:
+                watch.end()
 
     def _drop(self, futures: Sequence["asyncio.Future[Any]"]) -> None:
         for future in futures:
@@ -128,17 +161,3 @@ def _schedule_as_batch() -> None:
     if hasattr(os, "SCHED_BATCH"):
         with suppress(OSError):  # a sandbox may forbid it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-async def _unless_gone(jobs: Sequence["asyncio.Future[Any]"], receive: Receive) -> None:
-    """Wait for `jobs`. Raises `ClientDisconnect` where the client goes away before."""
-    gone = asyncio.ensure_future(receive())
-    try:
-        waiting = set(jobs)
-        while waiting:
-            done, _ = await asyncio.wait({*waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if gone in done:
-                raise ClientDisconnect
-            waiting -= done
-    finally:
-        gone.cancel()

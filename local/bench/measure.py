@@ -3,6 +3,7 @@
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ shared machine does changes within seconds."""
 
 _LEAST_LARGE: Final = 3
 """Requests with the large image in each round, however long they take."""
+
+_SETTLE_SECONDS: Final = 0.2
+"""What a load has sent last may be at work when it has ended, and is not the next one's."""
 
 _TROUBLE: Final = (Failed, OSError, HTTPException)
 _WARM_UP_SECONDS: Final = 1
@@ -168,6 +172,7 @@ def under_load(
     server: Running, requests: Path, *, connections: int, seconds: int
 ) -> dict[str, float]:
     """Requests a second, latencies and the server's CPU for each request that was answered."""
+    time.sleep(_SETTLE_SECONDS)
     before = server.tree.cpu_seconds()
     load = apply_load(server.url, requests, connections=connections, seconds=seconds)
     cpu_s = server.tree.cpu_seconds() - before
