@@ -156,14 +156,15 @@ def _server_round(plan: Plan, server: Server, sent: _Sent, floor: Floor) -> dict
 
 
 def _loads(plan: Plan, server: Running, sent: _Sent, floor: Floor) -> dict[str, Any]:
-    """One load with few connections and one with many, the floor between the two."""
+    """One load with few connections and one with many, the floor between the two: on all cores, as
+    a load is, since they may not be equally fast and share caches."""
 
     def load(connections: int) -> dict[str, float]:
         return under_load(server, sent.requests, connections=connections, seconds=plan.seconds)
 
     few, many = CONNECTIONS
     at_few = load(few)
-    bare = floor.measure(plan.images, plan.seconds).cpu_ms
+    bare = floor.measure(plan.images, plan.seconds, cores()).cpu_ms
     at_many = load(many)
     return {f"at_{few}": beside(at_few, bare), f"at_{many}": beside(at_many, bare)}
 

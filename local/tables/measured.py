@@ -38,8 +38,14 @@ def speed_table() -> str:
 
 def _speed_rows(figures: Figures) -> Iterator[tuple[str, ...]]:
     floor = figures["floor"]
-    one = f"{floor['images_s']:.0f}", f"{floor['cpu_ms']:.2f}", "1.00"
-    yield "floor, one process", *one, "", ""
+    yield (
+        f"floor, {floor['processes']} processes",
+        f"{floor['busy_images_s']:.0f}",
+        f"{floor['busy_cpu_ms']:.2f}",
+        "1.00",
+        f"{floor['busy_p50_ms']:.1f} / {floor['busy_p99_ms']:.1f}",
+        "",
+    )
     for each in figures["servers"].values():
         if "at_8" not in each:
             continue
