@@ -37,15 +37,15 @@ def load_table(figures: Figures) -> str:
         *("p50 / p99 ms at 2", "p99 ÷ p50", "p50 / p99 ms at 8", "peak MB", "failed"),
     )
     one = ("floor, one process", _number(floor["images_s"]), _ratio(floor["images_s"], naive))
-    all_of_them = f"floor, {floor['processes']} processes"
-    busy = (all_of_them, _number(floor["busy_images_s"]), _ratio(floor["busy_images_s"], naive))
+    busy_images_s = floor["busy_images_s"]
+    busy = (floor_title(floor), _number(busy_images_s), _ratio(busy_images_s, naive))
     rows: list[Sequence[str]] = [
         (*one, f"{floor['cpu_ms']:.2f}", _ratio(floor["cpu_ms"], floor["busy_cpu_ms"])),
         (
             *busy,
             f"{floor['busy_cpu_ms']:.2f}",
             "1.00",
-            f"{floor['busy_p50_ms']:.1f} / {floor['busy_p99_ms']:.1f}",
+            latencies(floor, "busy_"),
             _ratio(floor["busy_p99_ms"], floor["busy_p50_ms"]),
         ),
     ]
@@ -55,14 +55,14 @@ def load_table(figures: Figures) -> str:
         two, eight = each["at_2"], each["at_8"]
         rows.append(
             (
-                _titled(each),
+                titled(each),
                 _number(eight["requests_s"]),
                 _ratio(eight["requests_s"], naive),
                 f"{eight['cpu_ms']:.2f}",
                 f"{eight['cpu_of_floor']:.2f}",
-                f"{two['p50_ms']:.1f} / {two['p99_ms']:.1f}",
+                latencies(two),
                 f"{two['p99_of_p50']:.2f}",
-                f"{eight['p50_ms']:.1f} / {eight['p99_ms']:.1f}",
+                latencies(eight),
                 f"{each['peak_mb']:.0f}",
                 f"{two['failed'] + eight['failed']:.0f}",
             )
@@ -81,7 +81,7 @@ def large_table(figures: Figures) -> str:
         if "large_cpu_ms" in each:
             spent = each["large_cpu_ms"]
             ratios = (_ratio(spent, base), _ratio(spent, naive))
-            rows.append((_titled(each), _number(spent), *ratios, f"{each['large_peak_mb']:.0f}"))
+            rows.append((titled(each), _number(spent), *ratios, f"{each['large_peak_mb']:.0f}"))
     return markdown(header, rows)
 
 
@@ -133,8 +133,19 @@ def medians_of(figures: Figures) -> str:
     return f"medians of {loads} loads of {figures['seconds']} s in {figures['rounds']} rounds"
 
 
-def _titled(server: Figures) -> str:
+def floor_title(floor: Figures) -> str:
+    """The floor on all cores, in its row."""
+    return f"floor, {floor['processes']} processes"
+
+
+def titled(server: Figures) -> str:
+    """A server with its version, where that is not the project's own."""
     return " ".join(part for part in (server["title"], server.get("version", "")) if part)
+
+
+def latencies(figures: Figures, prefix: str = "") -> str:
+    """p50 and p99 in milliseconds; `prefix` is that of their names in `figures`."""
+    return f"{figures[f'{prefix}p50_ms']:.1f} / {figures[f'{prefix}p99_ms']:.1f}"
 
 
 def _number(value: float) -> str:

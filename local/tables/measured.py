@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.bench.table import medians_of, report
+from local.bench.table import floor_title, latencies, medians_of, report, titled
 from local.tables import MEASURED
 from local.tables.text import table
 
@@ -39,11 +39,11 @@ def speed_table() -> str:
 def _speed_rows(figures: Figures) -> Iterator[tuple[str, ...]]:
     floor = figures["floor"]
     yield (
-        f"floor, {floor['processes']} processes",
+        floor_title(floor),
         f"{floor['busy_images_s']:.0f}",
         f"{floor['busy_cpu_ms']:.2f}",
         "1.00",
-        f"{floor['busy_p50_ms']:.1f} / {floor['busy_p99_ms']:.1f}",
+        latencies(floor, "busy_"),
         "",
     )
     for each in figures["servers"].values():
@@ -51,11 +51,11 @@ def _speed_rows(figures: Figures) -> Iterator[tuple[str, ...]]:
             continue
         two, eight = each["at_2"], each["at_8"]
         yield (
-            " ".join(part for part in (each["title"], each.get("version", "")) if part),
+            titled(each),
             f"{eight['requests_s']:.0f}",
             f"{eight['cpu_ms']:.2f}",
             f"{eight['cpu_of_floor']:.2f}",
-            f"{two['p50_ms']:.1f} / {two['p99_ms']:.1f}",
+            latencies(two),
             f"{each['peak_mb']:.0f}",
         )
 
