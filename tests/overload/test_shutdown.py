@@ -57,19 +57,33 @@ def test_no_accepted_request_is_lost(
 
 
 def test_what_waits_is_done_too(tmp_path: Path) -> None:
+    """Given nine requests that wait behind one of twenty images."""
     slow = encode(Image.new("RGB", (4000, 3000), "orange"), "PNG")
-    with serving(tmp_path / "log", THREADS="1") as server, ThreadPoolExecutor(10) as clients:
-        posts = [
-            clients.submit(httpx.post, server.url, files={"file": slow}, timeout=60)
-            for _ in range(10)
-        ]
-        while "classifier_in_flight 11.0" not in httpx.get(f"{server.url}/metrics").text:
-            assert not all(each.done() for each in posts)
+
+    def post(images: int) -> int:
+        return client.post(server.url, files=[("file", slow)] * images).status_code
+
+    def wait_for(requests: int) -> None:
+        scrape = 1
+        expected = f"classifier_in_flight {requests + scrape}.0"
+        while expected not in client.get(f"{server.url}/metrics").text:
+            assert not posts[0].done()
+
+    with (
+        serving(tmp_path / "log", THREADS="1", QUEUE="100") as server,
+        httpx.Client(timeout=60) as client,
+        ThreadPoolExecutor(10) as threads,
+    ):
+        posts = [threads.submit(post, 20)]
+        wait_for(1)
+        posts += [threads.submit(post, 1) for _ in range(9)]
+        wait_for(10)
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         with pytest.raises(httpx.ConnectError):
             httpx.get(server.url)
-        assert [each.result().status_code for each in posts] == [200] * 10
+        assert not posts[0].done()
+        assert [each.result() for each in posts] == [200] * 10
         assert server.process.wait(timeout=20) == 0
 
 
