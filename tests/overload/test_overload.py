@@ -12,8 +12,6 @@ import time
 from pathlib import Path
 
 import httpx
-import pytest
-from PIL import Image
 
 from tests import raw
 from tests.conftest import Server, serving
@@ -25,16 +23,9 @@ from tests.overload.open_loop import (
     watch,
     watch_memory,
 )
-from tests.pictures import encode
 
 SECONDS = float(os.environ.get("OVERLOAD_SECONDS", "8"))
 QUEUE = 8
-
-
-@pytest.fixture(scope="module")
-def slow_image() -> bytes:
-    """Much to decode and little to send, so that the service and not the client is loaded."""
-    return encode(Image.new("RGB", (4000, 3000), "orange"), "PNG")
 
 
 async def overload(

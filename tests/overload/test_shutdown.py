@@ -8,11 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from PIL import Image
 
 from tests import raw
 from tests.conftest import serving
-from tests.pictures import encode
 
 CLIENTS = 12
 
@@ -56,12 +54,11 @@ def test_no_accepted_request_is_lost(
     assert answered == len(statuses)
 
 
-def test_what_waits_is_done_too(tmp_path: Path) -> None:
+def test_what_waits_is_done_too(tmp_path: Path, slow_image: bytes) -> None:
     """Given nine requests that wait behind one of twenty images."""
-    slow = encode(Image.new("RGB", (4000, 3000), "orange"), "PNG")
 
     def post(images: int) -> int:
-        return client.post(server.url, files=[("file", slow)] * images).status_code
+        return client.post(server.url, files=[("file", slow_image)] * images).status_code
 
     def wait_for(requests: int) -> None:
         scrape = 1
