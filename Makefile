@@ -11,10 +11,13 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -
 LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 REQUIREMENTS := function/requirements function/requirements-web requirements local/models/requirements tests/requirements \
-  tests/lambda/requirements tests/hostile/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
+  tests/aws_lambda/requirements tests/hostile/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
+
+# More processes than cores: most tests wait for servers. A file's tests stay in one process.
+TEST := $(BIN)/pytest -n 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz overload soak test-lambda lint lock upgrade audit readme measure measure-lambda load locust \
+.PHONY: help run test test-all coverage fuzz overload soak test-lambda lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model evaluate bench bench-peers clean
 
 help: ## this list
@@ -24,12 +27,22 @@ run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for ano
 	@echo "Open http://localhost:$(PORT)/ or: curl -X POST --form file=@local/sample.jpg http://localhost:$(PORT)/"
 	@exec $(BIN)/uvicorn --app-dir function main:app --host $(HOST) --port $(PORT)
 
-test: $(VENV)/.test ## set up and run the tests
-	$(BIN)/pytest
+test: $(VENV)/.test ## set up and run the tests (3 minutes)
+	$(TEST) -m "not (slow or browser or docker)" $(ARGS)
+
+test-all: $(VENV)/.test ## the same, and those with containers, Chromium and emulators (15 minutes)
+	$(TEST) $(ARGS)
+
+coverage: $(VENV)/.test ## statements and branches that `make test` runs
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 4 --dist loadfile -m "not (slow or browser or docker)" $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include "local/*"
+	$(BIN)/coverage report --include "function/*" --fail-under 95
 
 test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the container image (needs Docker)
 	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
-	$(BIN)/pytest tests/lambda tests/function/test_objects.py
+	$(BIN)/pytest tests/aws_lambda tests/function/test_objects.py
 
 bench: build/fp32.onnx ## the service beside its floor and a tutorial app (ARGS="--quick --json bench.json")
 	$(BIN)/python -m local.benchmark $(ARGS)
@@ -69,7 +82,7 @@ overload: $(VENV)/.test ## five times what it sustains, for a minute
 	OVERLOAD_SECONDS=60 $(BIN)/pytest tests/overload/test_overload.py
 
 soak: $(VENV)/.test ## 100,000 requests of every kind: nothing may grow (ARGS="--requests 20000")
-	$(BIN)/python -m tests.soak $(ARGS)
+	$(BIN)/python -m tests.measure.soak $(ARGS)
 
 lint: $(VENV)/.test ## style and types
 	$(BIN)/ruff check .
@@ -108,9 +121,9 @@ $(VENV)/.python:
 	@touch $@
 
 # In an environment of its own: what the SAM CLI requires does not go with what the project does.
-$(SAM)/.made: $(VENV)/.python tests/lambda/requirements.txt
+$(SAM)/.made: $(VENV)/.python tests/aws_lambda/requirements.txt
 	$(PYTHON) -m venv $(SAM)
-	$(SAM)/bin/python $(INSTALL) -r tests/lambda/requirements.txt
+	$(SAM)/bin/python $(INSTALL) -r tests/aws_lambda/requirements.txt
 	@touch $@
 
 $(AUDIT)/.made: $(VENV)/.python local/audit/requirements.txt

@@ -1,80 +1,36 @@
-"""A real server for the tests to talk to."""
+"""Fixtures that all tests share, and the summary of what was skipped."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 import httpx
 import pytest
 
-from local.emulator import free_port
-from tests.s3 import s3_server
+from tests.support.paths import SAMPLE
+from tests.support.s3 import s3_server
+from tests.support.server import Server, serving
+from tests.support.stub import Stub, serving_stub
+from tests.support.wait import HANG_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = ROOT / "local" / "sample.jpg"
-START_SECONDS = 60
 
 # What a shell starts in the background ignores Ctrl-C, and so would all that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@dataclass
-class Server:
-    """A running uvicorn: `url` ends without a slash, `log` holds its output."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
-@contextmanager
-def serving(
-    log: Path, *options: str, app: str = "main:app", **environment: str
-) -> Iterator[Server]:
-    """uvicorn with `options` on a free loopback port, with `environment` beside this process's
-    own."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", "function", app, *options]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    server = Server(f"http://127.0.0.1:{port}", process, log)
-    try:
-        wait_until_healthy(server)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def wait_until_healthy(server: Server) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if server.process.poll() is not None:
-            raise AssertionError(f"the server ended: {server.log.read_text()}")
-        try:
-            httpx.get(f"{server.url}/healthz").raise_for_status()
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"no answer in {START_SECONDS} s: {server.log.read_text()}")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each reason to skip: a missing tool, and the command that installs it."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"{count} skipped: {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +41,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60) as session:
+    with httpx.Client(base_url=server.url, timeout=HANG_SECONDS) as session:
         yield session
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """A server whose delays and failures are known."""
+    with serving_stub() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -104,10 +67,11 @@ def s3(s3_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> "S3Cl
 
 
 @pytest.fixture
-def bucket(s3: "S3Client", s3_environment: dict[str, str]) -> Iterator[str]:
+def bucket(s3: "S3Client") -> Iterator[str]:
     """The name of an empty bucket."""
-    location = {"LocationConstraint": s3_environment["AWS_DEFAULT_REGION"]}
-    s3.create_bucket(Bucket="images", CreateBucketConfiguration=location)
+    s3.create_bucket(
+        Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
     yield "images"
     for found in s3.list_objects_v2(Bucket="images").get("Contents", []):
         s3.delete_object(Bucket="images", Key=found["Key"])

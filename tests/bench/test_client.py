@@ -8,7 +8,7 @@ import pytest
 from local.bench.client import apply_load, client_name, has_wrk, write_requests
 from local.bench.servers import Failed
 from local.load.bodies import Body
-from tests.load.stub import Stub, serving_stub
+from tests.support.stub import Stub, serving_stub
 
 BOTH = pytest.mark.parametrize(
     "wrk",

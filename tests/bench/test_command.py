@@ -11,7 +11,7 @@ from local.bench.measure import beside, medians
 from local.bench.servers import SERVICE
 from local.bench.table import report
 from tests.bench.figures import figures
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[str]":

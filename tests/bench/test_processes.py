@@ -9,7 +9,7 @@ import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
 from local.bench.processes import Tree, last_words, started
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 BURN = """
 import time

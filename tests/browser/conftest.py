@@ -1,35 +1,29 @@
 """Chromium, and pages in it that must stay free of errors."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tests.conftest import ROOT, Server
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SCREENSHOTS = ROOT / "build" / "screenshots"
-
-Open = Callable[..., Page]
+from tests.support.browser import LAUNCH, Open
+from tests.support.server import Server
+from tests.support.tools import CHROMIUM, needs
+from tests.support.wait import HANG_SECONDS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine"))
+            item.add_marker(needs(CHROMIUM))
 
 
 @pytest.fixture(scope="package")  # it has an event loop, which no test after it is to find
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        launched = playwright.chromium.launch(executable_path=CHROMIUM.path(), args=LAUNCH)
         yield launched
         launched.close()
 
@@ -40,7 +34,8 @@ def open_page(browser: Browser, server: Server) -> Iterator[Open]:
 
     In the end none of them may have had an error, or have broken its content security policy.
     """
-    contexts, errors = [], []
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
         # The browser itself notes answers that are errors, and requests that find no network.
@@ -51,7 +46,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[Open]:
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(HANG_SECONDS * 1000)
         page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)

@@ -15,11 +15,20 @@ from typing import Any
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    FilePayload,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
-from tests.browser.conftest import CHROMIUM
-from tests.conftest import ROOT, SAMPLE, serving
-from tests.pictures import encode, photo
+from tests.support.browser import LAUNCH
+from tests.support.paths import ROOT, SAMPLE
+from tests.support.pictures import encode, photo
+from tests.support.server import serving
+from tests.support.tools import CHROMIUM
 
 IMAGES = ROOT / "docs" / "images"
 JPEG = {"content-type": "image/jpeg"}
@@ -39,7 +48,7 @@ def main() -> None:
         with serving(Path(scratch) / "log") as server:
             for _ in range(20):  # the first answers of a process are slower than the others
                 httpx.post(server.url, content=SAMPLE.read_bytes(), headers=JPEG)
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=CHROMIUM.path(), args=LAUNCH)
             draw(browser, server.url, "page", one, {"width": 1000, "height": 875})
             draw(browser, server.url, "page-grid", several, {"width": 1000, "height": 1230})
             phone = {"color_scheme": "dark", "has_touch": True}
@@ -54,7 +63,7 @@ def draw(
     url: str,
     name: str,
     act: Callable[[Page], None] | None,
-    viewport: dict[str, int],
+    viewport: ViewportSize,
     **options: Any,
 ) -> None:
     context = browser.new_context(viewport=viewport, reduced_motion="reduce", **options)
@@ -97,7 +106,7 @@ def load(url: str, report: Path) -> None:
     script = ROOT / "local" / "run_multiple_tests.py"
     waves = ["-N", "20", "-T", "0.5", "-R", "20"]
     command = [sys.executable, script, "--url", f"{url}/", *waves, "--html", report]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

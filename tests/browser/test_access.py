@@ -9,8 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.conftest import SCREENSHOTS, Open
 from tests.browser.test_page import CAT, NOT_A_PHOTO, choose
+from tests.support.browser import SCREENSHOTS, Open
 
 WIDTHS = [360, 768, 1280]
 NARROW = ViewportSize(width=360, height=740)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.test_page import CAT, choose, expect_the_cat
-from tests.conftest import Server, serving
+from tests.support.server import Server, serving
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, Response, expect
 
-from tests.browser.conftest import Open
-from tests.browser.gateway import PREFIX, Gateway, gateway
-from tests.conftest import SAMPLE, Server, serving
-from tests.pictures import SAMPLE_LABEL, difference, encode, photo
+from tests.support.browser import Open
+from tests.support.gateway import PREFIX, Gateway, gateway
+from tests.support.paths import SAMPLE
+from tests.support.pictures import SAMPLE_LABEL, difference, encode, photo
+from tests.support.server import Server, serving
 
 CAT = FilePayload(name="sample.jpg", mimeType="image/jpeg", buffer=SAMPLE.read_bytes())
 NOT_A_PHOTO = FilePayload(name="notes.jpg", mimeType="image/jpeg", buffer=b"just text")

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 LACKING = ("find", "xargs", "tar", "which", "unzip", "wget", "git", "less", "ps")
 """Commands that Lambda's base images, which are minimal Amazon Linux 2023, do not have."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.audit.known import Unasked, vulnerable
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 PIN = re.compile(
     r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z0-9, -]+\])?==([^ ;\\]+)", re.MULTILINE | re.IGNORECASE

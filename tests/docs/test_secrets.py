@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 CREDENTIAL = re.compile(
     rb"\b(AKIA|ASIA)[0-9A-Z]{16}\b"

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from classifier import answers
-from tests.conftest import Server, serving
-from tests.pictures import SAMPLE_LABEL, SAMPLE_TOP5, SAMPLE_WNID, encode
+from tests.support.pictures import SAMPLE_LABEL, SAMPLE_TOP5, SAMPLE_WNID, encode
+from tests.support.server import Server, serving
 
 
 def assert_problem(answer: httpx.Response, status: int, detail: str) -> None:

@@ -11,8 +11,8 @@ import httpx
 import psutil
 import pytest
 
-from tests import raw
-from tests.conftest import Server, serving
+from tests.support import raw
+from tests.support.server import Server, serving
 
 HEAD_SECONDS, BODY_SECONDS = 2, 3
 LATE = 3.0

@@ -14,7 +14,7 @@ from classifier.images import (
     UnsupportedFormat,
     read_image,
 )
-from tests.pictures import difference, encode, photo
+from tests.support.pictures import difference, encode, photo
 
 SIZE = 224
 LOSSLESS = {

@@ -9,9 +9,9 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests import raw
-from tests.conftest import Server, serving
 from tests.function.test_start import assert_refused, start
+from tests.support import raw
+from tests.support.server import Server, serving
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 

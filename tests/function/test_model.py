@@ -7,7 +7,7 @@ from classifier.artifact import load_artifact
 from classifier.images import read_image
 from classifier.model import Model
 from classifier.settings import SHIPPED_MODEL
-from tests.conftest import SAMPLE
+from tests.support.paths import SAMPLE
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from classifier.metrics import Metrics
 from classifier.model import Model
 from classifier.problems import StoreError
 from classifier.settings import SHIPPED_MODEL, Settings
-from tests.conftest import Server, serving
-from tests.pictures import SAMPLE_LABEL
+from tests.support.pictures import SAMPLE_LABEL
+from tests.support.server import Server, serving
 
 LIMIT = 60_000
 

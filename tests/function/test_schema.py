@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT, Server, serving
+from tests.support.paths import ROOT
+from tests.support.server import Server, serving
 
 EXAMPLES = 60
 
@@ -19,7 +20,11 @@ def assert_conforms(url: str, place: Path, *options: str) -> None:
             *("--generation-database", "none", *options),
         ],
         cwd=place,
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.schema_hooks", "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": "tests.support.schema_hooks",
+            "PYTHONPATH": str(ROOT),
+        },
         capture_output=True,
         text=True,
         check=False,

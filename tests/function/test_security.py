@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from classifier.service import SECURITY_HEADERS
-from tests import raw
-from tests.conftest import Server, serving
+from tests.support import raw
+from tests.support.server import Server, serving
 
 KEY = "a-key/of=some+length"
 

@@ -13,10 +13,11 @@ import psutil
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from local.emulator import free_port
-from tests.conftest import ROOT, serving
-from tests.lambda_events import function_url
-from tests.pictures import SAMPLE_LABEL
+from tests.support.lambda_events import function_url
+from tests.support.paths import ROOT
+from tests.support.pictures import SAMPLE_LABEL
+from tests.support.ports import free_port
+from tests.support.server import serving
 
 MODEL = ROOT / "function" / "model"
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from tests.pictures import encode, photo
+from tests.support.pictures import encode, photo
 
 Files = Iterator[tuple[str, bytes]]
 

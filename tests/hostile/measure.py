@@ -14,7 +14,7 @@ sys.path.insert(0, "function")
 
 from classifier.images import ImageError, read_image
 from tests.hostile import corpus
-from tests.pictures import encode, photo
+from tests.support.pictures import encode, photo
 
 
 def resident(key: str) -> int:

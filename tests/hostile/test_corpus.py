@@ -11,9 +11,10 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.conftest import ROOT, Server, serving
 from tests.hostile import corpus
-from tests.pictures import encode, photo
+from tests.support.paths import ROOT
+from tests.support.pictures import encode, photo
+from tests.support.server import Server, serving
 
 STATUSES: Final = (200, 413, 415, 422)
 SECONDS: Final = 1.0

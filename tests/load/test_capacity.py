@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from local.load.capacity import Curve, Search, Step, find_knee
-from tests.load.scripts import finish, interrupt, script, start
-from tests.load.stub import Stub
+from tests.support.scripts import finish, interrupt, script, start
+from tests.support.stub import Stub
 
 CAPACITY = "local/capacity.py"
 

@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from local.load.bodies import read_bodies
-from tests.conftest import ROOT, SAMPLE, free_port
-from tests.load.scripts import measured
+from tests.support.paths import ROOT, SAMPLE
+from tests.support.ports import free_port
+from tests.support.scripts import measured
 
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 WRK = shutil.which("wrk")

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.load.scripts import finish, interrupt, measured, session_of, start
-from tests.load.stub import Stub
+from tests.support.scripts import finish, interrupt, measured, session_of, start
+from tests.support.stub import Stub
 
 ONE = "local/test_script.py"
 WAVES = "local/run_multiple_tests.py"

@@ -15,9 +15,9 @@ from botocore.credentials import Credentials
 
 from local.load import invocation
 from local.load.bodies import Body
-from tests.conftest import SAMPLE
-from tests.load.scripts import measured, script
-from tests.load.stub import PREDICTIONS, Received, Stub, serving_stub
+from tests.support.paths import SAMPLE
+from tests.support.scripts import measured, script
+from tests.support.stub import PREDICTIONS, Received, Stub, serving_stub
 
 ONE = "local/test_script.py"
 NO_CREDENTIALS = {
@@ -49,7 +49,7 @@ def invoke(
     stub.follow(*answers)
     stub.alias = INVOKED
     done, report = measured(ONE, requests, "--lambda", "classifier", "--endpoint-url", stub.url,
-                            folder=folder, **environment)  # fmt: skip
+                            folder=folder, environment=environment)  # fmt: skip
     return done.returncode, report
 
 
@@ -131,7 +131,7 @@ def test_aws_itself_needs_to_know_who_and_where(
         del environment["AWS_DEFAULT_REGION"]
         monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
         monkeypatch.delenv("AWS_REGION", raising=False)
-    done = script(ONE, "--lambda", "classifier", **environment)
+    done = script(ONE, "--lambda", "classifier", environment=environment)
     assert done.returncode == 2
     assert done.stderr.startswith("error: boto3 cannot invoke 'classifier': ")
     assert missing in done.stderr

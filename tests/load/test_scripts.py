@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, SAMPLE, Server, free_port
-from tests.load.scripts import assert_consistent, measured, script
-from tests.load.stub import Stub
+from tests.support.paths import ROOT, SAMPLE
+from tests.support.ports import free_port
+from tests.support.scripts import assert_consistent, measured, script
+from tests.support.server import Server
+from tests.support.stub import Stub
 
 ONE = "local/test_script.py"
 WAVES = "local/run_multiple_tests.py"
@@ -232,7 +234,7 @@ def test_help_tells_how(name: str) -> None:
 
 
 def test_only_what_is_asked_for_is_imported(stub: Stub) -> None:
-    done = script(ONE, "--url", stub.url, PYTHONPROFILEIMPORTTIME="1")
+    done = script(ONE, "--url", stub.url, environment={"PYTHONPROFILEIMPORTTIME": "1"})
     assert done.returncode == 0
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "local.load.run" in imported

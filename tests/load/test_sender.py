@@ -13,8 +13,8 @@ from local.load.outcome import Outcome
 from local.load.plan import WavePlan
 from local.load.sender import WaveSender
 from local.load.target import http_target
-from tests.load.scripts import assert_consistent, finish, start
-from tests.load.stub import Stub
+from tests.support.scripts import assert_consistent, finish, start
+from tests.support.stub import Stub
 
 
 def test_waiting_in_the_client_is_part_of_the_latency(stub: Stub) -> None:

@@ -1,6 +1,5 @@
 """https, against a server with a certificate of its own."""
 
-import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -8,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.load.scripts import measured
-from tests.load.stub import Stub, serving_stub
+from tests.support.scripts import measured
+from tests.support.stub import Stub, serving_stub
+from tests.support.tools import OPENSSL, needs
 
 ONE = "local/test_script.py"
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+pytestmark = needs(OPENSSL)
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def trust(certificate: Path) -> dict[str, str]:
+    return {"SSL_CERT_FILE": str(certificate)}
+
+
 @pytest.fixture
 def tls_stub(certificate: Path) -> Iterator[Stub]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -46,7 +50,7 @@ def test_a_server_whose_certificate_is_trusted(
 ) -> None:
     url = tls_stub.follow("delay/0.2", "delay/0.2", "cut", "hang", "chunked")
     done, report = measured(ONE, 20, "--timeout", 3, "--url", url,
-                            folder=tmp_path, SSL_CERT_FILE=str(certificate))  # fmt: skip
+                            folder=tmp_path, environment=trust(certificate))  # fmt: skip
     assert done.returncode == 1
     assert report["failures_by_kind"] == {"cut short": 4, "timeout": 4}
     assert report["answered"] == 12
@@ -58,7 +62,7 @@ def test_a_large_body(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None
     image = tmp_path / "large.jpg"
     image.write_bytes(bytes(5_000_000))
     done, _ = measured(ONE, 3, "--image", image, "--url", tls_stub.url,
-                       folder=tmp_path, SSL_CERT_FILE=str(certificate))  # fmt: skip
+                       folder=tmp_path, environment=trust(certificate))  # fmt: skip
     assert done.returncode == 0
     assert all(len(each.body) > 5_000_000 for each in tls_stub.received)
 

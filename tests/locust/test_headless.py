@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, free_port
-from tests.load.scripts import finish, measured, start
-from tests.load.stub import Stub
-from tests.locust.processes import PARALLEL, WAVES, failures, locust, table
+from tests.support.locust import PARALLEL, WAVES, failures, locust, table
+from tests.support.paths import ROOT
+from tests.support.ports import free_port
+from tests.support.scripts import finish, measured, start
+from tests.support.stub import Stub
 
 PLAN = ("--N", 6, "--T", 0.4, "--R", 5)
 

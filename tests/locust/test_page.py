@@ -1,7 +1,6 @@
 """Locust's own page, in a real browser: N, T and R are there, and a run starts from it."""
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,23 +10,23 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.conftest import free_port
-from tests.load.scripts import interrupt, session_of, start
-from tests.load.stub import Stub
-from tests.locust.processes import WAVES
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+from tests.support.browser import LAUNCH
+from tests.support.locust import WAVES
+from tests.support.ports import free_port
+from tests.support.scripts import interrupt, session_of, start
+from tests.support.stub import Stub
+from tests.support.tools import CHROMIUM, needs
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+    needs(CHROMIUM),
 ]
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM.path(), args=LAUNCH)
         yield browser.new_page()
         browser.close()
 

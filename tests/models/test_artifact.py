@@ -9,7 +9,7 @@ import onnxruntime as ort
 import pytest
 
 from classifier.artifact import load_artifact
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 DIRECTORY = ROOT / "function" / "model"
 

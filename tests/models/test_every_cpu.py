@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 from classifier.images import read_image
 from local.models.graphs import GraphIndex
 from local.models.layers import find_layers, unsafe_layers
-from tests.conftest import ROOT
-from tests.pictures import encode, photo
+from tests.support.paths import ROOT
+from tests.support.pictures import encode, photo
 
 MODEL = ROOT / "function" / "model" / "model.onnx"
 MORE_PHOTOS = ROOT.parent / "shared" / "images"

@@ -16,9 +16,9 @@ from classifier.artifact import load_artifact
 from classifier.images import read_image
 from local.models import build, evaluate
 from local.models.layers import find_layers, unsafe_layers
-from tests.conftest import serving
 from tests.models.networks import CLASSES, SIZE, channels_last, grouped_rank_4, old_fixed_batch
-from tests.pictures import photo
+from tests.support.pictures import photo
+from tests.support.server import serving
 
 TORCHVISION = ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"]
 LITE = ["--pixel-range", "255", "--mean", "127", "--std", "128"]

@@ -10,9 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.conftest import ROOT
 from tests.models.networks import SIZE, Network, grouped_rank_4
-from tests.pictures import photo
+from tests.support.paths import ROOT
+from tests.support.pictures import photo
 
 
 def command(module: str, *arguments: str) -> str:

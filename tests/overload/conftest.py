@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from tests.pictures import encode
+from tests.support.pictures import encode
 
 
 @pytest.fixture(scope="session")

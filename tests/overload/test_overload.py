@@ -13,9 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tests import raw
-from tests.conftest import Server, serving
-from tests.overload.open_loop import (
+from tests.measure.open_loop import (
     Reply,
     one_by_one,
     open_loop,
@@ -23,6 +21,8 @@ from tests.overload.open_loop import (
     watch,
     watch_memory,
 )
+from tests.support import raw
+from tests.support.server import Server, serving
 
 SECONDS = float(os.environ.get("OVERLOAD_SECONDS", "8"))
 QUEUE = 8

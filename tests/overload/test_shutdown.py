@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import raw
-from tests.conftest import serving
+from tests.support import raw
+from tests.support.server import serving
 
 CLIENTS = 12
 

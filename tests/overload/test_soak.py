@@ -1,9 +1,9 @@
-"""A short run of `python -m tests.soak`."""
+"""A short run of `python -m tests.measure.soak`."""
 
 from pathlib import Path
 
-from tests import soak
-from tests.conftest import serving
+from tests.measure import soak
+from tests.support.server import serving
 
 
 def test_nothing_grows(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Many requests of every kind, to see what grows: python -m tests.soak --requests 100000
+"""Many requests of every kind, to see what grows: python -m tests.measure.soak --requests 100000
 
 Exit status 0 if nothing does: neither memory nor threads nor descriptors.
 """
@@ -19,9 +19,9 @@ import psutil
 from PIL import Image
 from tqdm import tqdm
 
-from tests import raw
-from tests.conftest import Server, serving
-from tests.pictures import encode
+from tests.support import raw
+from tests.support.pictures import encode
+from tests.support.server import Server, serving
 
 CONNECTIONS: Final = 8
 

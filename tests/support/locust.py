@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.conftest import ROOT
-from tests.load.scripts import finish, start
+from tests.support.paths import ROOT
+from tests.support.scripts import finish, start
 
 WAVES = "locustfiles/waves.py"
 PARALLEL = "locustfiles/parallel.py"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from local.emulator import docker, free_port
-from tests.conftest import SAMPLE
+from tests.support.paths import SAMPLE
 
 IMAGE = "classifier-web-under-test"
 LOCKED_IN = (

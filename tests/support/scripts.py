@@ -11,15 +11,19 @@ from typing import Any
 
 import psutil
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
+from tests.support.wait import HANG_SECONDS
 
 
-def start(*arguments: object, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
-    """Start `python arguments...` in a session of its own, as a terminal would."""
+def start(
+    *arguments: object, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Start `python arguments...` in a session of its own, as a terminal would, with `environment`
+    beside this process's own."""
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -30,7 +34,7 @@ def start(*arguments: object, cwd: Path = ROOT, **environment: str) -> subproces
 def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     """Wait for the end; nothing that it started may outlive it."""
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=HANG_SECONDS)
     finally:
         left = session_of(process)
         for each in left:
@@ -39,16 +43,18 @@ def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def script(*arguments: object, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
-    return finish(start(*arguments, cwd=cwd, **env))
+def script(
+    *arguments: object, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return finish(start(*arguments, cwd=cwd, environment=environment))
 
 
 def measured(
-    *arguments: object, folder: Path, **environment: str
+    *arguments: object, folder: Path, environment: Mapping[str, str] | None = None
 ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     """Run a script with --json: what it did, and the report."""
     path = folder / "report.json"
-    done = script(*arguments, "--json", path, **environment)
+    done = script(*arguments, "--json", path, environment=environment)
     assert path.exists(), done.stderr
     report: dict[str, Any] = json.loads(path.read_text())
     assert_consistent(report)

@@ -8,11 +8,10 @@ import httpx
 import pytest
 
 from local.emulator import Function, docker, python_in, running
-from tests.conftest import SAMPLE
-from tests.lambda_events import SHAPES, Shape, v1, v2
-from tests.pictures import SAMPLE_LABEL, encode, photo
-
-from .conftest import STRICT
+from tests.support.containers import STRICT
+from tests.support.lambda_events import SHAPES, Shape, v1, v2
+from tests.support.paths import SAMPLE
+from tests.support.pictures import SAMPLE_LABEL, encode, photo
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

@@ -15,8 +15,8 @@ from local.simulation.cost import Function as Configuration
 from local.simulation.durations import Empirical, Times
 from local.simulation.prediction import Plan, predict
 from local.simulation.scaling import Limits
-from tests.conftest import SAMPLE
-from tests.lambda_events import v2
+from tests.support.lambda_events import v2
+from tests.support.paths import SAMPLE
 
 PHOTO = v2("POST", "/", SAMPLE.read_bytes(), {"content-type": "image/jpeg"})
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.emulator import free_port
-from tests.conftest import ROOT, SAMPLE
-from tests.lambda_events import v1, v2
-from tests.pictures import encode, photo
+from tests.support.lambda_events import v1, v2
+from tests.support.paths import ROOT, SAMPLE
+from tests.support.pictures import encode, photo
+from tests.support.ports import free_port
 
 ENVIRONMENT = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1"}
 

@@ -1,0 +1,9 @@
+"""Paths that tests share."""
+
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SAMPLE: Final = ROOT / "local" / "sample.jpg"
+SHIPPED_MODEL: Final = ROOT / "function" / "model"
+FLOAT_MODEL: Final = ROOT / "build" / "fp32.onnx"

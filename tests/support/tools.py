@@ -1,0 +1,62 @@
+"""Programs that some tests need, and how to get each."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from local.emulator import docker_answers
+from tests.support.paths import FLOAT_MODEL, ROOT
+
+_VENV_SAM: Final = ROOT / ".venv-sam" / "bin"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program or file; `install` is the command that brings it."""
+
+    name: str
+    install: str
+    commands: tuple[str, ...] = ()
+    file: Path | None = None
+
+    def path(self) -> str | None:
+        """Where it is, or None where it is missing."""
+        if self.file:
+            return str(self.file) if self.file.exists() else None
+        places = f"{_VENV_SAM}{os.pathsep}{os.environ['PATH']}"
+        return next(filter(None, (shutil.which(each, path=places) for each in self.commands)), None)
+
+    def is_missing(self) -> bool:
+        return self.path() is None
+
+
+class _Docker(Tool):
+    def is_missing(self) -> bool:
+        return not _docker_answers()
+
+
+@cache
+def _docker_answers() -> bool:
+    return docker_answers()
+
+
+DOCKER: Final = _Docker("a running Docker engine", "https://docs.docker.com/engine/install/")
+SAM: Final = Tool("the SAM CLI", "make .venv-sam/.made", ("sam",))
+CHROMIUM: Final = Tool(
+    "Chromium", "apt-get install chromium", ("chromium", "chromium-browser", "google-chrome")
+)
+QEMU: Final = Tool("qemu-x86_64", "apt-get install qemu-user", ("qemu-x86_64",))
+OPENSSL: Final = Tool("openssl", "apt-get install openssl", ("openssl",))
+WRK: Final = Tool("wrk", "apt-get install wrk", ("wrk",))
+COMPILER: Final = Tool("a C compiler", "apt-get install gcc", ("cc", "gcc"))
+FP32: Final = Tool("the float model", "make build/fp32.onnx", file=FLOAT_MODEL)
+
+
+def needs(tool: Tool) -> pytest.MarkDecorator:
+    """Skip where `tool` is missing, with a reason that says how to get it."""
+    return pytest.mark.skipif(tool.is_missing(), reason=f"{tool.name} is missing: {tool.install}")
