@@ -13,12 +13,16 @@ LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --
 REQUIREMENTS := function/requirements function/requirements-web requirements local/models/requirements tests/requirements \
   tests/aws_lambda/requirements tests/hostile/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
 
+MEASUREMENTS := local.benchmark tests.measure.load_client tests.measure.images tests.measure.hostile_http \
+  tests.measure.simulation tests.measure.overload tests.measure.soak
+
 # More processes than cores: most tests wait for servers. A file's tests stay in one process.
 TEST := $(BIN)/pytest -n 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all coverage fuzz overload soak test-lambda lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast model evaluate bench bench-peers clean
+.PHONY: help run test test-all test-lambda coverage lint lock upgrade audit readme measure measure-lambda load locust \
+  capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-all overload soak \
+  fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -43,12 +47,6 @@ coverage: $(VENV)/.test ## statements and branches that `make test` runs
 test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the container image (needs Docker)
 	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
 	$(BIN)/pytest tests/aws_lambda tests/function/test_objects.py
-
-bench: build/fp32.onnx ## the service beside its floor and a tutorial app (ARGS="--quick --json bench.json")
-	$(BIN)/python -m local.benchmark $(ARGS)
-
-bench-peers: build/fp32.onnx ## the same, with LitServe and BentoML in environments of their own
-	$(BIN)/python -m local.benchmark --peers $(ARGS)
 
 load: $(VENV)/.run ## 10 requests every second, 10 times, against the running service, and a report
 	$(BIN)/python local/run_multiple_tests.py --url http://localhost:$(PORT)/ --html report.html
@@ -78,11 +76,33 @@ fuzz: $(VENV)/.fuzz ## 200,000 inputs for each parser, guided by coverage (RUNS=
 	$(BIN)/python -m tests.hostile.fuzz_images -runs=$(or $(RUNS),200000)
 	$(BIN)/python -m tests.hostile.fuzz_uploads -runs=$(or $(RUNS),200000)
 
-overload: $(VENV)/.test ## five times what it sustains, for a minute
-	OVERLOAD_SECONDS=60 $(BIN)/pytest tests/overload/test_overload.py
+bench: build/fp32.onnx ## speed: the service beside its floor and a tutorial app (ARGS="--quick --json bench.json")
+	$(BIN)/python -m local.benchmark $(ARGS)
+
+bench-peers: build/fp32.onnx ## the same, with LitServe and BentoML in environments of their own
+	$(BIN)/python -m local.benchmark --peers $(ARGS)
+
+bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside wrk and Locust
+	$(BIN)/python -m tests.measure.load_client $(ARGS)
+
+bench-hostile: $(VENV)/.test ## time and memory that malformed images and endless requests take
+	$(BIN)/python -m tests.measure.images $(ARGS)
+	$(BIN)/python -m tests.measure.hostile_http $(ARGS)
+
+bench-simulation: $(VENV)/.test ## speed of the forecast
+	$(BIN)/python -m tests.measure.simulation $(ARGS)
+
+overload: $(VENV)/.test ## five times the load that the service sustains, for a minute
+	$(BIN)/python -m tests.measure.overload $(ARGS)
 
 soak: $(VENV)/.test ## 100,000 requests of every kind: nothing may grow (ARGS="--requests 20000")
 	$(BIN)/python -m tests.measure.soak $(ARGS)
+
+# Each measurement has a verdict; here only a figure of twice its target, three times in a row, fails.
+bench-all: build/fp32.onnx ## every measurement above in its short form (6 minutes)
+	@failed=; for each in $(MEASUREMENTS); do \
+	  echo "== $$each"; $(BIN)/python -m $$each --quick --gross || failed="$$failed $$each"; \
+	done; test -z "$$failed" || { echo "Missed by a factor of two:$$failed" >&2; exit 1; }
 
 lint: $(VENV)/.test ## style and types
 	$(BIN)/ruff check .

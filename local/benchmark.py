@@ -5,7 +5,8 @@
 The floor is the service's own decoding and inference in a loop, without HTTP: what no server can
 beat. The tutorial app decodes every pixel, computes in floats and runs the FP32 model. --peers adds
 servers that one might use instead, with the same model and the same decoding. All take turns within
-each round, on the loopback interface; medians of the rounds are told.
+each round, on the loopback interface. The medians of the rounds are printed and compared with the
+project's targets.
 """
 
 from local.bench.command import benchmark

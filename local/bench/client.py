@@ -16,7 +16,7 @@ from local.bench.servers import Failed
 from local.load.bodies import Body
 
 _SCRIPT: Final = Path(__file__).with_name("post.lua")
-_PATIENCE_SECONDS: Final = 30.0
+_PATIENCE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)

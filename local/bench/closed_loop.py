@@ -14,7 +14,7 @@ from local.load.exchange import Exchange, Failed
 from local.load.summary import percentile
 from local.load.target import parse_url, post_message, reach
 
-_LONGEST_SECONDS: Final = 30.0
+_LONGEST_SECONDS: Final = 60.0
 """After this long without any answer the load is given up."""
 
 

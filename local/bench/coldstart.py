@@ -115,6 +115,7 @@ def _medians(kind: str, starts: Sequence[Start]) -> dict[str, Any]:
         "title": TITLES[kind],
         "ms": statistics.median(each.ms for each in starts),
         "cpu_ms": statistics.median(each.cpu_ms for each in starts),
+        "rounds": [{"ms": each.ms, "cpu_ms": each.cpu_ms} for each in starts],
     }
     if kind == HANDLER:
         result["parts_ms"] = {

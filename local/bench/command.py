@@ -17,18 +17,26 @@ from local.bench.machine import facts, version
 from local.bench.measure import BURSTS, PARTS, Plan, measure
 from local.bench.servers import NAIVE, PEERS, SERVICE, Failed, Server
 from local.bench.table import report
+from local.bench.targets import GROSS_RUNS, judge
+from local.common.verdict import add_gross_option
 from local.load.bodies import Body, find_images, multipart
 from local.load.command import OneLineParser, check_outputs
 from local.load.errors import UsageError
 
-EXAMPLES: Final = """\
+EXAMPLES: Final = f"""\
 examples:
   python -m local.benchmark --quick                  half a minute: does it work?
   python -m local.benchmark --peers --json bench.json
   python -m local.benchmark --only load,service      one server under load, and the floor
-  python -m local.benchmark --table bench.json       the tables again
+  python -m local.benchmark --table bench.json       the tables again, without the verdict
+  python -m local.benchmark --quick --gross          the short form of continuous integration
 
-exit status: 0 all measured, 1 something was not, 2 the command cannot be done
+The verdict below the tables compares the medians of the rounds with their targets. --gross repeats
+the whole run, {GROSS_RUNS} times at most. A server whose classes differ from the floor's counts as
+not measured.
+
+exit status: 0 all measured and every target met; 1 a target missed, or something not measured;
+2 the command cannot be done
 """
 
 _OWN: Final = (SERVICE, NAIVE)
@@ -39,8 +47,8 @@ _MOST_IMAGES: Final = 50
 
 
 def benchmark(description: str, arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0, or 1 if something that was asked for could not be measured. Raises
-    `UsageError`."""
+    """The exit status: 0, or 1 if a target was missed or something that was asked for could not be
+    measured. Raises `UsageError`."""
     options = _parser(description).parse_args(arguments)
     if options.table:
         print(_report_of(options.table), end="")
@@ -50,17 +58,20 @@ def benchmark(description: str, arguments: Sequence[str] | None = None) -> int:
     check_outputs(options.json)
     parts, servers = _chosen(options)
     signal.signal(signal.SIGTERM, _stop)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
+
+    def run() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
             figures = _measure(options, parts, servers, Path(folder))
-        except Failed as failed:
-            print(f"error: {failed}", file=sys.stderr)
-            return 1
-    print(report(figures), end="")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    measured = [*figures.get("servers", {}).values(), figures.get("start", {})]
-    return 1 if any("why" in each for each in measured) else 0
+        print(report(figures), flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        return figures
+
+    try:
+        return judge(run, gross=options.gross)
+    except Failed as failed:
+        print(f"error: {failed}", file=sys.stderr)
+        return 1
 
 
 def _parser(description: str) -> argparse.ArgumentParser:
@@ -94,6 +105,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
         help=f"length of each load in whole seconds, {BURSTS} a turn (default: %(default)s)",
     )
     add("--quick", action="store_true", help="1 round of 1 second a load: to see that it works")
+    add_gross_option(parser)
     add(
         "--only",
         metavar="NAME,...",
@@ -109,7 +121,12 @@ def _parser(description: str) -> argparse.ArgumentParser:
         help="the tutorial app's model, which make build/fp32.onnx writes (default: that)",
     )
     add("--json", type=Path, metavar="FILE", help="write all figures")
-    add("--table", type=Path, metavar="FILE", help="measure nothing; tables of such a file")
+    add(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="measure and judge nothing; tables of such a file",
+    )
     return parser
 
 

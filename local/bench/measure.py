@@ -102,7 +102,7 @@ def measure(plan: Plan, body_of: Callable[[Path], Body], say: Callable[[str], No
                     each.why = str(error) or type(error).__name__
     figures: dict[str, Any] = {}
     if floors:
-        figures["floor"] = {"processes": cores(), **medians(floors)}
+        figures["floor"] = {"processes": cores(), **medians(floors), "rounds": floors}
         figures["servers"] = {
             server.key: {"title": server.title, **_entry(found[server.key])}
             for server in plan.servers

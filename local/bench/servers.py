@@ -18,10 +18,10 @@ from local.cores import cores
 from local.emulator import free_port
 from local.load.bodies import Body
 
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
 """What a server gets from its start to its first answer."""
 
-_ANSWER_SECONDS: Final = 30.0
+_ANSWER_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.005
 
 Settings = Mapping[str, str]

@@ -24,6 +24,14 @@ class Target:
     limit: float
     unit: str = ""
     at_least: bool = False
+    every: bool = False
+    """The worst repetition is judged, not the median: a single failure counts."""
+
+    def of(self, values: Sequence[float]) -> float:
+        """The judged one of the `values` of several repetitions: their median, or the worst."""
+        if self.every:
+            return min(values) if self.at_least else max(values)
+        return statistics.median(values)
 
     def is_met(self, value: float, slack: float = 1.0) -> bool:
         """Whether `value` misses the limit by no more than the factor `slack`."""
@@ -32,23 +40,34 @@ class Target:
         return value <= self.limit * slack
 
     def __str__(self) -> str:
-        return f"{'≥' if self.at_least else '≤'} {self.limit:g} {self.unit}".rstrip()
+        limit = f"{'≥' if self.at_least else '≤'} {self.limit:g} {self.unit}".rstrip()
+        return f"{limit}, each" if self.every else limit
 
 
 def add_verdict_options(parser: argparse.ArgumentParser, repetitions: int = 3) -> None:
     parser.add_argument(
         "--repeat",
-        type=int,
+        type=_at_least_one,
         default=repetitions,
         metavar="N",
         help="repetitions; their medians are judged (default: %(default)s)",
     )
+    add_gross_option(parser)
+
+
+def add_gross_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gross",
         action="store_true",
         help=f"fail only if every repetition misses a target by a factor of {GROSS:g}; "
         "stop at the first that does not",
     )
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def judge(
@@ -62,8 +81,19 @@ def judge(
         if sys.stderr.isatty():
             print(f"repetition {number} of {repeat}", file=sys.stderr, flush=True)
         rounds.append(measure())
-        if gross and all(each.is_met(rounds[-1][each.name], GROSS) for each in targets):
+        if gross and all_met_grossly(rounds[-1], targets):
             break
+    return conclude(rounds, targets, gross=gross)
+
+
+def all_met_grossly(figures: Figures, targets: Sequence[Target]) -> bool:
+    """Whether no figure misses its target by more than the factor `GROSS`."""
+    return all(each.is_met(figures[each.name], GROSS) for each in targets)
+
+
+def conclude(rounds: Sequence[Figures], targets: Sequence[Target], *, gross: bool) -> int:
+    """Print the table of `rounds`, of which each has a figure for every target. Returns the exit
+    status: 1 if a target was missed, else 0."""
     missed = [each for each in targets if not _passes(each, rounds, gross)]
     print(table(rounds, targets, missed, gross))
     return 1 if missed else 0
@@ -99,7 +129,7 @@ def table(
         for row in rows
     ]
     counted = f"{len(rounds)} repetition{'s' if len(rounds) > 1 else ''}"
-    rule = f", a miss is {GROSS:g} times the target in each" if gross else ""
+    rule = f"; missed means by a factor of {GROSS:g} in every repetition" if gross else ""
     return "\n".join([*lines, f"{counted}{rule}"])
 
 
@@ -107,7 +137,7 @@ def _passes(target: Target, rounds: Sequence[Figures], gross: bool) -> bool:
     values = [figures[target.name] for figures in rounds]
     if gross:
         return any(target.is_met(value, GROSS) for value in values)
-    return target.is_met(statistics.median(values))
+    return target.is_met(target.of(values))
 
 
 def _word(target: Target, missed: Sequence[Target]) -> str:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from local.bench.command import benchmark
 from local.bench.measure import beside, medians
 from local.bench.servers import SERVICE
 from local.bench.table import report
+from local.load.command import main
 from tests.bench.figures import figures
 from tests.support.paths import ROOT
+from tests.support.wait import HANG_SECONDS
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -21,7 +24,7 @@ def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=10 * HANG_SECONDS,
     )
 
 
@@ -40,12 +43,22 @@ def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
         (["--unknown"], "unrecognized arguments: --unknown"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(arguments: list[str], message: str) -> None:
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+def test_what_cannot_be_done_is_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(lambda: benchmark("", arguments))
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.out) == (2, "")
+    (line,) = printed.err.splitlines()
     assert line.startswith("error: ")
     assert message in line
+
+
+def test_a_usage_error_reaches_the_shell() -> None:
+    done = run("--rounds", "0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: argument --rounds: '0' is not a whole number")
 
 
 def test_tables_can_be_made_again_of_the_figures(tmp_path: Path) -> None:
@@ -56,32 +69,46 @@ def test_tables_can_be_made_again_of_the_figures(tmp_path: Path) -> None:
     assert done.stdout == report(figures())
 
 
+@pytest.mark.slow
 def test_a_run_without_the_tutorial_app(tmp_path: Path) -> None:
     # when
     path = tmp_path / "figures.json"
     short = ("--rounds", 1, "--seconds", 1, "--fp32", tmp_path / "missing.onnx")
     done = run(*short, "--only", "load,start", "--json", path)
     # then
-    assert done.returncode == 0, done.stderr
     assert "no tutorial app" in done.stderr
     assert "make build/fp32.onnx" in done.stderr
     measured = json.loads(path.read_text())
-    assert done.stdout == report(measured)
+    assert done.stdout.startswith(report(measured))
 
     service = measured["servers"]["service"]
-    assert service["at_2"]["failed"] == service["at_8"]["failed"] == 0
-    assert service["at_2"]["requests_s"] > 1
-    assert 0 < service["at_2"]["p50_ms"] <= service["at_2"]["p99_ms"]
+    for load in (service["at_2"], service["at_8"]):
+        assert load["failed"] == 0
+        assert load["requests_s"] > 0
+        assert load["cpu_ms"] > 0
+        assert load["cpu_of_floor"] > 0
+        assert 0 < load["p50_ms"] <= load["p99_ms"]
     assert service["processes"] >= 1
-    assert 50 < service["peak_mb"] < 1000
+    assert service["peak_mb"] > 50
     floor = measured["floor"]
+    assert floor["images_s"] > 0
     assert floor["busy_images_s"] > 0
     assert 0 < floor["busy_p50_ms"] <= floor["busy_p99_ms"]
-    assert 0.5 < service["at_8"]["cpu_of_floor"] < 3
 
     handler = measured["start"]["handler"]
-    assert 0.7 * handler["ms"] < sum(handler["parts_ms"].values()) < handler["ms"]
     assert all(value > 0 for value in handler["parts_ms"].values())
+    assert sum(handler["parts_ms"].values()) <= handler["ms"]
+
+    # the verdict depends on the machine; it is told, and is the exit status
+    verdict = done.stdout.removeprefix(report(measured)).splitlines()
+    missed = any(line.endswith("missed") for line in verdict)
+    assert done.returncode == missed, done.stderr
+    assert [line for line in verdict if line.startswith("CPU a request / floor ")]
+    assert [line for line in verdict if line.startswith("failed requests ")]
+    assert verdict[-1] == (
+        "not measured, so not judged: requests/s at 8 connections / tutorial app, "
+        "CPU of a 12-megapixel JPEG / tutorial app, cold start / tutorial app"
+    )
 
 
 def test_the_service_is_started_as_make_run_starts_it() -> None:

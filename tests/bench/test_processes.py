@@ -1,6 +1,7 @@
 """Costs and ends of process trees, with programs whose behaviour is known."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,31 +13,35 @@ from local.bench.processes import Tree, last_words, started
 from tests.support.paths import ROOT
 
 BURN = """
-import time
-def burn(seconds):
-    end = time.process_time() + seconds
+import resource, subprocess, sys, time
+def burn():
+    end = time.process_time() + 0.2
     while time.process_time() < end:
         pass
+def report():
+    own, ended = (resource.getrusage(each) for each in
+                  (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(sum((own.ru_utime, own.ru_stime, ended.ru_utime, ended.ru_stime)), flush=True)
 """
 
 TWO_BURN = f"""{BURN}
-import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", '''{BURN}
-burn(0.4)
-print("burned", flush=True)
+burn()
+report()
 input()'''], stdin=subprocess.PIPE)
-burn(0.4)
-print("burned", flush=True)
+burn()
+report()
 child.wait()
 """
 
 WAITED_FOR = f"""{BURN}
-import subprocess, sys
 subprocess.run([sys.executable, "-c", '''{BURN}
-burn(0.4)'''], check=True)
-print("done", flush=True)
+burn()'''], check=True)
+report()
 input()
 """
+
+TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 
 HELD_ONCE = """
 block = bytearray(b"x") * 200_000_000
@@ -61,36 +66,63 @@ IDLE = "print('up', flush=True); import time; time.sleep(600)"
 
 
 @contextlib.contextmanager
-def tree_of(code: str, folder: Path, lines: int = 1) -> Iterator[Tree]:
-    """The tree of a program that has printed so many lines."""
+def tree_of(code: str, folder: Path, lines: int = 1) -> Iterator[tuple[Tree, list[str]]]:
+    """The tree of a program that has printed so many lines, and these."""
     command = [sys.executable, "-c", code]
     with started(command, log=folder / "log", folder=ROOT, talking=True) as tree:
         assert tree.popen.stdout
-        assert all(tree.popen.stdout.readline() for _ in range(lines))
-        yield tree
+        printed = [tree.popen.stdout.readline() for _ in range(lines)]
+        assert all(printed), last_words(folder / "log")
+        yield tree, printed
 
 
 def lives(process: psutil.Process) -> bool:
     return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
 
 
+def cpu_of(processes: list[psutil.Process]) -> float:
+    """User and system time as the system reports it, of children that have ended, too."""
+    times = [each.cpu_times() for each in processes]
+    return sum(sum((t.user, t.system, t.children_user, t.children_system)) for t in times)
+
+
+def peak_of(process: psutil.Process) -> int:
+    """The high-water mark of the resident set, in bytes (proc(5), VmHWM)."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
 def test_cpu_is_of_a_process_and_its_children(tmp_path: Path) -> None:
-    with tree_of(TWO_BURN, tmp_path, lines=2) as tree:
-        assert len(tree.members()) == 2
-        assert 0.8 <= tree.cpu_seconds() + 0.02 < 1.5
+    # given two processes that know what they took, and now take nothing
+    with tree_of(TWO_BURN, tmp_path, lines=2) as (tree, printed):
+        members = tree.members()
+        assert len(members) == 2
+        # when
+        before, cpu, after = cpu_of(members), tree.cpu_seconds(), cpu_of(members)
+    # then it is all of that, up to the ticks in which the system counts, and nothing twice
+    assert sum(map(float, printed)) >= 0.4
+    assert cpu >= sum(map(float, printed)) - 4 * TICK_SECONDS
+    assert before - 1e-6 <= cpu <= after + 1e-6
 
 
 def test_cpu_of_a_child_that_ended_counts(tmp_path: Path) -> None:
-    with tree_of(WAITED_FOR, tmp_path) as tree:
-        assert len(tree.members()) == 1
-        assert 0.4 <= tree.cpu_seconds() + 0.02 < 1.0
+    with tree_of(WAITED_FOR, tmp_path) as (tree, printed):
+        members = tree.members()
+        assert [each.pid for each in members] == [tree.popen.pid]
+        before, cpu, after = cpu_of(members), tree.cpu_seconds(), cpu_of(members)
+    assert float(printed[0]) >= 0.2
+    assert cpu >= float(printed[0]) - 4 * TICK_SECONDS
+    assert before - 1e-6 <= cpu <= after + 1e-6
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are Linux's")
 def test_memory_that_was_given_back_is_in_the_peak(tmp_path: Path) -> None:
-    with tree_of(HELD_ONCE, tmp_path) as tree:
-        assert psutil.Process(tree.popen.pid).memory_info().rss < 100e6
-        assert 200e6 <= tree.peak_bytes() < 300e6
+    with tree_of(HELD_ONCE, tmp_path) as (tree, _):
+        process = psutil.Process(tree.popen.pid)
+        before, peak, after = peak_of(process), tree.peak_bytes(), peak_of(process)
+        held_now = process.memory_info().rss
+    assert held_now < 200e6 <= peak
+    assert before <= peak <= after
 
 
 def test_nothing_is_left_of_what_ignores_its_end(
@@ -98,7 +130,7 @@ def test_nothing_is_left_of_what_ignores_its_end(
 ) -> None:
     monkeypatch.setattr("local.bench.processes._POLITE_SECONDS", 0.2)
     # given: a process that ignores SIGTERM, and another whose parent is gone
-    with tree_of(STUBBORN, tmp_path, lines=2) as tree:
+    with tree_of(STUBBORN, tmp_path, lines=2) as (tree, _):
         members = tree.members()
         assert len(members) == 2
     # then
@@ -109,7 +141,7 @@ def test_an_error_ends_it_too(tmp_path: Path) -> None:
     seen: list[Tree] = []
 
     def fail() -> None:
-        with tree_of(IDLE, tmp_path) as tree:
+        with tree_of(IDLE, tmp_path) as (tree, _):
             seen.append(tree)
             raise ZeroDivisionError
 

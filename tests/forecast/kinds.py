@@ -30,10 +30,9 @@ class InTurn:
         return np.resize(np.array(self.us, np.int64), count)
 
 
-def unlimited(**changes: float) -> Limits:
+def unlimited(concurrency: int = UNLIMITED, idle_seconds: float = Limits.idle_seconds) -> Limits:
     """No limit but those given."""
-    free = {"concurrency": UNLIMITED, "scaling_step": UNLIMITED}
-    return Limits(**{**free, **changes})
+    return Limits(concurrency, idle_seconds=idle_seconds, scaling_step=UNLIMITED)
 
 
 def waves(

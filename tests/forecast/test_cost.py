@@ -9,7 +9,7 @@ from local.simulation.scaling import Limits
 from tests.forecast.kinds import waves
 
 
-def exactly(amount: float) -> object:
+def exactly(amount: Decimal | float) -> object:
     return pytest.approx(float(amount), rel=1e-12)
 
 

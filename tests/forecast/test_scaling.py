@@ -133,7 +133,7 @@ def test_every_request_is_answered_or_throttled_once() -> None:
 
     counts = [outcome.provisioned, outcome.warm, outcome.cold]
     refused = [outcome.over_concurrency, outcome.over_request_rate, outcome.over_scaling_rate]
-    assert (sum(counts) + sum(refused)).tolist() == outcome.arrivals.tolist()
+    assert np.sum([*counts, *refused], axis=0).tolist() == outcome.arrivals.tolist()
     assert sum(each.sum() for each in counts) == outcome.latencies.size == outcome.ends.size
     assert all(each.sum() > 0 for each in [*counts, *refused])
 

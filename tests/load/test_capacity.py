@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from local.load.capacity import Curve, Search, Step, find_knee
-from tests.support.scripts import finish, interrupt, script, start
+from local.load.outcome import IN_FLIGHT, Outcome
+from local.load.plan import WavePlan
+from local.load.run import Run
+from local.load.summary import summarize
+from tests.support.scripts import finish, interrupt, refused, script, start
 from tests.support.stub import Stub
+from tests.support.wait import HANG_SECONDS, wait_until
 
 CAPACITY = "local/capacity.py"
+
+PATIENT = ("-T", 600, "--limit", 600_000, "-R", 1, "--timeout", HANG_SECONDS)
+"""One wave of each size, so that the search never waits for T; good however slow it is."""
 
 
 def search_a(service: Callable[[int], float], most: int = 4096, limit: float = 500) -> Curve:
@@ -57,41 +65,69 @@ def test_one_hiccup_is_not_the_knee() -> None:
     assert curve.knee.parallel == 64
 
 
+@pytest.mark.parametrize(
+    ("seconds", "failure", "good"),
+    [
+        ([0.1] * 98 + [0.2, 9.9], "", True),
+        ([0.1] * 98 + [0.201, 9.9], "", False),
+        ([0.1] * 100, "status 503", False),
+        ([], "", False),
+    ],
+)
+def test_a_wave_is_good_within_the_limit_and_without_failures(
+    seconds: list[float], failure: str, good: bool
+) -> None:
+    outcomes = [Outcome(0, each, 10, 10, 10 + s, "") for each, s in enumerate(seconds)]
+    outcomes.append(Outcome(0, len(outcomes), 10, 10, 10.1, failure or IN_FLIGHT))
+    summary = summarize(Run("stub", WavePlan(100, 1, 1), outcomes, start=10))
+    assert Step.of(summary, Search(200, 1, 1, 100)).good is good
+
+
 def test_a_server_with_a_known_knee(stub: Stub, tmp_path: Path) -> None:
-    """It takes 20 ms for each request, one after the other: in 218 ms it answers ten."""
+    # given: a server that fails one request of each wave of more than ten
+    sizes = [1, 2, 4, 8, 16, 16, 12, 12, 10, 11, 11]
+    plan: list[str] = []
+    for size in sizes:
+        plan += ["delay/0.01"] * (size - 1) + ["status/503" if size > 10 else "delay/0.01"]
     table, plot = tmp_path / "capacity.json", tmp_path / "capacity.svg"
-    done = script(CAPACITY, "--url", f"{stub.url}/queue/0.02", "--limit", 218, "-T", 0.3, "-R", 2,
+
+    done = script(CAPACITY, "--url", stub.follow(*plan, then="close"), *PATIENT,
                   "--json", table, "--plot", plot)  # fmt: skip
+
     assert done.returncode == 0, done.stderr
     result = json.loads(table.read_text())
-    assert 8 <= result["wave"] <= 10
-    assert result["sustainable_rps"] == pytest.approx(result["wave"] / 0.3)
-    told = re.search(r"^sustainable: ([\d.]+) requests/s", done.stdout, re.MULTILINE)
-    assert told
-    assert float(told[1]) == pytest.approx(result["sustainable_rps"], abs=0.1)
+    assert result["wave"] == 10
+    assert result["sustainable_rps"] == pytest.approx(10 / 600)
+    assert re.search(r"^sustainable: 0\.0 requests/s, in waves of 10 ", done.stdout, re.MULTILINE)
+    # and: too much is measured twice
+    assert [step["parallel"] for step in result["steps"]] == sizes
     for step in result["steps"]:
-        assert step["p99_ms"] == pytest.approx(step["parallel"] * 20, abs=60)
+        assert step["good"] is (step["parallel"] <= 10)
+        assert step["failures"] == (step["parallel"] > 10)
+        assert step["p99_ms"] >= 10
     assert "<svg" in plot.read_text()
 
 
-def test_failures_are_too_much(stub: Stub) -> None:
-    done = script(CAPACITY, "--url", f"{stub.url}/status/503", "-T", 0.1, "--limit", 100, "-R", 2)
+@pytest.mark.parametrize("behaviour", ["status/503", "delay/0.1"])
+def test_failures_and_slow_responses_are_too_much(stub: Stub, behaviour: str) -> None:
+    url = f"{stub.url}/{behaviour}"
+    done = script(CAPACITY, "--url", url, "-T", 0.05, "--limit", 50, "-R", 2)
     assert done.returncode == 1
     assert "not even one request" in done.stdout
 
 
 def test_ctrl_c(stub: Stub, tmp_path: Path) -> None:
+    # given: waves of 1, 2 and 4 that are good, and one of 8 that hangs
     table = tmp_path / "capacity.json"
-    process = start(CAPACITY, "--url", stub.url, "-T", 0.2, "--limit", 200, "--json", table)
-    assert process.stdout
-    lines = [process.stdout.readline() for _ in range(4)]
-    assert lines[-1].endswith("good\n")
+    url = stub.follow(*["delay/0"] * 7, then="hang")
+    process = start(CAPACITY, "--url", url, *PATIENT, "--json", table)
+    wait_until(lambda: len(stub.received) == 15, "the fourth wave")
     interrupt(process)
     done = finish(process)
     assert done.returncode == 130
     assert "sustainable: at least" in done.stdout
     assert "Traceback" not in done.stderr
-    assert json.loads(table.read_text())["steps"]
+    assert [step["parallel"] for step in json.loads(table.read_text())["steps"]] == [1, 2, 4]
 
 
 @pytest.mark.parametrize(
@@ -105,8 +141,5 @@ def test_ctrl_c(stub: Stub, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_done(stub: Stub, arguments: tuple[str, ...], message: str) -> None:
-    done = script(CAPACITY, "--url", stub.url, *arguments)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {message}")
-    assert done.stderr.count("\n") == 1
+    assert refused(CAPACITY, "--url", stub.url, *arguments).startswith(f"error: {message}")
     assert stub.received == []

@@ -16,8 +16,8 @@ from botocore.credentials import Credentials
 from local.load import invocation
 from local.load.bodies import Body
 from tests.support.paths import SAMPLE
-from tests.support.scripts import measured, script
-from tests.support.stub import PREDICTIONS, Received, Stub, serving_stub
+from tests.support.scripts import measured, refused
+from tests.support.stub import PREDICTIONS, Received, Stub
 
 ONE = "local/test_script.py"
 NO_CREDENTIALS = {
@@ -114,9 +114,8 @@ def test_failures_of_a_function(stub: Stub, tmp_path: Path) -> None:
 def test_an_image_that_lambda_cannot_take(stub: Stub, tmp_path: Path) -> None:
     image = tmp_path / "large.jpg"
     image.write_bytes(bytes(5_000_000))
-    done = script(ONE, "--image", image, "--lambda", "classifier", "--endpoint-url", stub.url)
-    assert done.returncode == 2
-    assert done.stderr == (
+    target = ("--lambda", "classifier", "--endpoint-url", stub.url)
+    assert refused(ONE, "--image", image, *target) == (
         "error: An image is too large for Lambda: 6 MB a request, base64 included. "
         "Send smaller ones.\n"
     )
@@ -126,27 +125,27 @@ def test_an_image_that_lambda_cannot_take(stub: Stub, tmp_path: Path) -> None:
 def test_aws_itself_needs_to_know_who_and_where(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = dict(NO_CREDENTIALS, AWS_DEFAULT_REGION="eu-central-1")
+    for name, value in NO_CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_REGION", raising=False)
     if missing == "region":
-        del environment["AWS_DEFAULT_REGION"]
-        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
-        monkeypatch.delenv("AWS_REGION", raising=False)
-    done = script(ONE, "--lambda", "classifier", environment=environment)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: boto3 cannot invoke 'classifier': ")
-    assert missing in done.stderr
-    assert done.stderr.count("\n") == 1
+        monkeypatch.delenv("AWS_DEFAULT_REGION")
+    else:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    said = refused(ONE, "--lambda", "classifier")
+    assert said.startswith("error: boto3 cannot invoke 'classifier': ")
+    assert missing in said
 
 
-def test_signatures_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signatures_are_renewed(monkeypatch: pytest.MonkeyPatch, stub: Stub) -> None:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    with serving_stub() as stub:
-        target = invocation.lambda_target("f", stub.url, [Body(b"x", "text/plain")])
-        now = [time.monotonic()]
-        monkeypatch.setattr(invocation, "time", SimpleNamespace(monotonic=lambda: now[0]))
-        first = target.messages()
-        now[0] += invocation._SIGNATURE_SECONDS - 5
-        assert target.messages() is first
-        now[0] += 10
-        assert target.messages() is not first
+    now = [1000.0]
+    clock = SimpleNamespace(**{**vars(time), "monotonic": lambda: now[0]})
+    monkeypatch.setattr(invocation, "time", clock)
+    target = invocation.lambda_target("f", stub.url, [Body(b"x", "text/plain")])
+    first = target.messages()
+    now[0] += invocation._SIGNATURE_SECONDS
+    assert target.messages() is first
+    now[0] += 1
+    assert target.messages() is not first

@@ -1,6 +1,7 @@
 """Wave plans, and the bodies and targets that requests are made of."""
 
 from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,10 @@ def test_a_plan_that_makes_no_sense(plan: tuple[int, float, int], name: str) -> 
 def test_a_body_is_a_form_with_one_file() -> None:
     body = multipart('a "b".png', b"\x89PNG\r\n--x")
     form = message_from_bytes(f"Content-Type: {body.content_type}\r\n\r\n".encode() + body.content)
-    (part,) = form.get_payload()
+    parts = form.get_payload()
+    assert isinstance(parts, list)
+    (part,) = parts
+    assert isinstance(part, Message)
     assert part.get_param("name", header="content-disposition") == "file"
     assert part.get_filename() == "a %22b%22.png"
     assert part.get_content_type() == "image/png"

@@ -48,14 +48,20 @@ def tls_stub(certificate: Path) -> Iterator[Stub]:
 def test_a_server_whose_certificate_is_trusted(
     tls_stub: Stub, certificate: Path, tmp_path: Path
 ) -> None:
-    url = tls_stub.follow("delay/0.2", "delay/0.2", "cut", "hang", "chunked")
-    done, report = measured(ONE, 20, "--timeout", 3, "--url", url,
+    url = tls_stub.follow("delay/0.1", "delay/0.1", "cut", "chunked")
+    done, report = measured(ONE, 20, "--url", url,
                             folder=tmp_path, environment=trust(certificate))  # fmt: skip
     assert done.returncode == 1
-    assert report["failures_by_kind"] == {"cut short": 4, "timeout": 4}
-    assert report["answered"] == 12
-    assert report["latency_ms"]["p90"] >= 200
+    assert report["failures_by_kind"] == {"cut short": 5}
+    assert report["answered"] == 15
+    assert report["latency_ms"]["p50"] >= 100
     assert len(tls_stub.received) == 20
+
+
+def test_a_server_that_does_not_respond(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
+    _, report = measured(ONE, 2, "--timeout", 0.3, "--url", f"{tls_stub.url}/hang",
+                         folder=tmp_path, environment=trust(certificate))  # fmt: skip
+    assert report["failures_by_kind"] == {"timeout": 2}
 
 
 def test_a_large_body(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
@@ -76,5 +82,5 @@ def test_a_certificate_that_is_not_trusted(tls_stub: Stub, tmp_path: Path) -> No
 
 def test_a_server_that_does_not_speak_tls(stub: Stub, tmp_path: Path) -> None:
     url = stub.url.replace("http:", "https:")
-    _, report = measured(ONE, 2, "--timeout", 2, "--url", url, folder=tmp_path)
+    _, report = measured(ONE, 2, "--timeout", 0.3, "--url", url, folder=tmp_path)
     assert report["failures"] == 2

@@ -13,11 +13,12 @@ PARALLEL = "locustfiles/parallel.py"
 
 
 class Table(NamedTuple):
-    """The line of all requests in Locust's `_stats.csv`; milliseconds."""
+    """The line of all requests in Locust's `_stats.csv`; response times in milliseconds."""
 
     requests: int
     failures: int
     rps: float
+    smallest: float
     p50: float
     p99: float
     largest: float
@@ -34,6 +35,7 @@ def table(prefix: Path) -> Table:
         int(row["Request Count"]),
         int(row["Failure Count"]),
         float(row["Requests/s"]),
+        float(row["Min Response Time"]),
         float(row["50%"]),
         float(row["99%"]),
         float(row["Max Response Time"]),

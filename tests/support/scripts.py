@@ -1,7 +1,10 @@
 """The scripts as users start them: in a terminal, from the root or from their folder."""
 
+import contextlib
+import io
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -16,19 +19,24 @@ from tests.support.wait import HANG_SECONDS
 
 
 def start(
-    *arguments: object, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+    *arguments: object,
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    output: Path | None = None,
 ) -> subprocess.Popen[str]:
     """Start `python arguments...` in a session of its own, as a terminal would, with `environment`
-    beside this process's own."""
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    beside this process's own. With `output`, its stdout and stderr go to that file, to be read
+    while it runs."""
+    with contextlib.ExitStack() as stack:
+        return subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdout=stack.enter_context(output.open("w")) if output else subprocess.PIPE,
+            stderr=subprocess.STDOUT if output else subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
 
 
 def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
@@ -47,6 +55,29 @@ def script(
     *arguments: object, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return finish(start(*arguments, cwd=cwd, environment=environment))
+
+
+def refused(script: str, *arguments: object) -> str:
+    """Run in this process a command line that a script refuses: the one line on stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    status: object = None
+    saved = sys.argv, sys.path
+    sys.argv, sys.path = [script, *map(str, arguments)], [*sys.path]
+    try:
+        with (
+            contextlib.chdir(ROOT),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            runpy.run_path(script, run_name="__main__")
+    except SystemExit as ended:
+        status = ended.code
+    finally:
+        sys.argv, sys.path = saved
+    assert (status, out.getvalue()) == (2, ""), err.getvalue()
+    assert err.getvalue().startswith("error: ")
+    assert err.getvalue().count("\n") == 1
+    return err.getvalue()
 
 
 def measured(

@@ -8,12 +8,17 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import chain, cycle, repeat
+from typing import TypeVar
+
+from tests.support.wait import HANG_SECONDS
 
 PREDICTIONS = json.dumps({"predictions": [{"label": "stub", "probability": 1}]}).encode()
-SLOW_PIECES = 5
+
+T = TypeVar("T")
 
 _ENDS = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError)
 
@@ -30,18 +35,26 @@ class Received:
 
 @dataclass
 class Stub:
-    """`url` ends without a slash. `/delay/0.2` answers after 0.2 s, `/status/500` with a 500,
-    `/plan` does what `plan` says, in turn; see `_BEHAVIOURS` for all."""
+    """`url` ends without a slash. `/delay/0.2` responds after 0.2 s, `/held/a` after
+    `release("a")`, `/together/20` when 20 requests are in flight, `/status/500` with a 500; `/plan`
+    follows `plan`, one behaviour for each request; see `_BEHAVIOURS` for all."""
 
     url: str
     plan: Iterator[str] = field(default_factory=lambda: cycle(["delay/0"]))
     alias: str = "plan"
     received: list[Received] = field(default_factory=list)
     close_listener: Callable[[], object] = lambda: None
+    release: Callable[[str], object] = lambda _: None
+    """Respond to the requests that are held under this name, and to later ones at once."""
+    gates: dict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+    """By the name that opens each."""
+    barriers: dict[int, asyncio.Barrier] = field(default_factory=dict)
+    """By the number of requests that each waits for."""
 
-    def follow(self, *plan: str) -> str:
-        """The URL at which requests get each of `plan` in turn."""
-        self.plan = cycle(plan)
+    def follow(self, *plan: str, then: str = "") -> str:
+        """The URL at which requests get each of `plan` in turn: over and over, or once, with `then`
+        for all later requests."""
+        self.plan = chain(plan, repeat(then)) if then else cycle(plan)
         return f"{self.url}/plan"
 
 
@@ -51,11 +64,8 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 
-    def call(what: Awaitable[object]) -> object:
-        async def run() -> object:
-            return await what
-
-        return asyncio.run_coroutine_threadsafe(run(), loop).result(10)
+    def call(coroutine: Coroutine[object, object, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(HANG_SECONDS)
 
     server: list[asyncio.Server] = []
     writers: list[asyncio.StreamWriter] = []
@@ -84,6 +94,9 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
             await asyncio.wait(accepting)
         server[0].close()
 
+    async def release(name: str) -> None:
+        stub.gates[name].set()
+
     async def stop() -> None:
         await close_listener()
         for each in serving:
@@ -98,6 +111,7 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
     host = "localhost" if tls else "127.0.0.1"
     stub.url = f"{scheme}://{host}:{server[0].sockets[0].getsockname()[1]}"
     stub.close_listener = lambda: call(close_listener())
+    stub.release = lambda name: call(release(name))
     try:
         yield stub
     finally:
@@ -117,7 +131,7 @@ async def _serve(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.Strea
 async def _exchange(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Whether the connection goes on."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    path = head[0].split(" ")[1].partition("?")[0].strip("/")
+    path = head[0].split(" ")[1].partition("?")[0].removeprefix("/").removesuffix("/")
     headers = {
         name.lower(): value.strip() for name, _, value in (h.partition(":") for h in head[1:])
     }
@@ -127,7 +141,7 @@ async def _exchange(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.St
         body = await reader.readexactly(int(headers["content-length"]))
         stub.received.append(Received(time.perf_counter(), path, headers, body))
     name, _, argument = path.partition("/")
-    await _BEHAVIOURS[name](writer, argument)
+    await _BEHAVIOURS[name](stub, writer, argument)
     return headers.get("connection") != "close"
 
 
@@ -135,35 +149,45 @@ def _answer(body: bytes, status: int = 200) -> bytes:
     return f"HTTP/1.1 {status} Any\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def _delay(writer: asyncio.StreamWriter, seconds: str) -> None:
+async def _delay(_: Stub, writer: asyncio.StreamWriter, seconds: str) -> None:
     await asyncio.sleep(float(seconds or 0))
     writer.write(_answer(PREDICTIONS))
 
 
-async def _queue(writer: asyncio.StreamWriter, seconds: str) -> None:
-    """One request after the other takes so long: the n-th of a wave waits n times as long."""
-    now = time.perf_counter()
-    free = _queue_free_at[0] = max(now, _queue_free_at[0]) + float(seconds)
-    await asyncio.sleep(free - now)
+async def _held(stub: Stub, writer: asyncio.StreamWriter, name: str) -> None:
+    await stub.gates[name].wait()
     writer.write(_answer(PREDICTIONS))
 
 
-_queue_free_at = [0.0]
+async def _half(stub: Stub, writer: asyncio.StreamWriter, name: str) -> None:
+    """Half of the response comes at once, the rest after `release(name)`."""
+    content = _answer(PREDICTIONS)
+    middle = len(content) // 2
+    writer.write(content[:middle])
+    await stub.gates[name].wait()
+    writer.write(content[middle:])
 
 
-async def _status(writer: asyncio.StreamWriter, status: str) -> None:
+async def _together(stub: Stub, writer: asyncio.StreamWriter, count: str) -> None:
+    """No request gets its response before `count` of them are in flight."""
+    number = int(count)
+    await stub.barriers.setdefault(number, asyncio.Barrier(number)).wait()
+    writer.write(_answer(PREDICTIONS))
+
+
+async def _status(_: Stub, writer: asyncio.StreamWriter, status: str) -> None:
     writer.write(_answer(b'{"title": "no"}', int(status)))
 
 
-async def _json(writer: asyncio.StreamWriter, content: str) -> None:
+async def _json(_: Stub, writer: asyncio.StreamWriter, content: str) -> None:
     writer.write(_answer(content.encode()))
 
 
-async def _hang(writer: asyncio.StreamWriter, _: str) -> None:
+async def _hang(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     await asyncio.sleep(3600)
 
 
-async def _reset(writer: asyncio.StreamWriter, _: str) -> None:
+async def _reset(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     raw = writer.get_extra_info("socket")
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -171,26 +195,17 @@ async def _reset(writer: asyncio.StreamWriter, _: str) -> None:
     raise ConnectionError
 
 
-async def _close(writer: asyncio.StreamWriter, _: str) -> None:
+async def _close(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     raise ConnectionError
 
 
-async def _cut(writer: asyncio.StreamWriter, _: str) -> None:
+async def _cut(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     writer.write(_answer(PREDICTIONS)[:-10])
     await writer.drain()
     raise ConnectionError
 
 
-async def _slow(writer: asyncio.StreamWriter, seconds: str) -> None:
-    """The body comes in pieces, the last of them `seconds` after the request."""
-    content = _answer(PREDICTIONS)
-    size = -(-len(content) // SLOW_PIECES)
-    for start in range(0, len(content), size):
-        await asyncio.sleep(float(seconds) / SLOW_PIECES)
-        writer.write(content[start : start + size])
-
-
-async def _chunked(writer: asyncio.StreamWriter, _: str) -> None:
+async def _chunked(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     for byte in range(0, len(PREDICTIONS), 7):
         piece = PREDICTIONS[byte : byte + 7]
@@ -198,34 +213,35 @@ async def _chunked(writer: asyncio.StreamWriter, _: str) -> None:
     writer.write(b"0\r\n\r\n")
 
 
-async def _until_close(writer: asyncio.StreamWriter, _: str) -> None:
+async def _until_close(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + PREDICTIONS)
     await writer.drain()
     raise ConnectionError
 
 
-async def _garbage(writer: asyncio.StreamWriter, _: str) -> None:
+async def _garbage(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     writer.write(b"SSH-2.0-stub\r\n\r\n")
 
 
-async def _early(writer: asyncio.StreamWriter, _: str) -> None:
+async def _early(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     """Answers before it has read the body, and closes."""
     writer.write(_answer(b"", 413))
     await writer.drain()
     raise ConnectionError
 
 
-_BEHAVIOURS: dict[str, Callable[[asyncio.StreamWriter, str], Awaitable[None]]] = {
+_BEHAVIOURS: dict[str, Callable[[Stub, asyncio.StreamWriter, str], Awaitable[None]]] = {
     "": _delay,
     "delay": _delay,
     "status": _status,
     "json": _json,
-    "queue": _queue,
+    "held": _held,
+    "half": _half,
+    "together": _together,
     "hang": _hang,
     "reset": _reset,
     "close": _close,
     "cut": _cut,
-    "slow": _slow,
     "chunked": _chunked,
     "until-close": _until_close,
     "garbage": _garbage,

@@ -1,0 +1,91 @@
+"""Speed of the forecast: python -m tests.measure.simulation
+
+Time that the simulation takes for a request, as a multiple of the time that plain Python takes to
+add up as many durations, one after another, in the same repetition.
+
+examples:
+  python -m tests.measure.simulation
+  python -m tests.measure.simulation --quick --gross     the short form of continuous integration
+
+exit status: 0 every target met, 1 a target missed, 2 the command cannot be done
+"""
+
+import argparse
+import gc
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from local.common.verdict import Figures, Target, add_verdict_options, judge
+from local.load.command import OneLineParser, main
+from local.simulation.cost import Function
+from local.simulation.durations import LogNormal, Times
+from local.simulation.prediction import Plan, Prediction, predict
+from local.simulation.scaling import Limits
+
+WAVES: Final = "waves of 1,000: time / addition"
+SINGLE: Final = "single requests: time / addition"
+
+# Measured on 2 cores of an AMD EPYC that other work kept busy: 5.5 to 8, and 90 to 150.
+TARGETS: Final = (Target(WAVES, 10), Target(SINGLE, 160))
+
+REQUESTS: Final = 2_000_000
+QUICK: Final = 200_000
+
+_TIMES: Final = Times(LogNormal(1500, 4000), LogNormal(25, 60))
+
+
+def measure(requests: int) -> Figures:
+    """Single requests are a tenth of `requests`: each is a wave of its own."""
+    durations = _TIMES.warm.draw(np.random.default_rng(0), requests).tolist()
+    before = seconds(lambda: add(durations))
+    waves = seconds(lambda: forecast(Plan(1000, 0.5, requests // 1000)))
+    between = seconds(lambda: add(durations))
+    single = seconds(lambda: forecast(Plan(1, 0.025, requests // 10)))
+    after = seconds(lambda: add(durations))
+    return {
+        WAVES: waves / statistics.mean((before, between)),
+        SINGLE: 10 * single / statistics.mean((between, after)),
+    }
+
+
+def forecast(plan: Plan) -> Prediction:
+    return predict(plan, Limits(), Function(1769, "x86_64"), _TIMES)
+
+
+def add(durations: Sequence[int]) -> int:
+    total = 0
+    for each in durations:
+        total += each
+    return total
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """CPU time: of the clock's, other processes take a share that differs from call to call."""
+    gc.collect()
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def command(arguments: Sequence[str] | None = None) -> int:
+    parser = OneLineParser(
+        prog="python -m tests.measure.simulation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_verdict_options(parser)
+    parser.add_argument(
+        "--quick", action="store_true", help=f"{QUICK:,} requests instead of {REQUESTS:,}"
+    )
+    options = parser.parse_args(arguments)
+    requests = QUICK if options.quick else REQUESTS
+    return judge(lambda: measure(requests), TARGETS, repeat=options.repeat, gross=options.gross)
+
+
+if __name__ == "__main__":
+    main(command)
