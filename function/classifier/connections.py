@@ -12,8 +12,6 @@ from classifier.settings import Settings
 HEAD_BYTES: Final = 64 * 1024
 """Largest head of a request: the request line and the headers. h11's limit is the same."""
 
-_LAST_SECONDS: Final = 1.0
-
 _log = logging.getLogger(__name__)
 
 _ANSWER: Final = (
@@ -27,6 +25,9 @@ class GuardedProtocol(HttpToolsProtocol):
     goes on sending a body after the answer."""
 
     settings: ClassVar[Settings]
+
+    last_seconds: ClassVar[float] = 1.0
+    """Time for the request of a connection that was accepted right before the shutdown."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -92,7 +93,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.cycle is None:
             self._last = True
             self._stop_timer()
-            self._start_timer(_LAST_SECONDS)
+            self._start_timer(self.last_seconds)
         else:
             super().shutdown()
 

@@ -1,6 +1,7 @@
 """What decoding an image costs, estimated before it is done.
 
-The figures are measured peaks of resident memory (tests/hostile measures them again), rounded up.
+The figures are measured peaks of resident memory, rounded up (tests/measure/images.py measures them
+again).
 """
 
 from typing import Final

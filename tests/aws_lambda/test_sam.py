@@ -4,17 +4,17 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.lambda_events import v1, v2
+from tests.support.lambda_events import Shape, v1, v2
 from tests.support.paths import ROOT, SAMPLE
 from tests.support.pictures import encode, photo
 from tests.support.ports import free_port
+from tests.support.wait import HANG_SECONDS, wait_until
 
 ENVIRONMENT = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1"}
 
@@ -41,8 +41,8 @@ def test_the_template_is_valid(sam: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def api(sam: str, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of sam local start-api."""
+def api(sam: str, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of sam local start-api."""
     port = free_port()
     log = tmp_path_factory.mktemp("start-api") / "log"
     command = [sam, "local", "start-api", "--template", str(built / "template.yaml")]
@@ -54,21 +54,22 @@ def api(sam: str, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    address = f"http://127.0.0.1:{port}"
+
+    def is_healthy() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            return client.get("/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
     try:
-        for _ in range(240):
-            assert process.poll() is None, log.read_text()
-            try:
-                if httpx.get(f"{address}/healthz", timeout=30).status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.5)
-        else:
-            raise AssertionError(log.read_text())
-        yield address
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=HANG_SECONDS) as client:
+            wait_until(is_healthy, "a healthy API")
+            yield client
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+        process.wait(timeout=HANG_SECONDS)
+        print(log.read_text())  # is seen only if a test fails
 
 
 def large_jpeg() -> bytes:
@@ -91,38 +92,38 @@ def pictures() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG with alpha", "4 MB"])
 def test_uploads_give_the_predictions_that_uvicorn_gives(
-    api: str, client: httpx.Client, name: str
+    api: httpx.Client, client: httpx.Client, name: str
 ) -> None:
     content = pictures()[name]
-    answer = httpx.post(f"{api}/", files={"file": content}, timeout=60)
+    answer = api.post("/", files={"file": content})
     assert answer.status_code == 200
     assert answer.json() == client.post("/", files={"file": content}).json()
 
 
-def test_the_page_and_what_it_loads(api: str) -> None:
-    page = httpx.get(f"{api}/", headers={"accept": "text/html"})
+def test_the_page_and_what_it_loads(api: httpx.Client) -> None:
+    page = api.get("/", headers={"accept": "text/html"})
     assert "<form" in page.text
-    assert httpx.get(f"{api}/page/page.js").headers["content-type"].startswith("text/javascript")
+    assert api.get("/page/page.js").headers["content-type"].startswith("text/javascript")
 
 
-def test_errors_come_through(api: str) -> None:
-    assert httpx.post(f"{api}/", files={"file": b"no image"}).status_code == 415
-    assert httpx.get(f"{api}/nothing").json()["status"] == 404
+def test_errors_come_through(api: httpx.Client) -> None:
+    assert api.post("/", files={"file": b"no image"}).status_code == 415
+    assert api.get("/nothing").json()["status"] == 404
 
 
-def test_an_image_over_the_limit_is_told_the_other_way(api: str) -> None:
-    refused = httpx.post(f"{api}/", files={"file": bytes(4_610_000)}, timeout=60)
+def test_an_image_over_the_limit_is_told_the_other_way(api: httpx.Client) -> None:
+    refused = api.post("/", files={"file": bytes(4_610_000)})
     assert refused.status_code == 413
     assert "POST /uploads" in refused.json()["detail"]
 
 
-def test_an_upload_is_offered(api: str) -> None:
-    offer = httpx.post(f"{api}/uploads", timeout=60).json()
+def test_an_upload_is_offered(api: httpx.Client) -> None:
+    offer = api.post("/uploads").json()
     assert offer["key"].startswith("uploads/")
 
 
 @pytest.mark.parametrize("shape", [v1, v2])
-def test_sam_local_invoke(sam: str, built: Path, tmp_path: Path, shape) -> None:
+def test_sam_local_invoke(sam: str, built: Path, tmp_path: Path, shape: Shape) -> None:
     event = tmp_path / "event.json"
     event.write_text(json.dumps(shape("GET", "/healthz", b"", {})))
     template = str(built / "template.yaml")

@@ -5,12 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
-from tests.support.browser import LAUNCH, Open
+from tests.support.browser import HANG_MS, LAUNCH, Open
 from tests.support.server import Server
 from tests.support.tools import CHROMIUM, needs
-from tests.support.wait import HANG_SECONDS
+
+expect.set_options(timeout=HANG_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,7 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")  # it has an event loop, which no test after it is to find
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM.path(), args=LAUNCH)
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM.path(), args=LAUNCH, timeout=HANG_MS
+        )
         yield launched
         launched.close()
 
@@ -46,7 +56,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[Open]:
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(HANG_SECONDS * 1000)
+        page.set_default_timeout(HANG_MS)
         page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.test_page import CAT, choose, expect_the_cat
+from tests.support.browser import HANG_MS
 from tests.support.server import Server, serving
 
 
@@ -25,6 +26,7 @@ def test_the_key_is_the_password(
         http_credentials={"username": "anybody", "password": password},
     )
     page = context.new_page()
+    page.set_default_timeout(HANG_MS)
     page.goto(f"{locked.url}/")
     choose(page, CAT)
     if password == "the-key":

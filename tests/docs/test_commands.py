@@ -1,11 +1,15 @@
 """Each command of local/ tells how it is used, and what is wrong in one line."""
 
-import subprocess
+import runpy
 import sys
 
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.scripts import script
+
+# A module may be imported already, for another test of this process.
+pytestmark = pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 
 COMMANDS = [
     "local/test_script.py",
@@ -22,20 +26,9 @@ COMMANDS = [
 ]
 
 
-def run(command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, *command.split(), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_examples_and_words_for_every_option(command: str) -> None:
-    done = run(command, "--help")
+    done = script(*command.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "examples:" in done.stdout
     assert "\x1b" not in done.stdout
@@ -43,9 +36,18 @@ def test_help_has_examples_and_words_for_every_option(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_unknown_option_is_one_line_that_leads_on(command: str) -> None:
-    done = run(command, "--nonsense")
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+def test_an_unknown_option_is_one_line_that_leads_on(
+    command: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In this process: a new interpreter for each takes its time, and the test above starts one."""
+    monkeypatch.setattr(sys, "argv", [command, "--nonsense"])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    module = command.startswith("-m ")
+    run = runpy.run_module if module else runpy.run_path
+    with pytest.raises(SystemExit) as ended:
+        run(command.removeprefix("-m ") if module else str(ROOT / command), run_name="__main__")
+    out, err = capfd.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    (line,) = err.splitlines()
     assert line.startswith("error: ")
     assert line.endswith("(see --help)")

@@ -1,107 +1,143 @@
-"""Clients that are slow, wrong or greedy, over a real uvicorn started as the README says."""
+"""Clients that are slow, wrong or greedy, over a real uvicorn started as the README says.
 
+The exact moments at which slow clients are given up are in tests/function/test_timeouts.py, the
+memory that greedy ones take in tests/measure/hostile_http.py.
+"""
+
+import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
+from contextlib import ExitStack, suppress
 
-import httpx
 import psutil
 import pytest
 
+from classifier.connections import HEAD_BYTES
+from classifier.exchange import CLIENT_GONE
 from tests.support import raw
+from tests.support.endless import BODIES, FLOOD_BYTES, HEADERS, Endless
 from tests.support.server import Server, serving
+from tests.support.wait import HANG_SECONDS, wait_until
 
-HEAD_SECONDS, BODY_SECONDS = 2, 3
-LATE = 3.0
-"""Seconds that a busy machine may take longer."""
+HEAD_SECONDS, BODY_SECONDS = 2, 2
+TOLERANCE = 0.1
+"""Seconds by which the clock of uvicorn's event loop may be behind."""
+
+MEGABYTE = 2**20
 
 
 @pytest.fixture(scope="module")
 def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Slow clients have two seconds, idle ones have as long as they want."""
     limits = {"HEAD_SECONDS": str(HEAD_SECONDS), "BODY_SECONDS": str(BODY_SECONDS)}
-    with serving(tmp_path_factory.mktemp("hurried") / "log", **limits) as server:
+    log = tmp_path_factory.mktemp("hurried") / "log"
+    with serving(log, "--timeout-keep-alive", "600", **limits) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Room for two bodies; slow clients have as long as they want, idle ones some seconds."""
+    settings = {
+        "MAX_BYTES": str(MEGABYTE),
+        "MAX_HELD_BYTES": str(2 * MEGABYTE),
+        "HEAD_SECONDS": "600",
+        "BODY_SECONDS": "600",
+    }
+    log = tmp_path_factory.mktemp("small") / "log"
+    with serving(log, "--timeout-keep-alive", "3", **settings) as server:
         yield server
 
 
 def assert_healthy(server: Server) -> None:
-    assert httpx.get(f"{server.url}/healthz", timeout=5).status_code == 200
+    assert server.client.get("/healthz").status_code == 200
+
+
+# Slow clients
 
 
 def test_a_connection_that_says_nothing_is_closed(hurried: Server) -> None:
     start = time.monotonic()
     with raw.connection(hurried.url) as silent:
         assert raw.answer(silent) == b""
-    assert HEAD_SECONDS - 0.1 <= time.monotonic() - start < HEAD_SECONDS + LATE
+    assert time.monotonic() - start >= HEAD_SECONDS - TOLERANCE
 
 
-@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: service\r\n\r\n"])
-def test_half_a_head_is_not_waited_for(hurried: Server, before: bytes) -> None:
-    """A slow loris, on a new connection and on one that was used."""
+@pytest.mark.parametrize("used", [False, True], ids=["new connection", "used connection"])
+def test_half_a_head_is_not_waited_for(hurried: Server, used: bool) -> None:
+    """A slow loris, which never pauses: the server ends the connection."""
     start = time.monotonic()
     with raw.connection(hurried.url) as slow:
-        slow.sendall(before)
-        if before:
-            assert slow.recv(65536).startswith(b"HTTP/1.1 200")
+        if used:
+            slow.sendall(raw.get("/healthz"))
+            assert raw.status(raw.one_answer(slow)) == 200
         slow.sendall(b"GET / HTTP/1.1\r\nHost: service\r\nX-Slow: ")
-        for _ in range(10):
-            time.sleep(HEAD_SECONDS / 20)
-            slow.sendall(b"z")
-        assert raw.status(raw.answer(slow)) == 408
-    assert time.monotonic() - start < HEAD_SECONDS + LATE
+        assert raw.status(raw.drip(slow)) == 408
+    assert time.monotonic() - start >= HEAD_SECONDS - TOLERANCE
 
 
 def test_half_a_body_is_not_waited_for(hurried: Server) -> None:
+    """Given a client that never pauses: it gets an answer, and its connection ends."""
     start = time.monotonic()
     with raw.connection(hurried.url) as slow:
-        slow.sendall(raw.post("image/jpeg", "Content-Length: 1000") + b"\xff\xd8\xff")
-        for _ in range(10):
-            time.sleep(BODY_SECONDS / 20)
-            slow.sendall(b"z")
-        received = raw.answer(slow)
+        slow.sendall(raw.post("image/jpeg", "Content-Length: 1000000") + b"\xff\xd8\xff")
+        received = raw.drip(slow)
     assert raw.status(received) == 408
-    assert b"did not arrive within 3 seconds" in received
-    assert BODY_SECONDS - 0.1 <= time.monotonic() - start < BODY_SECONDS + LATE
+    assert f"did not arrive within {BODY_SECONDS} seconds".encode() in received
+    assert time.monotonic() - start >= BODY_SECONDS - TOLERANCE
 
 
-def test_slow_clients_do_not_keep_others_out(hurried: Server, sample: bytes) -> None:
-    """Given 200 that sent half a body and 200 with half a head, an image is classified; when
-    their time is over, none of their connections is left."""
-    process = psutil.Process(hurried.process.pid)
-    before = process.num_fds()
+def open_half_requests(url: str, stack: ExitStack) -> list[socket.socket]:
+    """200 connections with half a head, and 200 with half a body."""
     body = raw.post("image/jpeg", "Content-Length: 100000") + b"\xff\xd8\xff"
-    opened = [raw.connection(hurried.url) for _ in range(400)]
-    for number, each in enumerate(opened):
-        each.__enter__().sendall(body if number % 2 else body[:40])
-    try:
-        assert httpx.post(hurried.url, files={"file": sample}, timeout=5).status_code == 200
-        deadline = time.monotonic() + BODY_SECONDS + LATE
-        while process.num_fds() > before + 5 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert process.num_fds() <= before + 5
-    finally:
+    opened = []
+    for number in range(400):
+        opened.append(stack.enter_context(raw.connection(url)))
+        with suppress(ConnectionError):  # its time may be over already
+            opened[-1].sendall(body if number % 2 else body[:40])
+    return opened
+
+
+def test_slow_clients_do_not_keep_others_out(small: Server, sample: bytes) -> None:
+    """Given 200 that sent half a body and 200 with half a head, an image is classified."""
+    with ExitStack() as stack:
+        opened = open_half_requests(small.url, stack)
+        assert small.client.post("/", files={"file": sample}).status_code == 200
+        assert not any(raw.is_readable(each) for each in opened)
+
+
+def test_slow_clients_leave_nothing_behind(hurried: Server) -> None:
+    """When their time is over, the server has none of their connections, though the clients go
+    on sending."""
+    process = psutil.Process(hurried.process.pid)
+    assert_healthy(hurried)
+    before = process.num_fds()
+    with ExitStack() as stack:
+        opened = open_half_requests(hurried.url, stack)
+        assert all(raw.is_readable(each, HANG_SECONDS) for each in opened)
         for each in opened:
-            each.__exit__(None, None, None)
+            with suppress(ConnectionError):
+                each.sendall(b"z")
+        wait_until(lambda: process.num_fds() <= before, "the end of their connections")
+
+
+# Greedy clients
 
 
 def test_endless_headers_are_refused(server: Server) -> None:
-    """While they come: the server's memory stays as it is."""
-    process = psutil.Process(server.process.pid)
-    before = process.memory_info().rss
-    head = b"GET / HTTP/1.1\r\nHost: service\r\n"
-    sent, _ = flood(head, b"X-Header: " + b"x" * 8000 + b"\r\n", server, 100 * 2**20)
-    assert sent < 20 * 2**20  # what the buffers of the system hold
-    assert process.memory_info().rss < before + 20 * 2**20
+    with raw.connection(server.url) as greedy:
+        greedy.sendall(HEADERS.start)
+        closed, _ = raw.flood(greedy, HEADERS.chunk, FLOOD_BYTES)
+    assert closed
     assert_healthy(server)
 
 
 def test_one_endless_header_is_refused(server: Server) -> None:
+    start = b"GET / HTTP/1.1\r\nHost: service\r\nX: "
     with raw.connection(server.url) as greedy:
-        greedy.sendall(b"GET / HTTP/1.1\r\nHost: service\r\nX: " + b"x" * 32_000)
-        time.sleep(0.2)
-        greedy.sendall(b"x" * 40_000)
+        greedy.sendall(start)
+        greedy.sendall(b"x" * (HEAD_BYTES + 1 - len(start)))
         assert raw.status(raw.answer(greedy)) == 431
 
 
@@ -128,8 +164,18 @@ def test_what_is_no_http_gets_400(server: Server, message: bytes) -> None:
 
 def test_a_body_that_ends_early(server: Server, sample: bytes) -> None:
     """The client leaves in the middle: nothing is classified, and nothing is left behind."""
+    head = raw.post("image/jpeg", "Content-Length: 1000000", "X-Request-Id: ends-early")
+
+    def logged() -> list[dict[str, object]]:
+        lines = [line for line in server.log.read_text().splitlines() if "ends-early" in line]
+        return [json.loads(line) for line in lines]
+
     with raw.connection(server.url) as leaving:
-        leaving.sendall(raw.post("image/jpeg", "Content-Length: 1000000") + sample)
+        leaving.sendall(head + sample)
+    wait_until(logged, "the end of the request")
+    (line,) = logged()
+    assert line["status"] == CLIENT_GONE
+    assert "images" not in line
     assert_healthy(server)
     assert "Traceback" not in server.log.read_text()
 
@@ -142,109 +188,89 @@ def test_a_broken_chunk(server: Server) -> None:
     assert_healthy(server)
 
 
-def flood(head: bytes, chunk: bytes, server: Server, most: int) -> tuple[int, bytes]:
-    """Send `chunk` after `chunk` and take no notice of an answer: how many bytes it took until
-    the server hung up, and what it had answered."""
-    received = bytearray()
+@pytest.mark.parametrize("body", BODIES, ids=str)
+def test_a_body_without_end_is_refused_while_it_comes(server: Server, body: Endless) -> None:
     with raw.connection(server.url) as greedy:
-
-        def read() -> None:
-            with suppress(OSError):
-                while chunk := greedy.recv(65536):
-                    received.extend(chunk)
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        sent = 0
-        with suppress(ConnectionError):
-            greedy.sendall(head)
-            while sent < most:
-                sent += greedy.send(chunk)
-            greedy.shutdown(socket.SHUT_WR)
-        reader.join()
-    return sent, bytes(received)
-
-
-FORM = "multipart/form-data; boundary=b"
-PART = b'--b\r\nContent-Disposition: form-data; name="other"\r\n\r\nx\r\n'
-
-
-@pytest.mark.parametrize(
-    ("content_type", "start", "content", "status"),
-    [
-        ("image/jpeg", b"", b"x" * 65536, 413),
-        (FORM, b"", PART * 1000, 400),
-        (FORM, PART[:-3], b"x" * 65536, 413),
-        (FORM, b"--b\r\nContent-Disposition: ", b"x" * 65536, None),
-        ("text/plain", b"", b"x" * 65536, 415),
-    ],
-    ids=["an image", "parts", "a field", "a part's header", "a text"],
-)
-def test_a_body_without_end_is_refused_while_it_comes(
-    server: Server, content_type: str, start: bytes, content: bytes, status: int | None
-) -> None:
-    process = psutil.Process(server.process.pid)
-    before = process.memory_info().rss
-    head = raw.post(content_type, "Transfer-Encoding: chunked")
-    chunk = b"%x\r\n%s\r\n" % (len(content), content)
-    first = b"%x\r\n%s\r\n" % (len(start), start) if start else b""
-    sent, received = flood(head + first, chunk, server, 400 * 2**20)
-    assert sent < 64 * 2**20
-    assert raw.status(received) == status if status else raw.status(received) in (400, 413)
-    assert process.memory_info().rss < before + 100 * 2**20
+        greedy.sendall(body.start)
+        closed, received = raw.flood(greedy, body.chunk, FLOOD_BYTES)
+    assert closed
+    assert raw.status(received) in body.statuses
     assert_healthy(server)
 
 
 def test_an_answer_before_the_body_is_read_arrives_whole(server: Server) -> None:
     """A client that sends on regardless finds the answer, and the connection still serves."""
-    head = raw.post("text/plain", f"Content-Length: {8 * 2**20}")
+    body = raw.post("text/plain", f"Content-Length: {8 * MEGABYTE}") + bytes(8 * MEGABYTE)
     with raw.connection(server.url) as stubborn:
-        stubborn.sendall(head)
-        stubborn.sendall(bytes(8 * 2**20))
-        assert raw.status(stubborn.recv(65536)) == 415
-        stubborn.sendall(b"GET /healthz HTTP/1.1\r\nHost: service\r\nConnection: close\r\n\r\n")
+        stubborn.sendall(body + raw.get("/healthz", "Connection: close"))
+        assert raw.status(raw.one_answer(stubborn)) == 415
         assert raw.status(raw.answer(stubborn)) == 200
 
 
-def test_a_connection_is_not_kept_when_its_answer_came_early(hurried: Server) -> None:
-    """uvicorn's own time for idle connections, 5 s, would not begin again."""
-    head = raw.post("text/plain", f"Content-Length: {2**20}")
-    with raw.connection(hurried.url) as idle:
-        idle.sendall(head + bytes(2**20))
+def test_a_connection_is_not_kept_when_its_answer_came_early(small: Server) -> None:
+    """uvicorn's own time for idle connections would not begin again."""
+    head = raw.post("text/plain", f"Content-Length: {MEGABYTE}")
+    with raw.connection(small.url) as idle:
+        idle.sendall(head + bytes(MEGABYTE))
         assert raw.status(raw.answer(idle)) == 415
 
 
 def test_requests_in_a_row_on_one_connection(server: Server) -> None:
     """Pipelined: each is answered, in order."""
-    get = b"GET %s HTTP/1.1\r\nHost: service\r\n%s\r\n"
     with raw.connection(server.url) as hasty:
-        hasty.sendall(get % (b"/healthz", b"") + get % (b"/nothing", b"Connection: close\r\n"))
+        hasty.sendall(raw.get("/healthz") + raw.get("/nothing", "Connection: close"))
         received = raw.answer(hasty)
     assert received.index(b"200 OK") < received.index(b"404 Not Found")
 
 
-def test_memory_for_bodies_is_bounded(tmp_path: Path) -> None:
-    """Given room for two bodies, of eight that are sent by halves most get 503, and the service
-    answers; when they are gone, there is room again."""
-    megabyte = 2**20
-    limits = {"MAX_BYTES": str(8 * megabyte), "MAX_HELD_BYTES": str(16 * megabyte)}
-    with serving(tmp_path / "log", **limits) as server:
-        head = raw.post("image/jpeg", f"Content-Length: {8 * megabyte}")
-        opened = [raw.connection(server.url) for _ in range(8)]
-        sockets = [each.__enter__() for each in opened]
-        refused = 0
-        for each in sockets:
-            each.sendall(head + bytes(7 * megabyte))
-        time.sleep(0.5)
-        for each in sockets:
-            each.setblocking(False)
-            with suppress(BlockingIOError):
-                refused += raw.status(each.recv(65536)) == 503
-        assert refused == 6
-        assert_healthy(server)
-        for each in opened:
-            each.__exit__(None, None, None)
-        time.sleep(0.5)
-        body = bytes(7 * megabyte)
-        answer = httpx.post(server.url, content=body, headers={"content-type": "image/jpeg"})
-        assert answer.status_code == 415
+# Memory for bodies
+
+
+def begin_bodies(url: str, count: int, stack: ExitStack) -> list[socket.socket]:
+    """Requests of one megabyte each, of which seven eighths have been sent."""
+    opened = [stack.enter_context(raw.connection(url)) for _ in range(count)]
+    for each in opened:
+        with suppress(ConnectionError):  # it may have been refused, and its time be over
+            each.sendall(raw.post("image/jpeg", f"Content-Length: {MEGABYTE}"))
+            each.sendall(bytes(MEGABYTE // 8 * 7))
+    return opened
+
+
+def end_bodies(opened: list[socket.socket]) -> list[int]:
+    """Send the last eighth of each; their statuses."""
+    for each in opened:
+        with suppress(ConnectionError):
+            each.sendall(bytes(MEGABYTE // 8))
+    return [raw.status(raw.one_answer(each)) for each in opened]
+
+
+def test_bodies_beyond_the_memory_for_them_get_503(small: Server) -> None:
+    """Given room for two bodies and eight that come at the same time: six are refused, and none
+    of the others is lost."""
+
+    def answered() -> list[socket.socket]:
+        return [each for each in opened if raw.is_readable(each)]
+
+    with ExitStack() as stack:
+        opened = begin_bodies(small.url, 8, stack)
+        wait_until(lambda: len(answered()) >= 6, "six answers")
+        assert_healthy(small)
+        refused = answered()
+        assert [raw.status(raw.one_answer(each)) for each in refused] == [503] * 6
+        assert end_bodies([each for each in opened if each not in refused]) == [415] * 2
+
+
+def test_bodies_whose_clients_leave_make_room(small: Server) -> None:
+    """Given three halves, one too many: when their clients have left, two whole bodies have room
+    at the same time."""
+
+    def two() -> list[int]:
+        with ExitStack() as stack:
+            return end_bodies(begin_bodies(small.url, 2, stack))
+
+    with ExitStack() as stack:
+        opened = begin_bodies(small.url, 3, stack)
+        wait_until(lambda: any(raw.is_readable(each) for each in opened), "an answer")
+        (refused,) = [each for each in opened if raw.is_readable(each)]
+        assert raw.status(raw.one_answer(refused)) == 503
+    wait_until(lambda: two() == [415] * 2, "room for two bodies")

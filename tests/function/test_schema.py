@@ -5,19 +5,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 from tests.support.server import Server, serving
+from tests.support.wait import HANG_SECONDS
 
-EXAMPLES = 60
+FEW, MANY = 10, 60
+"""Examples for each operation."""
 
 
-def assert_conforms(url: str, place: Path, *options: str) -> None:
+def assert_conforms(url: str, place: Path, examples: int, *options: str) -> None:
     done = subprocess.run(
         [
             Path(sys.executable).with_name("schemathesis"),
             *("run", f"{url}/openapi.json", "--checks", "all", "--continue-on-failure"),
-            *("--max-examples", str(EXAMPLES), "--seed", "1", "--suppress-health-check", "all"),
-            *("--generation-database", "none", *options),
+            *("--max-examples", str(examples), "--seed", "1", "--suppress-health-check", "all"),
+            *("--generation-database", "none", "--request-timeout", str(HANG_SECONDS), *options),
         ],
         cwd=place,
         env={
@@ -33,10 +37,16 @@ def assert_conforms(url: str, place: Path, *options: str) -> None:
     assert "No issues found" in done.stdout
 
 
+def test_some_requests_are_answered_as_the_document_says(server: Server, tmp_path: Path) -> None:
+    assert_conforms(server.url, tmp_path, FEW, "--phases", "coverage,fuzzing")
+
+
+@pytest.mark.slow
 def test_the_service_is_what_it_says(server: Server, tmp_path: Path) -> None:
-    assert_conforms(server.url, tmp_path)
+    assert_conforms(server.url, tmp_path, MANY)
 
 
+@pytest.mark.slow
 def test_with_a_bucket_and_a_key(bucket: str, tmp_path: Path) -> None:
     with serving(tmp_path / "log", BUCKET=bucket, API_KEY="secret") as service:
-        assert_conforms(service.url, tmp_path, "--header", "Authorization: Bearer secret")
+        assert_conforms(service.url, tmp_path, MANY, "--header", "Authorization: Bearer secret")

@@ -1,9 +1,14 @@
 """Settings come from the environment and are checked at start."""
 
+from collections.abc import Iterator
+
 import pytest
+from PIL import Image
 
 from classifier.cores import usable_cores
 from classifier.settings import SHIPPED_MODEL, Settings, SettingsError
+from tests.support.pictures import encode
+from tests.support.server import Server, serving
 
 
 def test_defaults() -> None:
@@ -39,6 +44,8 @@ def test_a_value_that_cannot_be_used_is_named(value: str) -> None:
         ("ACCESS_LOG", "yes", "ACCESS_LOG must be 0 or 1; it is 'yes'"),
         ("QUEUE", "0", "QUEUE must be a whole number of images, 1 or more"),
         ("BODY_SECONDS", "none", "BODY_SECONDS must be a whole number of seconds, 1 or more"),
+        ("MAX_PIXELS", "lots", "MAX_PIXELS must be a whole number of pixels, 1 or more"),
+        ("PROMETHEUS_MULTIPROC_DIR", "/none", "PROMETHEUS_MULTIPROC_DIR must be a directory"),
     ],
 )
 def test_what_cannot_be_used_is_explained(variable: str, value: str, message: str) -> None:
@@ -48,3 +55,28 @@ def test_what_cannot_be_used_is_explained(variable: str, value: str, message: st
 
 def test_the_key_is_not_shown() -> None:
     assert "secret" not in repr(Settings(api_key="secret"))
+
+
+# A server with settings of its own
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {"MAX_BYTES": "10000", "MAX_PIXELS": "10000", "ACCESS_LOG": "0"}
+    with serving(tmp_path_factory.mktemp("configured") / "log", **settings) as server:
+        yield server
+
+
+def test_limits_are_settings(configured: Server, sample: bytes) -> None:
+    small = encode(Image.new("1", (101, 100)), "PNG")
+    for image, reason in ((sample, "0.009537 MiB"), (small, "0.0 megapixels")):
+        answer = configured.client.post("/", files={"file": image})
+        assert answer.status_code == 413
+        assert reason in answer.json()["detail"]
+
+
+def test_the_log_can_be_silent(configured: Server) -> None:
+    """Given a request that was answered before another one: its line would be written."""
+    for _ in range(2):
+        assert configured.client.get("/model").status_code == 200
+    assert "/model" not in configured.log.read_text()

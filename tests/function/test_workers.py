@@ -8,6 +8,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from classifier.workers import Busy, Workers
+from tests.support.wait import HANG_SECONDS
 
 
 async def stays() -> dict[str, str]:
@@ -19,17 +20,25 @@ async def leaves() -> dict[str, str]:
     return {"type": "http.disconnect"}
 
 
-def held(workers: Workers) -> tuple[Callable[[], None], "asyncio.Future[bool]"]:
-    """A job that keeps a thread until it is let go."""
-    gate = threading.Event()
-    return gate.set, workers.give(gate.wait, 10)
+async def occupy(workers: Workers) -> tuple[Callable[[], None], "asyncio.Future[int]"]:
+    """Give a job that keeps a thread, and wait until the thread has it. Returns what lets it go,
+    and its future."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def job() -> int:
+        begun.set()
+        assert gate.wait(HANG_SECONDS)
+        return 0
+
+    future = workers.give(job)
+    assert await asyncio.to_thread(begun.wait, HANG_SECONDS)
+    return gate.set, future
 
 
 def test_there_is_room_until_as_many_wait_as_may() -> None:
     async def fill() -> None:
         workers = Workers(threads=1, queue=2)
-        let_go, first = held(workers)
-        await asyncio.sleep(0.05)  # until the thread has it
+        let_go, first = await occupy(workers)
         for _ in range(2):
             workers.check_room()
             workers.give(int)
@@ -45,14 +54,20 @@ def test_there_is_room_until_as_many_wait_as_may() -> None:
 def test_what_nobody_waits_for_is_dropped_and_gives_room() -> None:
     async def leave() -> None:
         done: list[int] = []
+
+        def job(number: int) -> int:
+            done.append(number)
+            return number
+
         workers = Workers(threads=1, queue=1)
-        let_go, first = held(workers)
-        await asyncio.sleep(0.05)
-        jobs = [workers.give(done.append, number) for number in range(5)]
+        let_go, first = await occupy(workers)
+        jobs = [workers.give(job, number) for number in range(5)]
+        with pytest.raises(Busy):
+            workers.check_room()
         with pytest.raises(ClientDisconnect):
             await workers.run(jobs, leaves)
         workers.check_room()
-        last = workers.give(done.append, 5)
+        last = workers.give(job, 5)
         let_go()
         await workers.run([first, last], stays)
         assert done == [5]
@@ -72,7 +87,7 @@ def test_an_error_is_raised_where_it_is_waited_for() -> None:
 
 def test_as_many_at_once_as_there_are_threads() -> None:
     async def meet() -> None:
-        together = threading.Barrier(3, timeout=10)
+        together = threading.Barrier(3, timeout=HANG_SECONDS)
         workers = Workers(threads=3, queue=9)
         jobs = [workers.give(together.wait) for _ in range(9)]
         assert sorted(await workers.run(jobs, stays)) == sorted([0, 1, 2] * 3)

@@ -2,9 +2,12 @@
 Each of `MAKERS` yields the names and bytes of one kind."""
 
 import random
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +30,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
 MAX_FILE: Final = 20 * 1024 * 1024 - 1024
 
 
+@cache
 def ordinary() -> dict[str, bytes]:
     """A small valid file of each format and coding that is worth damaging."""
     cat = photo()
@@ -130,12 +134,21 @@ def _png(
     )
 
 
+_ZEROS: Final = bytes(8 << 20)
+
+_packers: Final = [(b"", zlib.compressobj(9))]
+"""For each number of `_ZEROS`: what deflating one more added to the output, and the state after."""
+
+
 def _packed(length: int) -> bytes:
-    """`length` zeros, deflated."""
-    packer = zlib.compressobj(9)
-    block = bytes(1 << 20)
-    parts = [packer.compress(block) for _ in range(length >> 20)]
-    return b"".join([*parts, packer.compress(bytes(length & 0xFFFFF)), packer.flush()])
+    """`length` zeros, deflated. A beginning that several lengths share is deflated once."""
+    whole, rest = divmod(length, len(_ZEROS))
+    while len(_packers) <= whole:
+        packer = _packers[-1][1].copy()
+        _packers.append((packer.compress(_ZEROS), packer))
+    packer = _packers[whole][1].copy()
+    parts = [part for part, _ in _packers[: whole + 1]]
+    return b"".join([*parts, packer.compress(bytes(rest)), packer.flush()])
 
 
 def png_bombs() -> Files:
@@ -173,11 +186,17 @@ def png_bombs() -> Files:
     yield "odd-depth", _png((100, 100), _chunk(b"IDAT", tiny), depth=7, colour=5)
 
 
+def _png_beside(place: str, extra: bytes, side: int, pixels: bytes) -> bytes:
+    """A PNG with `extra` "before" or "after" its pixels."""
+    before, after = (extra, b"") if place == "before" else (b"", extra)
+    return _png((side, side), pixels, before=before, after=after)
+
+
 def png_chunks() -> Files:
     """Texts and profiles that unpack to much, and chunks without end."""
     pixels = _chunk(b"IDAT", _packed(301 * 100))
     bomb, near = _packed(200 << 20), _packed((1 << 20) - 64)
-    texts = {
+    texts: dict[str, Callable[[bytes], bytes]] = {
         "zTXt": lambda packed: _chunk(b"zTXt", b"a\0\0" + packed),
         "iTXt": lambda packed: _chunk(b"iTXt", b"a\0\1\0\0\0" + packed),
         "iCCP": lambda packed: _chunk(b"iCCP", b"a\0\0" + packed),
@@ -188,7 +207,7 @@ def png_chunks() -> Files:
                 for count in (1, 30, 3000):
                     if kind == "bomb" and count > 30:
                         continue
-                    data = _png((100, 100), pixels, **{place: make(packed) * count})
+                    data = _png_beside(place, make(packed) * count, 100, pixels)
                     yield f"{name}-{kind}-{place}-{count}", data
     for name, chunk in {
         "empty": _chunk(b"abCd"), "text": _chunk(b"tEXt", b"a\0b"), "time": _chunk(b"tIME"),
@@ -199,11 +218,12 @@ def png_chunks() -> Files:
     }.items():  # fmt: skip
         for place in ("before", "after"):
             for count in (1000, MAX_FILE // len(chunk)):
-                yield f"{name}-{place}-{count}", _png((100, 100), pixels, **{place: chunk * count})
-    for kind in (b"tEXt", b"abCd", b"eXIf", b"iTXt", b"prVt"):
-        chunk = _chunk(kind, b"a\0" + b"\0\0\0\0" + b"x" * 15_000_000)
+                yield f"{name}-{place}-{count}", _png_beside(place, chunk * count, 100, pixels)
+    large = _chunk(b"IDAT", _packed(3500 * 10501))
+    for name in ("tEXt", "abCd", "eXIf", "iTXt", "prVt"):
+        chunk = _chunk(name.encode(), b"a\0" + b"\0\0\0\0" + b"x" * 15_000_000)
         for place in ("before", "after"):
-            yield f"long-{kind.decode()}-{place}", _png((3500, 3500), _chunk(b"IDAT", _packed(3500 * 10501)), **{place: chunk})  # noqa: E501  # fmt: skip
+            yield f"long-{name}-{place}", _png_beside(place, chunk, 3500, large)
     yield "length-2g", _png((100, 100), pixels, before=struct.pack(">I", 2**31 - 1) + b"abCd")
     yield "bad-crc", _png((100, 100), pixels[:-1] + b"!")
 
@@ -231,8 +251,15 @@ def _scans(data: bytes) -> tuple[bytes, list[bytes], bytes]:
     return data[:begin], [data[a:b] for a, b in zip(edges, cuts, strict=False)], data[position:]
 
 
-def jpegs() -> Files:
-    """Progressive ones with scans without end, large ones, odd codings."""
+def _claiming(side: int, data: bytes) -> bytes:
+    """The JPEG with `side` written into its frame header as width and height."""
+    size = re.search(rb"\xff[\xc0\xc2]", data)
+    assert size
+    return data[: size.start() + 5] + struct.pack(">HH", side, side) + data[size.start() + 9 :]
+
+
+def progressive_jpegs() -> Files:
+    """Large ones, and scans without end."""
     cat = photo()
     for width, height in ((1500, 1000), (3000, 2000), (4000, 3000), (4800, 3600), (8000, 6000)):
         large = cat.resize((width, height))
@@ -245,23 +272,22 @@ def jpegs() -> Files:
                 again = last * count
                 if len(start) + len(again) < MAX_FILE:
                     yield f"scans-{width}-{sampling}-{count}", start + b"".join(scans) + again + end
+
+
+def jpeg_frames() -> Files:
+    """Frame headers that claim what is not there, odd codings, much detail."""
+    cat = photo()
     for side in (1000, 4000, 8000, 16_000, 65_000):
-        data = bytearray(encode(cat.resize((64, 64)), "JPEG"))
-        frame = data.index(b"\xff\xc0")
-        data[frame + 5 : frame + 9] = struct.pack(">HH", side, side)
-        yield f"claims-{side}", bytes(data)
-        data = bytearray(encode(cat.resize((64, 64)), "JPEG", progressive=True))
-        frame = data.index(b"\xff\xc2")
-        data[frame + 5 : frame + 9] = struct.pack(">HH", side, side)
-        yield f"claims-progressive-{side}", bytes(data)
+        small = cat.resize((64, 64))
+        yield f"claims-{side}", _claiming(side, encode(small, "JPEG"))
+        claims = _claiming(side, encode(small, "JPEG", progressive=True))
+        yield f"claims-progressive-{side}", claims
         scan = _segment(0xDA, b"\x01\x01\x00\x00\x00\x00")
-        yield f"empty-scans-{side}", bytes(data[:-2]) + scan * 100_000 + b"\xff\xd9"
-        one = bytearray(encode(cat.resize((64, 64)).convert("L"), "JPEG", progressive=True))
-        frame = one.index(b"\xff\xc2")
-        one[frame + 5 : frame + 9] = struct.pack(">HH", side, side)
-        yield f"claims-grey-{side}", bytes(one)
+        yield f"empty-scans-{side}", claims[:-2] + scan * 100_000 + b"\xff\xd9"
+        claims = _claiming(side, encode(small.convert("L"), "JPEG", progressive=True))
+        yield f"claims-grey-{side}", claims
         refine = _segment(0xDA, b"\x01\x01\x00\x01\x3f\x10") + b"\xff\x00" * 8
-        yield f"refining-{side}", bytes(one[:-2]) + refine * 2000 + b"\xff\xd9"
+        yield f"refining-{side}", claims[:-2] + refine * 2000 + b"\xff\xd9"
     for width, height in ((65_000, 900), (900, 65_000), (65_000, 240), (65_500, 8), (8, 65_500)):
         yield f"{width}x{height}", encode(Image.new("RGB", (width, height)), "JPEG")
     data = encode(cat, "JPEG")
@@ -454,7 +480,7 @@ def _canvas(width: int, height: int, flags: int = 0) -> tuple[bytes, bytes]:
 
 
 def webps() -> Files:
-    cat = photo()
+    """Large ones, and ones of much detail."""
     for width, height in ((1200, 1000), (1800, 1500), (2000, 1500), (4000, 3000), (16_383, 3000)):
         for lossless in (True, False):
             for mode in ("RGB", "RGBA"):
@@ -465,6 +491,11 @@ def webps() -> Files:
     for lossless in (True, False):
         noisy = encode(Image.fromarray(grain), "WEBP", lossless=lossless, method=0, quality=50)
         yield f"noise-{lossless}", noisy
+
+
+def webp_chunks() -> Files:
+    """Chunks that claim much, and chunks without end."""
+    cat = photo()
     still = encode(cat.resize((64, 64)), "WEBP")
     picture = (b"VP8 ", still[20:])
     frame = (b"ANMF", bytes(6) + (63).to_bytes(3, "little") * 2 + bytes(4) + still[12:])
@@ -481,16 +512,11 @@ def webps() -> Files:
         yield f"long-{kind!r}", _riff(_canvas(64, 64, flags), extra, picture)
     yield "many-chunks", _riff(_canvas(64, 64), *[(b"abcd", b"")] * 2_000_000, picture)
     for length in (0, 1, 2**31, 2**32 - 1):
-        data = bytearray(still)
-        data[16:20] = struct.pack("<I", length)
-        yield f"length-{length}", bytes(data)
-        data = bytearray(still)
-        data[4:8] = struct.pack("<I", length)
-        yield f"riff-{length}", bytes(data)
+        claim = struct.pack("<I", length)
+        yield f"length-{length}", still[:16] + claim + still[20:]
+        yield f"riff-{length}", still[:4] + claim + still[8:]
     for side in (0, 0x3FFF):
-        data = bytearray(still)
-        data[26:30] = struct.pack("<HH", side, side)
-        yield f"claims-{side}", bytes(data)
+        yield f"claims-{side}", still[:26] + struct.pack("<HH", side, side) + still[30:]
         yield f"claims-lossless-{side}", _riff((b"VP8L", b"/" + struct.pack("<I", side | side << 14) + bytes(500)))  # noqa: E501  # fmt: skip
 
 
@@ -533,7 +559,8 @@ def _tiff(
     ])  # fmt: skip
 
 
-def tiffs() -> Files:  # noqa: PLR0912
+def tiffs() -> Files:
+    """Pixels that unpack to much, in each coding."""
     for side in (1500, 2500, 3600, 4000, 7000):
         for samples in (1, 3, 4):
             packed = _packed(side * side * samples)
@@ -561,6 +588,10 @@ def tiffs() -> Files:  # noqa: PLR0912
         for side in (1500, 3000, 5000):
             plain = Image.new("RGB" if compression else "1", (side, side))
             yield f"{name}-{side}", encode(plain, "TIFF", compression=name)
+
+
+def tiff_codings() -> Files:
+    """Unusual codings, sizes and modes."""
     for compression in (0, 6, 7, 9, 50_000, 50_001, 50_002, 34_676, 34_677, 34_887, 34_925, 65_535):
         yield f"coding-{compression}", _tiff(500, 500, bytes(9000), compression=compression)
     for side in (1500, 3400):
@@ -631,7 +662,7 @@ def _box(kind: bytes, data: bytes) -> bytes:
 
 
 def avifs() -> Files:
-    cat = photo()
+    """Large ones, and ones of much detail."""
     for width, height in ((1500, 1000), (2000, 1500), (3000, 2000), (4000, 3000), (8000, 7000)):
         for sampling in ("4:2:0", "4:4:4"):
             for mode in ("RGB", "RGBA"):
@@ -644,6 +675,11 @@ def avifs() -> Files:
     for sampling in ("4:2:0", "4:4:4"):
         noisy = encode(Image.fromarray(grain), "AVIF", speed=10, quality=90, subsampling=sampling)
         yield f"noise-{sampling}", noisy
+
+
+def avif_boxes() -> Files:
+    """Boxes that claim much, and boxes without end."""
+    cat = photo()
     small = encode(cat.resize((64, 64)), "AVIF", speed=10)
     at = small.index(b"ispe")
     for width, height in ((0, 0), (1, 1), (5000, 5000), (16_384, 16_384), (2**32 - 1, 2**32 - 1)):
@@ -719,8 +755,14 @@ def exif_bombs() -> Files:
 def animations() -> Files:
     """Valid ones of many frames: only the first counts."""
     frames = [Image.new("RGB", (1200, 900), (each, 0, 0)) for each in range(60)]
-    for kind in ("PNG", "GIF", "WEBP", "TIFF", "AVIF"):
-        options = {"AVIF": {"speed": 10}, "TIFF": {"compression": "tiff_lzw"}}.get(kind, {})
+    kinds: dict[str, dict[str, Any]] = {
+        "WEBP": {},
+        "TIFF": {"compression": "tiff_lzw"},
+        "AVIF": {"speed": 10},
+        "PNG": {},
+        "GIF": {},
+    }
+    for kind, options in kinds.items():
         data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
         yield kind, data
         for length in (len(data) // 3, len(data) - 20):
@@ -747,6 +789,30 @@ def noise() -> Files:
 Maker = Callable[[], Files]
 
 MAKERS: Final[list[Maker]] = [
-    truncated, flipped, wrong_headers, not_images, png_bombs, png_chunks, jpegs, jpeg_segments,
-    gifs, bmps, webps, tiffs, tiff_directories, avifs, exif_bombs, animations, noise,
+    truncated, flipped, wrong_headers, not_images, png_bombs, png_chunks,
+    progressive_jpegs, jpeg_frames, jpeg_segments, gifs, bmps, webps, webp_chunks, tiffs,
+    tiff_codings, tiff_directories, avifs, avif_boxes, exif_bombs, animations, noise,
 ]  # fmt: skip
+
+FIRST: Final[dict[Maker, int]] = {
+    png_bombs: 36, progressive_jpegs: 16, jpeg_frames: 64, webps: 16, webp_chunks: 15, tiffs: 90,
+    tiff_codings: 16, avifs: 8, animations: 3,
+}  # fmt: skip
+"""Of makers whose later files take long to make: how many are made soon."""
+
+EVERY: Final = 20
+
+
+def made_soon(make: Maker) -> Files:
+    """The files of a maker, or the `FIRST` of them."""
+    return islice(make(), FIRST.get(make))
+
+
+def selection(make: Maker) -> Files:
+    """Some files of a maker, always the same: of those made soon every 20th, and the last."""
+    number, last = 0, ("", b"")
+    for number, last in enumerate(made_soon(make)):
+        if number % EVERY == 0:
+            yield last
+    if number % EVERY:
+        yield last

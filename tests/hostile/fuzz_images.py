@@ -46,7 +46,8 @@ def mutate(data: bytes, max_size: int, seed: int) -> bytes:
     if chance.random() < 0.2:
         other = chance.choice(_FILES)
         data = data[: chance.randrange(len(data))] + other[chance.randrange(len(other)) :]
-    return atheris.Mutate(data[:max_size], max_size)
+    mutated: bytes = atheris.Mutate(data[:max_size], max_size)
+    return mutated
 
 
 if __name__ == "__main__":

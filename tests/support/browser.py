@@ -1,4 +1,4 @@
-"""The browser, and where its pictures go."""
+"""The browser, its patience, and where its pictures go."""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,6 +6,10 @@ from typing import Final
 from playwright.sync_api import Page
 
 from tests.support.paths import ROOT
+from tests.support.wait import HANG_SECONDS
+
+HANG_MS: Final = 1000 * HANG_SECONDS
+"""Only a guard, as HANG_SECONDS is, in Playwright's unit. Its own defaults are 5 and 30 s."""
 
 LAUNCH: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"

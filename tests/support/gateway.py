@@ -8,6 +8,8 @@ from threading import Thread
 
 import httpx
 
+from tests.support.wait import HANG_SECONDS
+
 PREFIX = "/prod"
 
 
@@ -51,7 +53,7 @@ def gateway(service: str) -> Iterator[Gateway]:
             pass
 
     with (
-        httpx.Client(base_url=service, timeout=60) as client,
+        httpx.Client(base_url=service, timeout=HANG_SECONDS) as client,
         ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server,
     ):
         made = Gateway(f"http://127.0.0.1:{server.server_port}{PREFIX}")

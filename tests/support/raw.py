@@ -1,14 +1,19 @@
 """Requests as no HTTP client would send them: bytes over a socket."""
 
 import contextlib
+import select
 import socket
+import threading
+import time
 from collections.abc import Iterator
 
 import httpx
 
+from tests.support.wait import HANG_SECONDS
+
 
 @contextlib.contextmanager
-def connection(url: str, timeout: float = 15) -> Iterator[socket.socket]:
+def connection(url: str, timeout: float = HANG_SECONDS) -> Iterator[socket.socket]:
     """A connection to the server at `url`."""
     address = httpx.URL(url)
     assert address.port
@@ -22,6 +27,12 @@ def post(content_type: str, *headers: str) -> bytes:
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
 
 
+def get(path: str, *headers: str) -> bytes:
+    """A GET, complete."""
+    lines = [f"GET {path} HTTP/1.1", "Host: service", *headers]
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
+
+
 def answer(opened: socket.socket) -> bytes:
     """What comes until the server closes the connection. Raises `ConnectionResetError` if it
     breaks it off."""
@@ -31,6 +42,69 @@ def answer(opened: socket.socket) -> bytes:
     return received
 
 
+def one_answer(opened: socket.socket) -> bytes:
+    """One whole answer, with the body of its Content-Length, from a connection that stays open."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += _chunk(opened)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += _chunk(opened)
+    assert len(body) == length
+    return head + b"\r\n\r\n" + body
+
+
+def drip(opened: socket.socket, byte: bytes = b"z") -> bytes:
+    """Send one byte after the other until the server closes the connection; what it answered."""
+    received = b""
+    deadline = time.monotonic() + HANG_SECONDS
+    with contextlib.suppress(ConnectionError):  # a byte that meets a closed connection resets it
+        while time.monotonic() < deadline:
+            if not is_readable(opened, 0.02):
+                opened.sendall(byte)
+            elif chunk := opened.recv(65536):
+                received += chunk
+            else:
+                return received
+        raise AssertionError("the server reads on without end")
+    return received
+
+
+def flood(opened: socket.socket, chunk: bytes, most: int) -> tuple[bool, bytes]:
+    """Send `chunk` after `chunk`, whatever the server answers, up to `most` bytes. Whether it
+    closed the connection before, and what it had answered."""
+    received = bytearray()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            while answered := opened.recv(65536):
+                received.extend(answered)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    closed = True
+    with contextlib.suppress(ConnectionError):
+        sent = 0
+        while sent < most:
+            sent += opened.send(chunk)
+        closed = False
+        opened.shutdown(socket.SHUT_WR)
+    reader.join()
+    return closed, bytes(received)
+
+
+def is_readable(opened: socket.socket, seconds: float = 0) -> bool:
+    """Whether an answer, or the end of the connection, is there or comes within `seconds`."""
+    return bool(select.select([opened], [], [], seconds)[0])
+
+
 def status(received: bytes) -> int:
     """The status of the first answer in `received`."""
     return int(received.split(b" ", 2)[1])
+
+
+def _chunk(opened: socket.socket) -> bytes:
+    chunk = opened.recv(65536)
+    assert chunk, "the connection ended within an answer"
+    return chunk

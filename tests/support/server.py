@@ -1,18 +1,22 @@
 """The one way to start the service: a real uvicorn."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import httpx
 
 from tests.support.paths import ROOT
-from tests.support.ports import free_port
 from tests.support.wait import HANG_SECONDS, wait_until
+
+_ADDRESS: Final = re.compile(r"Uvicorn running on (http://\S+) \(")
 
 
 @dataclass
@@ -23,25 +27,34 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
+    @cached_property
+    def client(self) -> httpx.Client:
+        """A client of this server. It opens a connection for each request, so that no request
+        meets one that the server is just closing."""
+        return httpx.Client(
+            base_url=self.url,
+            timeout=HANG_SECONDS,
+            verify=False,  # plain HTTP: reading the certificates would cost more than a request
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+
 
 @contextmanager
 def serving(
-    log: Path, *options: str, app: str = "main:app", **environment: str
+    log: Path, *options: str, app: str = "main:app", folder: str = "", **environment: str
 ) -> Iterator[Server]:
     """uvicorn with `options` on a free loopback port, with `environment` beside this process's
-    own."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", "function", app, *options]
+    own. It is started in the root; where `folder` is "function", in that folder."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--port", str(port)],
-            cwd=ROOT,
+            [*_command(folder), app, *options, "--port", "0"],
+            cwd=ROOT / folder,
             env={**os.environ, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    server = Server(f"http://127.0.0.1:{port}", process, log)
     try:
+        server = Server(_url(process, log), process, log)
         wait_until(lambda: is_healthy(server), "a healthy server")
         yield server
     finally:
@@ -51,9 +64,9 @@ def serving(
 
 def is_healthy(server: Server) -> bool:
     """Raises `AssertionError` if it has ended."""
-    assert server.process.poll() is None, f"the server ended: {server.log.read_text()}"
+    _assert_runs(server.process, server.log)
     try:
-        httpx.get(f"{server.url}/healthz", timeout=HANG_SECONDS).raise_for_status()
+        server.client.get("/healthz").raise_for_status()
     except httpx.TransportError:
         return False
     return True
@@ -62,7 +75,7 @@ def is_healthy(server: Server) -> bool:
 def start_refused(**environment: str) -> str:
     """Start the service with settings that it refuses; the one line that it says of them."""
     done = subprocess.run(
-        [sys.executable, "-m", "uvicorn", "--app-dir", "function", "main:app", "--port", "0"],
+        [*_command(), "main:app", "--port", "0"],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -74,3 +87,26 @@ def start_refused(**environment: str) -> str:
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1, done.stderr
     return done.stderr
+
+
+def _command(folder: str = "") -> list[str]:
+    command = [sys.executable, "-m", "uvicorn"]
+    return command if folder == "function" else [*command, "--app-dir", "function"]
+
+
+def _url(process: subprocess.Popen[bytes], log: Path) -> str:
+    """The address that uvicorn writes to its log. The system chose the port: no other process can
+    have taken it before."""
+
+    def found() -> re.Match[str] | None:
+        _assert_runs(process, log)
+        return _ADDRESS.search(log.read_text())
+
+    wait_until(found, "uvicorn's address in its log")
+    address = found()
+    assert address
+    return address[1]
+
+
+def _assert_runs(process: subprocess.Popen[bytes], log: Path) -> None:
+    assert process.poll() is None, f"the server ended: {log.read_text()}"

@@ -1,0 +1,155 @@
+"""The service's connections on a clock that only the test moves: a real uvicorn protocol, parser
+and application, a real event loop; the clock and the transport are fakes."""
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final, TypeVarTuple, Unpack, cast
+
+from starlette.types import ASGIApp, Receive
+from uvicorn.config import Config
+from uvicorn.lifespan.on import LifespanOn
+from uvicorn.server import ServerState
+
+from classifier.connections import GuardedProtocol, guard
+from classifier.settings import Settings
+from tests.support.wait import HANG_SECONDS
+
+KEEP_ALIVE_SECONDS: Final = 5
+"""uvicorn's default."""
+
+_Arguments = TypeVarTuple("_Arguments")
+
+_TURNS: Final = 50
+"""More turns of the event loop than a request takes that waits for neither a thread nor time."""
+
+
+class FakeClockLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time stands still until `advance`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 1000.0
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Arguments]], object],
+        *args: *_Arguments,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        timer = super().call_at(when, callback, *args, context=context)
+        self._timers.append(timer)
+        return timer
+
+    def armed(self) -> list[float]:
+        """The seconds from now after which each timer fires that was not cancelled."""
+        return [
+            round(timer.when() - self._now, 6)
+            for timer in self._timers
+            if not timer.cancelled() and timer.when() > self._now
+        ]
+
+    async def advance(self, seconds: float) -> None:
+        """Move the clock on, and let everything happen that is then due."""
+        self._now = round(self._now + seconds, 6)
+        await settle()
+
+
+async def settle() -> None:
+    """Let everything happen that needs neither time nor a thread."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+
+
+class FakeTransport(asyncio.Transport):
+    """`written` is what the client would receive."""
+
+    def __init__(self, loop: FakeClockLoop) -> None:
+        super().__init__()
+        self.written = b""
+        self.protocol: GuardedProtocol
+        self._loop = loop
+        self._closing = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self._closing
+        self.written += bytes(data)
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.write(b"".join(list_of_data))
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._loop.call_soon(self.protocol.connection_lost, None)
+
+    def pause_reading(self) -> None:
+        """What arrives is the test's choice."""
+
+    def resume_reading(self) -> None:
+        pass
+
+
+class Connection:
+    """A connection that a client has just opened to the service."""
+
+    def __init__(self, loop: FakeClockLoop, config: Config) -> None:
+        self.transport = FakeTransport(loop)
+        make: Any = config.http_protocol_class
+        self.protocol: GuardedProtocol = make(config, ServerState(), {}, _loop=loop)
+        assert isinstance(self.protocol, GuardedProtocol)
+        self.transport.protocol = self.protocol
+        self.protocol.connection_made(self.transport)
+
+    async def send(self, data: bytes) -> None:
+        """The client sends `data`, and the service does all that it can at once."""
+        self.protocol.data_received(data)
+        await settle()
+
+    async def has_answered(self) -> None:
+        """Wait for a thread of the service, which takes real time."""
+        deadline = time.monotonic() + HANG_SECONDS
+        while not self.transport.written:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0)
+        await settle()
+
+    @property
+    def is_closed(self) -> bool:
+        return self.transport.is_closing()
+
+    @property
+    def received(self) -> bytes:
+        """What the client has received."""
+        return self.transport.written
+
+
+def run(test: Callable[[FakeClockLoop], Coroutine[Any, Any, None]]) -> None:
+    """Run `test` on an event loop with a clock of its own."""
+    with asyncio.Runner(loop_factory=FakeClockLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, FakeClockLoop)
+        runner.run(test(loop))
+
+
+def guarded(app: ASGIApp, settings: Settings) -> Config:
+    """uvicorn's configuration for `app` after the service has guarded its connections."""
+    config = Config(app, http="httptools", lifespan="on", log_config=None)
+    config.load()
+    guard(lifespan_receive(config), settings)
+    return config
+
+
+def lifespan_receive(config: Config) -> Receive:
+    """What uvicorn gives an application to receive the events of its lifespan with."""
+    receive: Any = LifespanOn(config).receive
+    return cast(Receive, receive)

@@ -1,0 +1,61 @@
+"""Memory that endless headers and bodies take in the service: python -m tests.measure.hostile_http
+
+Each is sent until the service closes the connection. Exit status 0 if no peak is above its target.
+"""
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from local.common.verdict import Target, add_verdict_options, judge
+from tests.support import raw
+from tests.support.endless import BODIES, FLOOD_BYTES, HEADERS, Endless
+from tests.support.server import Server, serving
+
+TARGETS: Final = [
+    Target(str(HEADERS), 20, "MiB"),
+    *(Target(str(body), 100, "MiB") for body in BODIES),
+]
+"""The growth of the peak of the resident memory."""
+
+
+def peak_growth(server: Server, endless: Endless) -> float:
+    """The MiB by which the service's peak is above its memory of before, while `endless` comes."""
+    process = server.process.pid
+    Path(f"/proc/{process}/clear_refs").write_text("5")  # the peak begins again (Linux: proc(5))
+    before = _status(process, "VmRSS")
+    with raw.connection(server.url) as greedy:
+        greedy.sendall(endless.start)
+        closed, _ = raw.flood(greedy, endless.chunk, FLOOD_BYTES)
+    assert closed, f"{endless}: the service read {FLOOD_BYTES} bytes"
+    return (_status(process, "VmHWM") - before) / 1024
+
+
+def _status(process: int, name: str) -> int:
+    """A line of /proc/PID/status, in kB."""
+    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    assert found
+    return int(found[1])
+
+
+def measure() -> Mapping[str, float]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder) / "log", ACCESS_LOG="0") as server,
+    ):
+        return {str(each): peak_growth(server, each) for each in (HEADERS, *BODIES)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_verdict_options(parser)
+    options = parser.parse_args()
+    return judge(measure, TARGETS, repeat=options.repeat, gross=options.gross)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

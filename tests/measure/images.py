@@ -1,0 +1,137 @@
+"""What it takes to read a malformed image: python -m tests.measure.images --quick
+
+For each maker of tests/hostile/corpus.py a process of its own reads all files as the service does.
+Judged are the largest processor time of a file, in units of an ordinary PNG of 12 megapixels in
+the same process, and the largest memory, which is beside the file's own bytes.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import logging
+import multiprocessing
+import os
+import sys
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from tqdm import tqdm
+
+from local.common.verdict import Figures, Target, add_verdict_options, judge
+
+sys.path.insert(0, "function")
+
+from classifier.images import ImageError, read_image
+from tests.hostile import corpus
+from tests.support.pictures import encode, photo
+
+TIME: Final = 2.5
+"""Times that of the ordinary PNG, which takes about 0.4 s."""
+
+MEMORY: Final = 64.0
+"""MiB; the service's own limit, by estimate, is 56."""
+
+MIB: Final = 2**20
+SIZE: Final = 224
+ORDINARY_SIZE: Final = (4000, 3000)
+CLEAR_REFS: Final = Path("/proc/self/clear_refs")
+
+MAKERS: Final = {make.__name__: make for make in corpus.MAKERS}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Processor seconds, and bytes of memory beside the file, that reading `name` took."""
+
+    name: str
+    seconds: float
+    memory: int
+
+
+def resident(key: str) -> int:
+    """Bytes: VmRSS, what is resident now; VmHWM, the most since the last reset (proc(5))."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(key):
+            return 1024 * int(line.split()[1])
+    raise AssertionError(f"no {key}")
+
+
+def cost(name: str, data: bytes) -> Cost:
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # else decoders could use memory that counts already
+    CLEAR_REFS.write_text("5")
+    before, start = resident("VmRSS"), time.process_time()
+    with contextlib.suppress(ImageError):
+        read_image(data, SIZE)
+    return Cost(name, time.process_time() - start, resident("VmHWM") - before)
+
+
+def costs(maker: str, ordinary: bytes, *, quick: bool) -> tuple[float, list[Cost]]:
+    """Processor seconds of the ordinary image, and the cost of each file of `maker`."""
+    warnings.simplefilter("ignore")
+    logging.disable()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff comments on each file
+    for kind, options in corpus.KINDS.items():
+        cost(kind, encode(photo(), kind, **options))
+    gc.freeze()  # what is here stays: the collections before each file need not look at it
+    unit = cost("ordinary", ordinary).seconds
+    make = MAKERS[maker]
+    files = corpus.made_soon(make) if quick else make()
+    return unit, [cost(name, data) for name, data in files]
+
+
+def measure(makers: list[str], ordinary: bytes, *, quick: bool) -> Figures:
+    """Both figures of each maker; prints the file that each comes from."""
+    figures = {}
+    width = max(map(len, makers))
+    for maker in tqdm(makers, unit="maker", disable=None):  # seen on a terminal only
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawn) as own:
+            unit, found = own.submit(costs, maker, ordinary, quick=quick).result()
+        slowest = max(found, key=lambda each: each.seconds)
+        largest = max(found, key=lambda each: each.memory)
+        figures[f"{maker}: time"] = slowest.seconds / unit
+        figures[f"{maker}: memory"] = largest.memory / MIB
+        tqdm.write(
+            f"{maker:{width}}  {len(found):4} files, slowest {slowest.name} ({slowest.seconds:.2f} "
+            f"s), largest {largest.name} ({largest.memory / MIB:.1f} MiB)"
+        )
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="without files that take long to make")
+    parser.add_argument(
+        "--maker", action="append", choices=MAKERS, help="only this one; repeatable"
+    )
+    add_verdict_options(parser)
+    arguments = parser.parse_args()
+    if not CLEAR_REFS.exists():
+        parser.error("peaks of memory are read from Linux's /proc, which is not here")
+    makers: list[str] = arguments.maker or list(MAKERS)
+    ordinary = encode(photo().resize(ORDINARY_SIZE), "PNG")
+    targets = [
+        target
+        for maker in makers
+        for target in (
+            Target(f"{maker}: time", TIME, "ordinary PNGs"),
+            Target(f"{maker}: memory", MEMORY, "MiB"),
+        )
+    ]
+    return judge(
+        partial(measure, makers, ordinary, quick=arguments.quick),
+        targets,
+        repeat=arguments.repeat,
+        gross=arguments.gross,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""The service for `tests.support.held`: each image waits at the test's gate before its decoding."""
+
+import os
+import socket
+from contextlib import suppress
+
+import main
+from classifier.app import create_app
+from classifier.classify import Classification, Classifier
+from classifier.connections import GuardedProtocol
+from tests.support.held import GATE
+from tests.support.wait import HANG_SECONDS
+
+
+class HeldClassifier(Classifier):
+    """Reports each image to the gate and classifies it when the gate closes that connection."""
+
+    def classify(self, data: bytes, top_k: int) -> Classification:
+        # A gate that is open does not listen any more.
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as gate:
+            gate.connect(os.environ[GATE])
+            gate.sendall(b"%d\n" % os.getpid() + data)
+            gate.shutdown(socket.SHUT_WR)
+            gate.recv(1)
+        return super().classify(data, top_k)
+
+
+# A test decides when a connection that was accepted before the shutdown sends its request.
+GuardedProtocol.last_seconds = HANG_SECONDS
+
+app = create_app(
+    HeldClassifier(
+        main.model,
+        main.metrics,
+        max_pixels=main.settings.max_pixels,
+        max_decode_bytes=main.settings.max_decode_bytes,
+    ),
+    main.settings,
+)
