@@ -1,16 +1,13 @@
-"""Many requests of every kind, to see what grows: python -m tests.measure.soak --requests 100000
-
-Exit status 0 if nothing does: neither memory nor threads nor descriptors.
-"""
+"""Send many requests of every kind to the service, and see whether anything grows."""
 
 import argparse
 import asyncio
 import random
 import sys
 import tempfile
-import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,123 +16,176 @@ import psutil
 from PIL import Image
 from tqdm import tqdm
 
+from local.common.verdict import Figures, Target, add_verdict_options, judge
+from tests.measure.command import positive, run_command
 from tests.support import raw
 from tests.support.pictures import encode
 from tests.support.server import Server, serving
+from tests.support.wait import HANG_SECONDS, wait_until
 
 CONNECTIONS: Final = 8
 
-GROWTH_BYTES: Final = 16 * 2**20
-"""What memory may differ by between two moments of the same state: allocators keep some."""
+OPTIONS: Final = ("--timeout-keep-alive", str(HANG_SECONDS))
+"""For the server: no connection is closed while a client sends its next request."""
+
+MEMORY: Final = "memory growth"
+THREADS: Final = "threads growth"
+DESCRIPTORS: Final = "descriptors growth"
+WRONG: Final = "wrong responses"
+
+TARGETS: Final = (
+    # Memory may differ between two moments of the same state: allocators keep some.
+    Target(MEMORY, 16, "MiB"),
+    Target(THREADS, 0),
+    Target(DESCRIPTORS, 0),
+    Target(WRONG, 0, every=True),
+)
+
+EXAMPLES: Final = """\
+examples:
+  python -m tests.measure.soak
+  python -m tests.measure.soak --requests 5000 --repeat 3 --gross
+"""
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a process takes, when nothing is asked of it."""
+    """What an idle process takes; memory in bytes."""
 
     memory: int
     threads: int
     descriptors: int
 
 
+@dataclass
+class Responses:
+    """Counts by status, and a line for each response with the wrong status."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
 def size_of(server: Server) -> Size:
+    """The size of the server's process after its last connection has ended."""
     process = psutil.Process(server.process.pid)
-    deadline = time.monotonic() + 15
-    while process.net_connections() and time.monotonic() < deadline:
-        if all(each.status == psutil.CONN_LISTEN for each in process.net_connections()):
-            break
-        time.sleep(0.05)
+
+    def is_idle() -> bool:
+        return all(each.status == psutil.CONN_LISTEN for each in process.net_connections())
+
+    wait_until(is_idle, "the end of all connections")
     return Size(process.memory_info().rss, process.num_threads(), process.num_fds())
 
 
-def kinds() -> list[tuple[dict[str, object], set[int]]]:
-    """Requests, as arguments of httpx, and the statuses that are right for each."""
+def kinds() -> list[tuple[dict[str, object], int]]:
+    """Requests, as arguments of httpx, and the status that is right for each."""
     jpeg = encode(Image.new("RGB", (64, 48), "orange"), "JPEG")
     png = encode(Image.new("RGBA", (32, 32), "blue"), "PNG")
     bomb = encode(Image.new("1", (9000, 9000)), "PNG")
     form = {"content-type": "multipart/form-data; boundary=b"}
     return [
-        ({"files": {"file": jpeg}}, {200}),
-        ({"files": {"file": png}}, {200}),
-        ({"content": jpeg, "headers": {"content-type": "image/jpeg"}}, {200}),
-        ({"files": [("file", jpeg)] * 3}, {200}),
-        ({"files": {"file": jpeg}, "headers": {"accept": "text/html"}}, {200}),
-        ({"files": {"file": jpeg[: len(jpeg) // 2]}}, {422}),
-        ({"files": {"file": b"no image"}}, {415}),
-        ({"files": {"file": bomb}}, {413}),
-        ({"files": {"other": b"x"}}, {422}),
-        ({"content": b"--b\r\nbroken", "headers": form}, {400}),
-        ({"content": b"{}", "headers": {"content-type": "text/plain"}}, {415}),
-        ({"files": {"file": jpeg}, "params": {"top_k": "0"}}, {422}),
+        ({"files": {"file": jpeg}}, 200),
+        ({"files": {"file": png}}, 200),
+        ({"content": jpeg, "headers": {"content-type": "image/jpeg"}}, 200),
+        ({"files": [("file", jpeg)] * 3}, 200),
+        ({"files": {"file": jpeg}, "headers": {"accept": "text/html"}}, 200),
+        ({"files": {"file": jpeg[: len(jpeg) // 2]}}, 422),
+        ({"files": {"file": b"no image"}}, 415),
+        ({"files": {"file": bomb}}, 413),
+        ({"files": {"other": b"x"}}, 422),
+        ({"content": b"--b\r\nbroken", "headers": form}, 400),
+        ({"content": b"{}", "headers": {"content-type": "text/plain"}}, 415),
+        ({"files": {"file": jpeg}, "params": {"top_k": "0"}}, 422),
     ]
 
 
-async def soak(server: Server, requests: int, seed: int) -> Counter[int]:
-    """Send `requests` of random kinds. Raises `AssertionError` for an answer that is wrong."""
+async def soak(server: Server, requests: int, seed: int) -> Responses:
+    """Send every kind once, and then kinds at random, `requests` in all."""
     choose = random.Random(seed)
-    statuses: Counter[int] = Counter()
-    left = iter(tqdm(range(requests), unit="request", disable=None))  # seen on a terminal only
+    responses = Responses()
     variants = kinds()
+    order = [*variants, *(choose.choice(variants) for _ in range(requests - len(variants)))]
+    left = iter(enumerate(tqdm(order[:requests], unit="request", disable=None, leave=False)))
 
     async def send() -> None:
-        async with httpx.AsyncClient(timeout=30) as client:
-            for number in left:
-                arguments, right = choose.choice(variants)
-                answer = await client.post(server.url, **arguments)  # type: ignore[arg-type]
-                assert answer.status_code in right, (arguments, answer.text)
-                statuses[answer.status_code] += 1
+        async with httpx.AsyncClient(timeout=HANG_SECONDS, verify=False) as client:
+            for number, (arguments, right) in left:
+                response = await client.post(server.url, **arguments)  # type: ignore[arg-type]
+                responses.statuses[response.status_code] += 1
+                if response.status_code != right:
+                    responses.wrong.append(
+                        f"{response.status_code} instead of {right}: {response.text}"
+                    )
                 if number % 100 == 0:
                     leave(server)
 
     await asyncio.gather(*(send() for _ in range(CONNECTIONS)))
-    return statuses
+    return responses
 
 
 def leave(server: Server) -> None:
-    """Half a request, and gone."""
+    """Send half a request and disconnect."""
     with raw.connection(server.url) as leaving:
         leaving.sendall(raw.post("image/png", "Content-Length: 100000") + b"x" * 1000)
 
 
-def differences(before: Size, after: Size) -> list[str]:
-    """What has grown, in words."""
-    found = []
-    if after.memory > before.memory + GROWTH_BYTES:
-        found.append(f"memory from {before.memory / 2**20:.0f} to {after.memory / 2**20:.0f} MB")
-    if after.threads > before.threads:
-        found.append(f"threads from {before.threads} to {after.threads}")
-    if after.descriptors > before.descriptors:
-        found.append(f"descriptors from {before.descriptors} to {after.descriptors}")
-    return found
+def warm_up(server: Server, requests: int, seed: int) -> Responses:
+    """Start all threads, and let allocators and caches take what they will."""
+    images = [("file", b"no image")] * 32  # more than threads: each is started for one of them
+    server.client.post("/", files=images)
+    return asyncio.run(soak(server, requests, seed))
 
 
-def run(server: Server, requests: int, warm_up: int, seed: int) -> list[str]:
-    """Soak, and tell what has grown since the warm-up."""
-    asyncio.run(soak(server, warm_up, seed))
-    before = size_of(server)
-    start = time.monotonic()
-    statuses = asyncio.run(soak(server, requests, seed + 1))
-    seconds = time.monotonic() - start
-    after = size_of(server)
-    print(f"{statuses.total()} requests in {seconds:.0f} s, by status: {dict(statuses)}")
-    print(f"before: {before}\nafter:  {after}")
-    return differences(before, after)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.measure.soak",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--requests",
+        type=positive,
+        default=100_000,
+        metavar="N",
+        help="requests of each repetition (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--warm-up",
+        type=positive,
+        default=2_000,
+        metavar="N",
+        help="requests before those (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of the order of requests (default: %(default)s)"
+    )
+    add_verdict_options(parser, repetitions=1)
+    options = parser.parse_args(arguments)
+    wrong: list[str] = []
 
+    def measure() -> Figures:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            serving(Path(folder) / "log", *OPTIONS, ACCESS_LOG="0") as server,
+        ):
+            warm = warm_up(server, options.warm_up, options.seed)
+            before = size_of(server)
+            soaked = asyncio.run(soak(server, options.requests, options.seed + 1))
+            after = size_of(server)
+        found = [*warm.wrong, *soaked.wrong]
+        wrong.extend(found)
+        return {
+            MEMORY: (after.memory - before.memory) / 2**20,
+            THREADS: after.threads - before.threads,
+            DESCRIPTORS: after.descriptors - before.descriptors,
+            WRONG: len(found),
+        }
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=100_000)
-    parser.add_argument("--warm-up", type=int, default=2_000)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as place,
-        serving(Path(place) / "log", ACCESS_LOG="0") as server,
-    ):
-        grown = run(server, arguments.requests, arguments.warm_up, arguments.seed)
-    print("\n".join(f"grown: {each}" for each in grown) or "nothing has grown")
-    return 1 if grown else 0
+    status = judge(measure, TARGETS, repeat=options.repeat, gross=options.gross)
+    for each in wrong[:10]:
+        print(f"wrong response: {each}", file=sys.stderr)
+    return 1 if wrong else status
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

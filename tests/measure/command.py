@@ -1,0 +1,31 @@
+"""What the measurement commands have in common."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+def positive(text: str) -> int:
+    """A type of argparse: a whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def stop(number: int, _: object = None) -> NoReturn:
+    """End because of the signal `number`. Servers are given time to end: another signal does not
+    cut that short."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("stopped", file=sys.stderr)
+    raise SystemExit(128 + number)
+
+
+def run_command(main: Callable[[], int]) -> int:
+    """The exit status of `main`. Ctrl-C and SIGTERM stop it with the status 130 or 143, and with a
+    line instead of a traceback."""
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    return main()
