@@ -8,14 +8,14 @@ gc.disable()
 
 import sys
 
-from classifier.app import create_app
+from classifier.api.app import create_app
 from classifier.artifact import ArtifactError, load_artifact
-from classifier.classify import Classifier
-from classifier.events import create_handler
-from classifier.metrics import EmbeddedMetrics, Metrics
+from classifier.aws_lambda.handler import create_handler
+from classifier.classifier import Classifier
 from classifier.model import Model
-from classifier.server import prepare_server
+from classifier.server.process import prepare_server
 from classifier.settings import Settings, SettingsError
+from classifier.telemetry.metrics import EmbeddedMetrics, Metrics
 
 try:
     settings = Settings.from_environment()
@@ -28,7 +28,9 @@ metrics: Metrics
 if settings.lambda_function:
     metrics = EmbeddedMetrics(settings.lambda_function)
 else:
-    from classifier.prometheus import PrometheusMetrics  # costs cold starts what only others use
+    from classifier.telemetry.prometheus import (
+        PrometheusMetrics,  # costs cold starts what only others use
+    )
 
     metrics = PrometheusMetrics(model.card, settings.prometheus_multiproc_dir)
     prepare_server()

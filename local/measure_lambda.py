@@ -42,7 +42,7 @@ examples:
 _PARTS: Final = """
 import json, time
 clock = [time.perf_counter()]
-import classifier.app, classifier.events, numpy
+import classifier.api.app, classifier.aws_lambda.handler, numpy
 clock.append(time.perf_counter())
 from classifier import model
 from classifier.artifact import load_artifact

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from classifier.images import INTERPOLATIONS
+from classifier.images.read import INTERPOLATIONS
 
 MODEL_FILE: Final = "model.onnx"
 LABELS_FILE: Final = "labels.txt"
@@ -77,7 +77,7 @@ def load_artifact(location: str) -> Artifact:
     one that the card describes (SHA-256).
     """
     if location.startswith("s3://"):
-        from classifier.objects import object_reader  # boto3: only for those who use it
+        from classifier.s3 import object_reader  # boto3: only for those who use it
 
         return _assemble(object_reader(location), location)
     return _assemble(_file_reader(Path(location)), location)

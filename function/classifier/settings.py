@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-from classifier.cores import usable_cores
+from classifier.cpu import usable_cores
 
 SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "model"
 

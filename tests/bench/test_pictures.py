@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from classifier.images import read_image
-from classifier.visible import resize_visible
+from classifier.images.read import read_image
+from classifier.images.resize import resize_visible
 from local.bench import pictures
 
 
@@ -44,7 +44,7 @@ def test_the_service_decodes_the_large_one_at_an_eighth_of_its_size(
         decoded.append(image.size)
         return resize_visible(image, *arguments)
 
-    monkeypatch.setattr("classifier.images.resize_visible", resize)
+    monkeypatch.setattr("classifier.images.read.resize_visible", resize)
     # when
     read_image(large, 224)
     # then: JPEG's smallest scale, of which 224 pixels are seven eighths of the shorter side or less

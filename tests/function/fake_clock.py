@@ -12,7 +12,7 @@ from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 from uvicorn.server import ServerState
 
-from classifier.connections import GuardedProtocol, guard
+from classifier.server.protocol import GuardedProtocol, guard
 from classifier.settings import Settings
 from tests.support.wait import HANG_SECONDS
 

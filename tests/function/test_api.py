@@ -8,7 +8,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from classifier import answers
+from classifier.api import schemas
 from tests.support.held import serving_held
 from tests.support.pictures import SAMPLE_LABEL, SAMPLE_TOP5, SAMPLE_WNID, encode
 
@@ -16,7 +16,7 @@ from tests.support.pictures import SAMPLE_LABEL, SAMPLE_TOP5, SAMPLE_WNID, encod
 def assert_problem(answer: httpx.Response, status: int, detail: str) -> None:
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    problem = answers.Problem.model_validate(answer.json())
+    problem = schemas.Problem.model_validate(answer.json())
     assert problem.status == status
     assert detail in problem.detail
     assert "Traceback" not in answer.text
@@ -26,7 +26,7 @@ def test_the_curl_line(client: httpx.Client, sample: bytes) -> None:
     answer = client.post("/", files={"file": ("sample.jpg", sample)})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
-    result = answers.Result.model_validate(answer.json())
+    result = schemas.Result.model_validate(answer.json())
     assert [each.index for each in result.predictions] == SAMPLE_TOP5
     first = result.predictions[0]
     assert (first.label, first.wnid) == (SAMPLE_LABEL, SAMPLE_WNID)
@@ -207,7 +207,7 @@ def test_unknown_paths_and_methods(client: httpx.Client) -> None:
 
 
 def test_healthz(client: httpx.Client) -> None:
-    health = answers.Health.model_validate(client.get("/healthz").json())
+    health = schemas.Health.model_validate(client.get("/healthz").json())
     assert health.status == "ok"
     assert client.head("/healthz").status_code == 200
 
@@ -241,7 +241,7 @@ def test_openapi_describes_the_contract(client: httpx.Client) -> None:
     for name in re.findall(r"#/components/schemas/(\w+)", text):
         assert name in document["components"]["schemas"]
     example = document["components"]["schemas"]["Result"]["examples"][0]
-    assert answers.Result.model_validate(example).predictions
+    assert schemas.Result.model_validate(example).predictions
 
 
 def test_docs_list_every_operation_and_need_no_other_site(client: httpx.Client) -> None:

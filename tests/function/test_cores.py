@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from classifier.cores import usable_cores
+from classifier.cpu import usable_cores
 
 
 @pytest.fixture(autouse=True)

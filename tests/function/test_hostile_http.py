@@ -13,8 +13,8 @@ from contextlib import ExitStack, suppress
 import psutil
 import pytest
 
-from classifier.connections import HEAD_BYTES
-from classifier.exchange import CLIENT_GONE
+from classifier.server.protocol import HEAD_BYTES
+from classifier.telemetry.request import CLIENT_GONE
 from tests.support import raw
 from tests.support.endless import BODIES, FLOOD_BYTES, HEADERS, Endless
 from tests.support.server import Server, serving

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, features
 
-from classifier.images import (
+from classifier.images.read import (
     FORMATS,
     TooManyPixels,
     UnreadableImage,

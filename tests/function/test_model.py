@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from classifier.artifact import load_artifact
-from classifier.images import read_image
+from classifier.images.read import read_image
 from classifier.model import Model
 from classifier.settings import SHIPPED_MODEL
 from tests.support.paths import SAMPLE

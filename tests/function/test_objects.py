@@ -10,14 +10,14 @@ import httpx
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from classifier import answers
+from classifier.api import schemas
+from classifier.api.problems import StoreError
 from classifier.artifact import load_artifact
-from classifier.classify import Classifier
-from classifier.events import create_handler
-from classifier.metrics import Metrics
+from classifier.aws_lambda.handler import create_handler
+from classifier.classifier import Classifier
 from classifier.model import Model
-from classifier.problems import StoreError
 from classifier.settings import SHIPPED_MODEL, Settings
+from classifier.telemetry.metrics import Metrics
 from tests.support.pictures import SAMPLE_LABEL
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS, wait_until
@@ -66,7 +66,7 @@ def test_an_image_too_large_for_a_request(service: Server, sample: bytes) -> Non
     assert "POST /uploads tells where to put larger ones" in refused.json()["detail"]
 
     offer = offer_of(service)
-    answers.Upload.model_validate(offer)
+    schemas.Upload.model_validate(offer)
     assert upload(offer, sample, "image/jpeg").status_code == 204
     answer = classify(service, offer["key"])
     assert answer.status_code == 200

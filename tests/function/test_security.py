@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from classifier.service import SECURITY_HEADERS
+from classifier.server.middleware import SECURITY_HEADERS
 from tests.support import raw
 from tests.support.server import Server, serving
 from tests.support.wait import wait_until
@@ -60,9 +60,9 @@ def test_pages_have_nothing_inline(client: httpx.Client) -> None:
 def test_a_defect_is_answered_strictly_too(tmp_path: Path, sample: bytes) -> None:
     """Given a model that fails: a problem with all headers, the traceback in the log alone."""
     (tmp_path / "broken.py").write_text(
-        "import classifier.classify\n"
+        "import classifier.classifier\n"
         "def fail(*_):\n    raise RuntimeError('secret detail')\n"
-        "classifier.classify.Classifier.classify = fail\n"
+        "classifier.classifier.Classifier.classify = fail\n"
         "from main import app\n"
     )
     with serving(tmp_path / "log", app="broken:app", PYTHONPATH=str(tmp_path)) as server:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from classifier.cores import usable_cores
+from classifier.cpu import usable_cores
 from classifier.settings import SHIPPED_MODEL, Settings, SettingsError
 from tests.support.pictures import encode
 from tests.support.server import Server, serving

@@ -170,7 +170,7 @@ def interpret(code: str, **environment: str) -> str:
 
 
 def test_boto3_is_imported_only_for_s3(started: Start) -> None:
-    assert "classifier.app" in started.modules
+    assert "classifier.api.app" in started.modules
     assert "boto3" not in started.modules
 
 

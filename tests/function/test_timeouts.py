@@ -10,13 +10,13 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 
-from classifier.app import create_app
+from classifier.api.app import create_app
 from classifier.artifact import load_artifact
-from classifier.classify import Classifier
-from classifier.connections import HEAD_BYTES, GuardedProtocol, guard
-from classifier.metrics import Metrics
+from classifier.classifier import Classifier
 from classifier.model import Model
+from classifier.server.protocol import HEAD_BYTES, GuardedProtocol, guard
 from classifier.settings import SHIPPED_MODEL, Settings
+from classifier.telemetry.metrics import Metrics
 from tests.function.fake_clock import (
     KEEP_ALIVE_SECONDS,
     Connection,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from starlette.requests import ClientDisconnect
 
-from classifier.workers import Busy, Workers
+from classifier.server.pool import Busy, Workers
 from tests.support.wait import HANG_SECONDS
 
 

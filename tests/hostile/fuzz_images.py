@@ -16,7 +16,7 @@ import atheris
 
 sys.path.insert(0, "function")
 with atheris.instrument_imports(include=["classifier", "PIL"]):
-    from classifier.images import ImageError, read_image
+    from classifier.images.read import ImageError, read_image
 
 from tests.hostile.corpus import ordinary
 

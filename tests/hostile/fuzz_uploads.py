@@ -15,7 +15,7 @@ import atheris
 
 sys.path.insert(0, "function")
 with atheris.instrument_imports(include=["classifier", "python_multipart"]):
-    from classifier.uploads import Limits, UploadError, read_uploads
+    from classifier.api.multipart import Limits, UploadError, read_uploads
 
 LIMITS = Limits(bytes=4096, files=4)
 SECONDS = 1.0

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from classifier.artifact import load_artifact
-from classifier.images import read_image
+from classifier.images.read import read_image
 from local.models import build, evaluate
 from local.models.layers import find_layers, unsafe_layers
 from tests.models.networks import CLASSES, SIZE, channels_last, grouped_rank_4, old_fixed_batch

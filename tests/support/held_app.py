@@ -5,9 +5,9 @@ import socket
 from contextlib import suppress
 
 import main
-from classifier.app import create_app
-from classifier.classify import Classification, Classifier
-from classifier.connections import GuardedProtocol
+from classifier.api.app import create_app
+from classifier.classifier import Classification, Classifier
+from classifier.server.protocol import GuardedProtocol
 from tests.support.held import GATE
 from tests.support.wait import HANG_SECONDS
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from classifier.classify import Classifier
+from classifier.classifier import Classifier
 from local.bench.apps.shared import load_classifier
 
 

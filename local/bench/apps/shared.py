@@ -2,10 +2,10 @@
 nothing but the serving differs."""
 
 from classifier.artifact import load_artifact
-from classifier.classify import Classifier
-from classifier.metrics import Metrics
+from classifier.classifier import Classifier
 from classifier.model import Model
 from classifier.settings import Settings
+from classifier.telemetry.metrics import Metrics
 
 
 def load_classifier() -> Classifier:

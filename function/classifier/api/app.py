@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from classifier.classify import Classifier
-from classifier.endpoint import ClassifyEndpoint
-from classifier.service import Service
+from classifier.api.classify import ClassifyEndpoint
+from classifier.classifier import Classifier
+from classifier.server.middleware import Service
+from classifier.server.pool import Workers
 from classifier.settings import Settings
-from classifier.workers import Workers
 
 if TYPE_CHECKING:
-    from classifier.objects import ImageStore
+    from classifier.s3 import ImageStore
 
 
 def create_app(classifier: Classifier, settings: Settings) -> ASGIApp:
@@ -25,7 +25,7 @@ def create_app(classifier: Classifier, settings: Settings) -> ASGIApp:
 
     @functools.cache
     def store() -> "ImageStore":
-        from classifier.objects import ImageStore  # boto3: only for those who use it
+        from classifier.s3 import ImageStore  # boto3: only for those who use it
 
         return ImageStore(settings.bucket, max_bytes=settings.max_object_bytes)
 
@@ -36,13 +36,13 @@ def create_app(classifier: Classifier, settings: Settings) -> ASGIApp:
         settings=settings,
     )
     if not settings.lambda_function:
-        from classifier.api import create_api
+        from classifier.api.routes import create_api
 
         return create_api(classifier, settings, workers, store, layer=service)
 
     @functools.cache
     def api() -> ASGIApp:
-        from classifier.api import create_api
+        from classifier.api.routes import create_api
 
         return create_api(classifier, settings, workers, store)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from classifier.exchange import Exchange
+from classifier.telemetry.request import Exchange
 
 _LONGEST_PATH: Final = 200
 

@@ -6,11 +6,11 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from classifier.bodies import Unread
-from classifier.exchange import KEY, Exchange
-from classifier.logs import RequestLog
-from classifier.metrics import Metrics
+from classifier.server.body import Unread
 from classifier.settings import Settings
+from classifier.telemetry.access_log import RequestLog
+from classifier.telemetry.metrics import Metrics
+from classifier.telemetry.request import KEY, Exchange
 
 SECURITY_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
@@ -90,7 +90,7 @@ class Service:
 
 def _guard_connections(receive: Receive, settings: Settings) -> None:
     try:
-        from classifier.connections import guard  # uvicorn: not on Lambda
+        from classifier.server.protocol import guard  # uvicorn: not on Lambda
     except ImportError:
         logging.getLogger(__name__).warning(
             "Requests that are sent by halves are waited for without end: install httptools."

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from time import perf_counter
 
-from classifier.images import MAX_DECODE_BYTES, ImageError, read_image
-from classifier.metrics import Metrics
+from classifier.images.read import MAX_DECODE_BYTES, ImageError, read_image
 from classifier.model import Model, Prediction
+from classifier.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from classifier.api.multipart import UploadError
+from classifier.api.problems import StoreError
 from classifier.artifact import ArtifactError
-from classifier.problems import StoreError
-from classifier.uploads import UploadError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

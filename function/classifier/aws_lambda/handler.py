@@ -11,13 +11,13 @@ from mangum import Mangum
 from mangum.types import ASGI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from classifier.classify import Classifier
-from classifier.images import ImageError
-from classifier.metrics import EmbeddedMetrics
-from classifier.problems import CONTENT_TYPE as PROBLEM_TYPE
-from classifier.problems import ProblemResponse, StoreError, problem, problem_of
+from classifier.api.multipart import UploadError
+from classifier.api.problems import CONTENT_TYPE as PROBLEM_TYPE
+from classifier.api.problems import ProblemResponse, StoreError, problem, problem_of
+from classifier.classifier import Classifier
+from classifier.images.read import ImageError
 from classifier.settings import Settings
-from classifier.uploads import UploadError
+from classifier.telemetry.metrics import EmbeddedMetrics
 
 Event = dict[str, Any]
 Handler = Callable[[Event, Any], dict[str, Any]]
@@ -153,7 +153,7 @@ def _classify_incoming(event: Event, classifier: Classifier, settings: Settings)
     the bucket is raised, after the other objects, so that Lambda tries again and then gives the
     event to the function's on-failure destination.
     """
-    from classifier.objects import INCOMING, ImageStore  # boto3: only for those who use it
+    from classifier.s3 import INCOMING, ImageStore  # boto3: only for those who use it
 
     store = ImageStore(settings.bucket, max_bytes=settings.max_object_bytes)
     written, failures = [], []

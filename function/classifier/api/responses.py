@@ -8,22 +8,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from classifier import problems
-from classifier.classify import Classification
-from classifier.exchange import CLIENT_GONE
-from classifier.images import ImageError
-from classifier.metrics import Metrics
-from classifier.page import HEADERS as PAGE_HEADERS
-from classifier.page import render
-from classifier.problems import (
+from classifier.api import problems
+from classifier.api.multipart import UploadError
+from classifier.api.pages.home import HEADERS as PAGE_HEADERS
+from classifier.api.pages.home import render
+from classifier.api.problems import (
     JSONResponse,
     ParameterError,
     ProblemResponse,
     StoreError,
     TooSlow,
 )
-from classifier.uploads import UploadError
-from classifier.workers import Busy
+from classifier.classifier import Classification
+from classifier.images.read import ImageError
+from classifier.server.pool import Busy
+from classifier.telemetry.metrics import Metrics
+from classifier.telemetry.request import CLIENT_GONE
 
 _log = logging.getLogger(__name__)
 

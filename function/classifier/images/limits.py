@@ -8,7 +8,7 @@ from typing import Final
 
 from PIL import Image
 
-from classifier.headers import Header
+from classifier.images.inspect import Header
 
 MAX_EDGE: Final = 65_535
 """Pixels; as in JPEG and GIF. Pillow gathers a whole row of uncompressed pixels piece by piece."""

@@ -15,7 +15,7 @@ from prometheus_client import (
 )
 
 from classifier.artifact import Card
-from classifier.metrics import Metrics
+from classifier.telemetry.metrics import Metrics
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from classifier.images import ImageError, TooManyPixels, UnsupportedFormat
-from classifier.uploads import UploadError
+from classifier.api.multipart import UploadError
+from classifier.images.read import ImageError, TooManyPixels, UnsupportedFormat
 
 CONTENT_TYPE: Final = "application/problem+json"
 

@@ -13,20 +13,20 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from classifier import answers, openapi, replies
-from classifier.access import check_key
-from classifier.classify import Classifier
-from classifier.docs import HEADERS as DOCS_HEADERS
-from classifier.docs import docs_page
-from classifier.metrics import Metrics
-from classifier.page import ASSETS
-from classifier.problems import JSONResponse, StoreError
+from classifier.api import openapi, responses, schemas
+from classifier.api.auth import check_key
+from classifier.api.multipart import UploadError
+from classifier.api.pages.docs import HEADERS as DOCS_HEADERS
+from classifier.api.pages.docs import docs_page
+from classifier.api.pages.home import ASSETS
+from classifier.api.problems import JSONResponse, StoreError
+from classifier.classifier import Classifier
+from classifier.server.pool import Workers
 from classifier.settings import Settings
-from classifier.uploads import UploadError
-from classifier.workers import Workers
+from classifier.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from classifier.objects import ImageStore
+    from classifier.s3 import ImageStore
 
 _NO_TELEMETRY: Final = TelemetryConfig(
     tracing=False, metrics=False, logs=False, auto_configure=False
@@ -67,7 +67,7 @@ def create_api(
     @app.post(
         "/uploads",
         summary="A place for an image too large for a request",
-        response_model=answers.Upload,
+        response_model=schemas.Upload,
         include_in_schema=bool(settings.bucket),
         responses={
             502: openapi.problem_response("The bucket does not answer"),
@@ -88,7 +88,7 @@ def create_api(
     @app.get("/", summary="The page", response_class=HTMLResponse)
     async def show_page(request: Request) -> Response:
         """A form to upload images with; it works without JavaScript too."""
-        return replies.page(request, [])
+        return responses.page(request, [])
 
     @app.get("/page/{name}", include_in_schema=False)
     async def page_asset(name: str) -> Response:
@@ -98,7 +98,7 @@ def create_api(
         return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
     @app.head("/healthz", include_in_schema=False)
-    @app.get("/healthz", summary="Is the service up?", response_model=answers.Health)
+    @app.get("/healthz", summary="Is the service up?", response_model=schemas.Health)
     async def health() -> Response:
         return JSONResponse({"status": "ok", "model": card.name})
 
@@ -128,7 +128,7 @@ def _answer_errors(app: FastAPI, metrics: Metrics) -> None:
     """Answer every error as a problem."""
 
     async def handle(request: Request, raised: Exception) -> Response:
-        response = replies.error(request, raised, metrics)
+        response = responses.error(request, raised, metrics)
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             response.headers["Allow"] = ", ".join(_methods(request))
         return response

@@ -11,19 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from classifier import replies
-from classifier.access import check_key
-from classifier.bodies import Bodies, Body
-from classifier.classify import Classification, Classifier
-from classifier.exchange import exchange_of
-from classifier.images import ImageError
-from classifier.problems import ParameterError, TooSlow
+from classifier.api import responses
+from classifier.api.auth import check_key
+from classifier.api.multipart import Limits, read_key, read_uploads
+from classifier.api.problems import ParameterError, TooSlow
+from classifier.classifier import Classification, Classifier
+from classifier.images.read import ImageError
+from classifier.server.body import Bodies, Body
+from classifier.server.pool import Workers
 from classifier.settings import Settings
-from classifier.uploads import Limits, read_key, read_uploads
-from classifier.workers import Workers
+from classifier.telemetry.request import exchange_of
 
 if TYPE_CHECKING:
-    from classifier.objects import ImageStore
+    from classifier.s3 import ImageStore
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,9}")
 _MOST_CLASSES: Final = 100
@@ -55,7 +55,7 @@ class ClassifyEndpoint:
         try:
             response = await self._answer(request)
         except Exception as error:
-            response = replies.error(request, error, self._classifier.metrics)
+            response = responses.error(request, error, self._classifier.metrics)
             await response(scope, receive, send)
             if response.status_code == 500:
                 raise  # for the server's log
@@ -83,7 +83,7 @@ class ClassifyEndpoint:
             if isinstance(outcome, Classification):
                 exchange.decode += outcome.decode_seconds
                 exchange.infer += outcome.infer_seconds
-        return replies.answer(request, outcomes, self._classifier.model.card.name)
+        return responses.answer(request, outcomes, self._classifier.model.card.name)
 
     async def _read(self, request: Request, body: Body) -> list[bytes]:
         key = None

@@ -5,9 +5,9 @@ from typing import Any, Final
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from classifier.answers import Problem, Result
-from classifier.images import FORMATS
-from classifier.problems import CONTENT_TYPE as PROBLEM_TYPE
+from classifier.api.problems import CONTENT_TYPE as PROBLEM_TYPE
+from classifier.api.schemas import Problem, Result
+from classifier.images.read import FORMATS
 from classifier.settings import Settings
 
 _FILE: Final = {"type": "string", "format": "binary", "description": f"One of {', '.join(FORMATS)}"}

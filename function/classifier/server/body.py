@@ -7,7 +7,7 @@ from typing import Final, Self
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from classifier.workers import Busy
+from classifier.server.pool import Busy
 
 _LINGER_SECONDS: Final = 5.0
 """As long as uvicorn keeps a connection that nobody uses."""

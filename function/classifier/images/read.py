@@ -19,9 +19,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from classifier import costs, headers
-from classifier.headers import Header, HeaderError, UnusualCoding, check_exif, read_header
-from classifier.visible import Box, resize_visible
+from classifier.images import inspect, limits
+from classifier.images.inspect import Header, HeaderError, UnusualCoding, check_exif, read_header
+from classifier.images.resize import Box, resize_visible
 
 # Pillow loads these three on demand, together with every other decoder it has: name them instead.
 _ON_DEMAND: Final = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
@@ -41,7 +41,7 @@ MAX_DECODE_BYTES: Final = 56 * 1024 * 1024
 """Memory for decoding an image, beside its file: 13 megapixels of a PNG in colour."""
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
-PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = headers.TEXT
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = inspect.TEXT
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each would hold frames of its own
 # read_image compares sizes itself, with the caller's limit, before any decoding.
 Image.MAX_IMAGE_PIXELS = None
@@ -153,8 +153,8 @@ def read_image(  # noqa: PLR0913
             covering = math.ceil(size / crop_fraction)
             image.draft(None, (covering, covering))
             pixels = full[0] * full[1]
-            _check_memory(costs.memory(image, header, pixels), full, max_decode_bytes)
-            _check_time(costs.too_slow(image, header, pixels, len(encoded)), full)
+            _check_memory(limits.memory(image, header, pixels), full, max_decode_bytes)
+            _check_time(limits.too_slow(image, header, pixels, len(encoded)), full)
             return _decode(image, size, crop_fraction, resample)
         except ImageError:
             raise
@@ -180,9 +180,9 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
             f"The image has {pixels / 1e6:.1f} megapixels; at most {max_pixels / 1e6:g} are "
             "accepted. Make it smaller and send it again."
         )
-    if max(size) > costs.MAX_EDGE:
+    if max(size) > limits.MAX_EDGE:
         raise TooManyPixels(
-            f"The image is {max(size)} pixels long; at most {costs.MAX_EDGE} are accepted. "
+            f"The image is {max(size)} pixels long; at most {limits.MAX_EDGE} are accepted. "
             "Make it smaller and send it again."
         )
 

@@ -5,8 +5,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-_DIRECTORY: Final = Path(__file__).resolve().parent / "page"
-_TEMPLATE: Final = (_DIRECTORY / "index.html").read_text("utf-8")
+_DIRECTORY: Final = Path(__file__).resolve().parent
+_TEMPLATE: Final = (_DIRECTORY / "templates" / "index.html").read_text("utf-8")
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".jpg": "image/jpeg",
@@ -16,7 +16,7 @@ _TYPES: Final = {
 
 ASSETS: Final = {
     path.name: (path.read_bytes(), _TYPES[path.suffix])
-    for path in sorted(_DIRECTORY.iterdir())
+    for path in sorted((_DIRECTORY / "static").iterdir())
     if path.suffix in _TYPES
 }
 """Name -> content and content type of what the page loads."""
