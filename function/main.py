@@ -1,48 +1,63 @@
-"""One application, two doors: `app` for uvicorn (`uvicorn main:app`), `handler` for Lambda."""
+"""The entry points: `app` for uvicorn (`uvicorn main:app`), `handler` for Lambda."""
 
 # ruff: noqa: E402
 import gc
 
-# Almost nothing that a start makes is garbage; to look for it takes a tenth of the start.
+# Startup creates almost no garbage; collecting during imports costs 10 % of a cold start.
 gc.disable()
 
 import sys
 
-from classifier.api.app import create_app
-from classifier.artifact import ArtifactError, load_artifact
+from starlette.types import ASGIApp
+
+from classifier.api.service import Service
+from classifier.artifact import ArtifactError
 from classifier.aws_lambda.handler import create_handler
 from classifier.classifier import Classifier
-from classifier.model import Model
-from classifier.server.process import prepare_server
+from classifier.model import load_model
 from classifier.settings import Settings, SettingsError
-from classifier.telemetry.metrics import EmbeddedMetrics, Metrics
+from classifier.telemetry.metrics import Metrics
 
 try:
     settings = Settings.from_environment()
-    model = Model(load_artifact(settings.model_dir), intra_op_threads=settings.intra_op_threads)
+    model = load_model(settings.model_dir, intra_op_threads=settings.intra_op_threads)
 except (SettingsError, ArtifactError) as error:
     print(f"error: {error}", file=sys.stderr)
     raise SystemExit(2) from None
 
-metrics: Metrics
-if settings.lambda_function:
-    metrics = EmbeddedMetrics(settings.lambda_function)
-else:
-    from classifier.telemetry.prometheus import (
-        PrometheusMetrics,  # costs cold starts what only others use
-    )
 
-    metrics = PrometheusMetrics(model.card, settings.prometheus_multiproc_dir)
-    prepare_server()
+def _metrics() -> Metrics:
+    if settings.lambda_function:
+        from classifier.telemetry.emf import EmbeddedMetrics
 
+        return EmbeddedMetrics(settings.lambda_function)
+    from classifier.telemetry.prometheus import PrometheusMetrics
+
+    return PrometheusMetrics(model.card, settings.prometheus_multiproc_dir)
+
+
+def _app(service: Service) -> ASGIApp:
+    if settings.lambda_function:
+        from classifier.api.lambda_app import create_lambda_app
+
+        return create_lambda_app(service)
+    from classifier.api.app import create_app
+    from classifier.server.process import configure_process
+
+    configure_process()
+    return create_app(service)
+
+
+metrics = _metrics()
 classifier = Classifier(
     model,
     metrics,
     max_pixels=settings.max_pixels,
     max_decode_bytes=settings.max_decode_bytes,
 )
-app = create_app(classifier, settings)
-handler = create_handler(app, classifier, settings)
+service = Service(classifier, settings)
+app = _app(service)
+handler = create_handler(app, service)
 
-gc.freeze()  # nor is it looked through later, while requests wait
+gc.freeze()  # nor is what was created so far collected later, while requests wait
 gc.enable()

@@ -1,1 +1,3 @@
-"""An image classifier: untrusted bytes -> pixels -> probabilities -> an answer over HTTP."""
+"""An image classifier over HTTP: untrusted bytes -> pixels -> probabilities."""
+
+__version__ = "1.1.0"

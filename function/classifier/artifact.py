@@ -1,4 +1,4 @@
-"""A directory or S3 prefix -> a verified model artifact: graph, labels and model card."""
+"""A verified model artifact: graph, labels and model card."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from classifier.images.read import INTERPOLATIONS
+from classifier.images import INTERPOLATIONS
 
 MODEL_FILE: Final = "model.onnx"
 LABELS_FILE: Final = "labels.txt"
@@ -15,7 +15,7 @@ CARD_FILE: Final = "model.json"
 
 
 class ArtifactError(Exception):
-    """The model cannot be served; the message is one line that says why and what to do."""
+    """The model cannot be served; the message is one line with the reason and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Card:
-    """What the service needs of the model card; `content` is the whole of it.
+class ModelCard:
+    """The fields of the model card that the service needs; `content` is the whole card.
 
     `size` is the input's width and height in pixels, `crop_fraction` the side of the centred square
-    that the model sees, as a part of the image's shorter side.
+    that the model gets, relative to the image's shorter side.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Card:
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
-        """Raises `ValueError`, `KeyError` or `TypeError` where it is not a card."""
+        """Raises `ValueError`, `KeyError` or `TypeError` if `content` is not a model card."""
         card = json.loads(content)
         preprocessing = card["preprocessing"]
         parsed = cls(
@@ -67,23 +67,34 @@ class Artifact:
 
     graph: bytes
     labels: list[Label]
-    card: Card
+    card: ModelCard
 
 
-def load_artifact(location: str) -> Artifact:
-    """Read and verify the artifact at `location`, a directory or `s3://bucket/prefix`.
+def load_artifact(read: Callable[[str], bytes], location: str) -> Artifact:
+    """Read the artifact's files with `read(name)` and verify them; messages name `location`.
 
-    Raises `ArtifactError` when a file is missing, the card is incomplete, or the graph is not the
-    one that the card describes (SHA-256).
+    Raises `ArtifactError` if a file is missing, the card is incomplete, or the graph is not the one
+    that the card describes (SHA-256).
     """
-    if location.startswith("s3://"):
-        from classifier.s3 import object_reader  # boto3: only for those who use it
+    try:
+        card = ModelCard.parse(read(CARD_FILE))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            f"{CARD_FILE} in {location} is not a model card ({type(error).__name__}: {error})."
+        ) from None
+    graph = read(MODEL_FILE)
+    found = hashlib.sha256(graph).hexdigest()
+    if found != card.sha256:
+        raise ArtifactError(
+            f"{MODEL_FILE} in {location} is not the file that {CARD_FILE} describes: its SHA-256 "
+            f"is {found}, the card says {card.sha256}. Restore the file, or build the model again."
+        )
+    return Artifact(graph, parse_labels(read(LABELS_FILE)), card)
 
-        return _assemble(object_reader(location), location)
-    return _assemble(_file_reader(Path(location)), location)
 
+def directory_reader(directory: Path) -> Callable[[str], bytes]:
+    """Reads files of `directory`. The function raises `ArtifactError`."""
 
-def _file_reader(directory: Path) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
         try:
             return (directory / name).read_bytes()
@@ -96,25 +107,8 @@ def _file_reader(directory: Path) -> Callable[[str], bytes]:
     return read
 
 
-def _assemble(read: Callable[[str], bytes], location: str) -> Artifact:
-    try:
-        card = Card.parse(read(CARD_FILE))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(
-            f"{CARD_FILE} in {location} is not a model card ({type(error).__name__}: {error})."
-        ) from None
-    graph = read(MODEL_FILE)
-    found = hashlib.sha256(graph).hexdigest()
-    if found != card.sha256:
-        raise ArtifactError(
-            f"{MODEL_FILE} in {location} is not the file that {CARD_FILE} describes: its SHA-256 "
-            f"is {found}, the card says {card.sha256}. Restore the file, or build the model anew."
-        )
-    return Artifact(graph, parse_labels(read(LABELS_FILE)), card)
-
-
 def parse_labels(content: bytes) -> list[Label]:
-    """The classes in index order: a line each, `name` or `wnid<TAB>name`, UTF-8."""
+    """The classes in index order: one per line, `name` or `wnid<TAB>name`, UTF-8."""
     labels = []
     for line in content.decode().splitlines():
         wnid, tab, name = line.partition("\t")

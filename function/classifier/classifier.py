@@ -1,16 +1,17 @@
-"""The one path of every image, whichever door it came in by: bytes -> pixels -> predictions."""
+"""The one path of every image, from HTTP or from S3: bytes -> pixels -> predictions."""
 
 from dataclasses import dataclass
 from time import perf_counter
 
-from classifier.images.read import MAX_DECODE_BYTES, ImageError, read_image
+from classifier.errors import ImageError
+from classifier.images import MAX_DECODE_BYTES, read_image
 from classifier.model import Model, Prediction
 from classifier.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True)
 class Classification:
-    """The predictions for one image, best first, and what they took, in seconds."""
+    """The predictions for one image, most probable first; times are in seconds."""
 
     predictions: list[Prediction]
     decode_seconds: float
@@ -18,7 +19,7 @@ class Classification:
 
 
 class Classifier:
-    """A model, the limit on images, and the metrics that each classification is told to."""
+    """A model, the limits on images, and the metrics of each classification."""
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class Classifier:
         self._max_decode_bytes = max_decode_bytes
 
     def classify(self, data: bytes, top_k: int) -> Classification:
-        """Classify an encoded image. Raises `classifier.images.ImageError`."""
+        """Classify an encoded image. Raises `ImageError`."""
         card = self.model.card
         start = perf_counter()
         try:
@@ -47,10 +48,10 @@ class Classifier:
                 max_decode_bytes=self._max_decode_bytes,
             )
         except ImageError as error:
-            self.metrics.failed(type(error).__name__)
+            self.metrics.count_error(error.kind)
             raise
         decoded = perf_counter()
         predictions = self.model.predict(pixels, top_k)
-        done = Classification(predictions, decoded - start, perf_counter() - decoded)
-        self.metrics.classified(done.decode_seconds, done.infer_seconds)
-        return done
+        result = Classification(predictions, decoded - start, perf_counter() - decoded)
+        self.metrics.observe_image(result.decode_seconds, result.infer_seconds)
+        return result

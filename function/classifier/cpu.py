@@ -1,4 +1,4 @@
-"""How many CPU cores this process may use: its affinity, and the quota of its control group."""
+"""The CPU cores available to this process: its affinity and the quota of its control group."""
 
 import math
 import os
@@ -13,7 +13,7 @@ _GROUPS: Final = Path("/sys/fs/cgroup")
 def usable_cores(membership: Path = _MEMBERSHIP, groups: Path = _GROUPS) -> int:
     """Cores this process can keep busy, 1 or more: a container with `--cpus 1.5` has 2.
 
-    The affinity mask counts, and the CPU quota of the control group and of those it is in
+    The affinity mask limits them, and the CPU quotas of the control group and its ancestors
     (Linux: Documentation/admin-guide/cgroup-v2.rst, `cpu.max`; cgroup-v1/, `cpu.cfs_quota_us`).
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -22,14 +22,14 @@ def usable_cores(membership: Path = _MEMBERSHIP, groups: Path = _GROUPS) -> int:
 
 
 def _quotas(membership: Path, groups: Path) -> Iterator[float]:
-    """In cores, of each group that has one."""
+    """In cores, of each group with a quota."""
     for line in _text(membership).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        hierarchy = groups / controllers  # of version 2 there is one, without a name
+        hierarchy = groups / controllers  # version 2 has one hierarchy, without a name
         group = Path(path.lstrip("/"))
-        # Inside a container the path may be the host's, of which only the root is to be seen.
+        # Inside a container the path may be the host's, of which only the root is visible.
         for each in (group, *group.parents):
             yield from _quota(hierarchy / each)
 
@@ -39,7 +39,7 @@ def _quota(group: Path) -> Iterator[float]:
         _text(group / "cpu.cfs_quota_us").strip(),
         _text(group / "cpu.cfs_period_us").strip(),
     ]
-    if all(each.isdecimal() for each in limit):  # "max" and -1 are no limit
+    if all(each.isdecimal() for each in limit):  # "max" and -1 mean no limit
         quota, period = map(int, limit)
         yield quota / period
 

@@ -1,14 +1,21 @@
-"""Pixels -> predictions: the ONNX Runtime session over a verified artifact."""
+"""Pixels -> predictions: an ONNX Runtime session of a verified artifact."""
 
 import os
+from pathlib import Path
 from typing import Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.artifact import MODEL_FILE, Artifact, ArtifactError
+from classifier.artifact import (
+    MODEL_FILE,
+    Artifact,
+    ArtifactError,
+    directory_reader,
+    load_artifact,
+)
 
-# Before the import: the library reads it once, and would write below the home directory.
+# Before the import, which reads it: the telemetry would write below the home directory.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
@@ -17,7 +24,7 @@ _ERRORS_ONLY: Final = 3
 
 
 class Prediction(TypedDict):
-    """One class and how probable it is, 0 to 1."""
+    """One class and its probability, 0 to 1."""
 
     label: str
     index: int
@@ -26,11 +33,11 @@ class Prediction(TypedDict):
 
 
 class Model:
-    """A classifier of images. Its methods may be called from several threads at once."""
+    """An image classifier. Its methods may be called from several threads at once."""
 
     def __init__(self, artifact: Artifact, *, intra_op_threads: int = 1) -> None:
-        """Create the session, check it against the card and labels, and run it once, since the
-        first run costs more than those after it. Raises `ArtifactError`."""
+        """Create the session, check it against card and labels, and run it once: the first run
+        costs more than later ones. Raises `ArtifactError`."""
         self.card = artifact.card
         self._labels = artifact.labels
         self._session = create_session(artifact.graph, intra_op_threads)
@@ -38,19 +45,19 @@ class Model:
         classes = self.probabilities(np.zeros((self.card.size, self.card.size, 3), np.uint8)).size
         if classes != len(self._labels):
             raise ArtifactError(
-                f"The model {self.card.name} answers with {classes} classes, its labels file has "
-                f"{len(self._labels)} lines: they must be as many."
+                f"The model {self.card.name} has {classes} classes, its labels file has "
+                f"{len(self._labels)} lines. The numbers must be equal."
             )
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Of each class: pixels [size, size, 3] uint8 -> [classes] float32."""
+        """pixels [size, size, 3] uint8 -> the probability of each class, [classes] float32."""
         (batch,) = self._session.run(None, {self._input: pixels[np.newaxis]})
         probabilities: NDArray[np.float32] = batch[0]
         return probabilities
 
     def predict(self, pixels: NDArray[np.uint8], top_k: int) -> list[Prediction]:
-        """The `top_k` most probable classes of pixels [size, size, 3] uint8, best first; of equal
-        ones the lower index comes first."""
+        """The `top_k` most probable classes of pixels [size, size, 3] uint8, most probable first;
+        of equal classes the lower index comes first."""
         probabilities = self.probabilities(pixels)
         best = _largest(probabilities, top_k)
         return [
@@ -64,8 +71,22 @@ class Model:
         ]
 
 
+def load_model(location: str, *, intra_op_threads: int = 1) -> Model:
+    """The model at `location`, as in `read_artifact`. Raises `ArtifactError`."""
+    return Model(read_artifact(location), intra_op_threads=intra_op_threads)
+
+
+def read_artifact(location: str) -> Artifact:
+    """The artifact at `location`, a directory or `s3://bucket/prefix`. Raises `ArtifactError`."""
+    if location.startswith("s3://"):
+        from classifier.s3 import object_reader  # boto3: only where it is needed
+
+        return load_artifact(object_reader(location), location)
+    return load_artifact(directory_reader(Path(location)), location)
+
+
 def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """Where the `count` largest values are, in order. To sort them all takes 5 times as long."""
+    """Indices of the `count` largest values, in order. Sorting all takes 5 times as long."""
     count = min(count, values.size)
     least = np.partition(values, values.size - count)[values.size - count]
     candidates = np.flatnonzero(values >= least)
@@ -74,15 +95,15 @@ def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
 
 
 def create_session(graph: bytes, intra_op_threads: int) -> ort.InferenceSession:
-    """ONNX Runtime's session over an ONNX file. Raises `ArtifactError`."""
+    """An ONNX Runtime session of an ONNX file. Raises `ArtifactError`."""
     options = ort.SessionOptions()
-    # Explicit, because the default counts the machine's cores and not those of the container.
+    # Explicit: the default counts the cores of the machine, not of the container.
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     try:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the library raises classes of its own for each kind of failure
+    except Exception as error:  # the library has an exception class for each kind of failure
         reason = " ".join(str(error).split())
         raise ArtifactError(f"ONNX Runtime cannot load {MODEL_FILE}: {reason}") from None
 

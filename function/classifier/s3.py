@@ -1,22 +1,19 @@
-"""S3: a model at start, images too large for a request, and results. The only user of boto3.
-
-It is imported only where an object is asked for.
-"""
+"""S3: model files, images too large for a request, and results. The only user of boto3, imported
+only where it is needed."""
 
 import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from classifier.api.multipart import UploadError
-from classifier.api.problems import StoreError
 from classifier.artifact import ArtifactError
+from classifier.errors import KeyNotOffered, ObjectNotFound, ObjectTooLarge, StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,18 +22,18 @@ UPLOADS: Final = "uploads/"
 INCOMING: Final = "incoming/"
 RESULTS: Final = "results/"
 UPLOAD_SECONDS: Final = 300
-"""How long an address for an upload can be used."""
+"""Lifetime of a presigned upload"""
 
 _UPLOAD_KEY: Final = re.compile(rf"{UPLOADS}[0-9a-f]{{32}}")
-# To those who may not list the bucket, as this function, S3 says AccessDenied of what is absent.
+# Without permission to list the bucket, S3 answers AccessDenied for an absent object.
 _ABSENT: Final = {"NoSuchKey", "404", "AccessDenied", "403"}
 
 
 def object_reader(uri: str) -> Callable[[str], bytes]:
-    """A function that fetches the object `name` below `uri` (`s3://bucket/prefix`).
+    """A function that reads the object `name` below `uri` (`s3://bucket/prefix`).
 
     Credentials, region and endpoint come from the usual AWS settings (`AWS_REGION`,
-    `AWS_ENDPOINT_URL_S3`, ...). The function raises `ArtifactError` where S3 refuses.
+    `AWS_ENDPOINT_URL_S3`, ...). The function raises `ArtifactError` on any error of S3.
     """
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     if not bucket:
@@ -52,20 +49,31 @@ def object_reader(uri: str) -> Callable[[str], bytes]:
     return read
 
 
+@dataclass(frozen=True)
+class UploadOffer:
+    """POST a form with `fields` and then the file to `url` within `expires_in` seconds."""
+
+    url: str
+    fields: Mapping[str, str]
+    key: str
+    max_bytes: int
+    expires_in: int
+
+
 class ImageStore:
-    """The bucket that takes images too large for a request, and results of those put there."""
+    """The bucket for images too large for a request, and for results."""
 
     def __init__(self, bucket: str, *, max_bytes: int) -> None:
         self.bucket = bucket
         self._max_bytes = max_bytes
-        # Virtual addressing puts the region into the address of a presigned POST. S3 would redirect
-        # from the general one, and a form does not follow.
+        # Virtual addressing puts the region into the URL of a presigned POST. S3 redirects from the
+        # global URL, which a form does not follow.
         self._client: S3Client = boto3.client(
             "s3", config=Config(s3={"addressing_style": "virtual"})
         )
 
-    def offer_upload(self) -> dict[str, Any]:
-        """Where and how to POST one image of at most `max_bytes`, once, within minutes."""
+    def offer_upload(self) -> UploadOffer:
+        """A presigned POST for one image of at most `max_bytes`, valid for `UPLOAD_SECONDS`."""
         key = f"{UPLOADS}{uuid.uuid4().hex}"
         post = self._client.generate_presigned_post(
             self.bucket,
@@ -76,51 +84,40 @@ class ImageStore:
             ],
             ExpiresIn=UPLOAD_SECONDS,
         )
-        return {
-            "url": post["url"],
-            "fields": post["fields"],
-            "key": key,
-            "max_bytes": self._max_bytes,
-            "expires_in": UPLOAD_SECONDS,
-        }
+        return UploadOffer(post["url"], post["fields"], key, self._max_bytes, UPLOAD_SECONDS)
 
     def fetch_upload(self, key: str) -> bytes:
         """The image that was uploaded under `key`.
 
-        Raises `UploadError`: 403 for a key that no upload was offered under, whether or not an
-        object is there; 404, 413. Raises `StoreError`.
+        Raises `KeyNotOffered` for a key that `offer_upload` does not make, whether or not an object
+        exists, and like `fetch`.
         """
         if not _UPLOAD_KEY.fullmatch(key):
-            raise UploadError(
-                HTTPStatus.FORBIDDEN,
-                "Only keys that POST /uploads answered with can be classified.",
-            )
+            raise KeyNotOffered("Only keys that POST /uploads returned can be classified.")
         return self.fetch(key)
 
     def fetch(self, key: str) -> bytes:
-        """The object `key`. Raises `UploadError` (404 absent, 413 too large) or `StoreError`."""
+        """The object `key`. Raises `ObjectNotFound`, `ObjectTooLarge` or `StoreError`."""
         try:
             found = self._client.get_object(Bucket=self.bucket, Key=key)
             if found["ContentLength"] > self._max_bytes:
-                raise UploadError(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                raise ObjectTooLarge(
                     f"The object {key} has {found['ContentLength']} bytes; at most "
-                    f"{self._max_bytes} are accepted. Make the image smaller.",
+                    f"{self._max_bytes} are accepted. Make the image smaller."
                 )
             return found["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in _ABSENT:
-                raise UploadError(
-                    HTTPStatus.NOT_FOUND,
+                raise ObjectNotFound(
                     f"There is no object {key}: it was not uploaded, or has expired. "
-                    "Ask POST /uploads for a new place.",
+                    "POST /uploads returns a new key."
                 ) from None
             raise StoreError(f"Cannot fetch {key} from {self.bucket}: {error}") from error
         except BotoCoreError as error:
             raise StoreError(f"Cannot fetch {key} from {self.bucket}: {error}") from error
 
     def put_result(self, incoming_key: str, result: Mapping[str, Any]) -> str:
-        """Write the result for the object `incoming_key`; the same one again changes nothing.
+        """Write the result for the object `incoming_key`; writing it again changes nothing.
 
         Returns the key of the result. Raises `StoreError`.
         """

@@ -11,16 +11,16 @@ from classifier.cpu import usable_cores
 SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "model"
 
 LAMBDA_BODY_BYTES: Final = 4_600_000
-"""Image bytes that fit in Lambda's 6 MB for a synchronous request, after base64 and beside the
-headers (AWS Lambda Developer Guide, "Lambda quotas")."""
+"""Image bytes that fit into Lambda's 6 MB for a synchronous request, base64 and headers included
+(AWS Lambda Developer Guide, "Lambda quotas")"""
 
 _MEGABYTES_PER_CORE: Final = 1769
-"""Memory at which a function has the equivalent of one vCPU (AWS Lambda Developer Guide,
-"Configure Lambda function memory")."""
+"""Memory with which a function gets one vCPU (AWS Lambda Developer Guide, "Configure Lambda
+function memory")"""
 
 
 class SettingsError(ValueError):
-    """A setting has a value that cannot be used; the message names it and says what would do."""
+    """A setting is invalid; the message names it and the valid values."""
 
 
 def _setting(meaning: str, unit: str = "", **options: Any) -> Any:
@@ -29,72 +29,66 @@ def _setting(meaning: str, unit: str = "", **options: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings; the environment variable of a field is its name in capitals."""
+    """The settings; each field's environment variable is its name in capitals."""
 
     model_dir: str = _setting(
-        "Directory or s3://bucket/prefix that holds model.onnx, labels.txt and model.json",
+        "Directory or s3://bucket/prefix with model.onnx, labels.txt and model.json",
         default=str(SHIPPED_MODEL),
     )
     max_bytes: int = _setting(
-        "Largest sum of image bytes in one request", "bytes", default=20 * 1024 * 1024
+        "Maximum image bytes in one request", "bytes", default=20 * 1024 * 1024
     )
     max_pixels: int = _setting(
-        "Largest image, width times height; of other formats than JPEG 40,000,000",
+        "Maximum image size in pixels (formats other than JPEG: 40,000,000)",
         "pixels",
         default=64_000_000,
     )
     max_decode_bytes: int = _setting(
-        "Most memory for decoding one image, beside its file", "bytes", default=56 * 1024 * 1024
+        "Maximum memory for decoding one image, beside its file", "bytes", default=56 * 1024 * 1024
     )
-    max_files: int = _setting("Most images in one request", "images", default=32)
+    max_files: int = _setting("Maximum number of images in one request", "images", default=32)
     threads: int = _setting(
-        "Images decoded and classified at the same time; the default is one for each core",
+        "Images decoded and classified in parallel",
         "threads",
         default_factory=usable_cores,
     )
     queue: int = _setting(
-        "Images that may wait for a thread; while as many do, requests get 503. The default is 128 "
-        "for each core, about a second's work",
+        "Maximum number of queued images; requests above it get 503. The default is about a "
+        "second's work",
         "images",
         default_factory=lambda: 128 * usable_cores(),
     )
     max_held_bytes: int = _setting(
-        "Largest sum of the bodies in memory; beyond it requests get 503",
+        "Maximum memory for all request bodies; requests above it get 503",
         "bytes",
         default=256 * 1024 * 1024,
     )
-    body_seconds: int = _setting(
-        "Time in which a request's body has to arrive", "seconds", default=30
-    )
+    body_seconds: int = _setting("Maximum time for a request body to arrive", "seconds", default=30)
     head_seconds: int = _setting(
-        "Time in which a request's headers have to arrive", "seconds", default=10
+        "Maximum time for request headers to arrive", "seconds", default=10
     )
-    intra_op_threads: int = _setting(
-        "Threads that ONNX Runtime uses for one image", "threads", default=1
-    )
+    intra_op_threads: int = _setting("ONNX Runtime threads per image", "threads", default=1)
     bucket: str = _setting(
-        "S3 bucket for images too large for a request; without it there are no /uploads", default=""
+        "S3 bucket for images too large for a request; enables /uploads", default=""
     )
     max_object_bytes: int = _setting(
-        "Largest image that is fetched from the bucket", "bytes", default=20 * 1024 * 1024
+        "Maximum size of an image in the bucket", "bytes", default=20 * 1024 * 1024
     )
     base_path: str = _setting(
-        "Path that a custom domain's mapping puts in front, such as /photos (a stage is found out)",
+        "Path of a custom domain's mapping, such as /photos (a stage is detected)",
         default="",
     )
     api_key: str = _setting(
-        "Key that POST requests need, as Authorization: Bearer KEY; without one all are let in",
+        "Key required for POST requests, as Authorization: Bearer KEY; empty: no key required",
         default="",
         repr=False,
     )
-    access_log: bool = _setting(
-        "Whether there is a line of JSON in the log for each request: 1 or 0", default=True
-    )
+    access_log: bool = _setting("Write a line of JSON for each request: 1 or 0", default=True)
     prometheus_multiproc_dir: str = _setting(
-        "Empty directory through which the workers of uvicorn --workers count together", default=""
+        "Empty directory in which the workers of uvicorn --workers share their metrics", default=""
     )
     lambda_function: str = ""
-    """Name of the Lambda function this process is an environment of; empty elsewhere."""
+    """Name of the Lambda function; empty elsewhere"""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -119,8 +113,8 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """The settings that `environment` asks for; a variable that is unset or empty keeps the
-        default, which on Lambda is another for some. Raises `SettingsError`."""
+        """The settings in `environment`. A variable that is unset or empty keeps its default; some
+        defaults differ on Lambda. Raises `SettingsError`."""
         values = _lambda_defaults(environment)
         for each in fields(cls):
             text = environment.get(each.name.upper(), "").strip()
@@ -137,8 +131,7 @@ class Settings:
 
 
 def _lambda_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
-    """An environment of a function serves one request at a time: what parallelism its memory buys
-    goes into that one."""
+    """A function's environment serves one request at a time, so all its cores work on that one."""
     name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
     if not name:
         return {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from classifier.images.read import INTERPOLATIONS
+from classifier.images import INTERPOLATIONS
 from local.models import ROOT
 from local.models.errors import UsageError
 from local.models.photos import SPLITS

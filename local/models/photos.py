@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from classifier.artifact import Label
-from classifier.images.read import ImageError, read_image
+from classifier.errors import ImageError
+from classifier.images import read_image
 from local.models.errors import UsageError
 
 Split = Literal["all", "calibration", "evaluation"]

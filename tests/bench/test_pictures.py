@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from classifier.images.read import read_image
+from classifier.images import read_image
 from classifier.images.resize import resize_visible
 from local.bench import pictures
 

@@ -110,8 +110,8 @@ def test_the_tables_are_the_same_on_a_machine_with_other_cores() -> None:
 
 
 def test_every_metric_is_told() -> None:
-    source = (ROOT / "function/classifier/telemetry/metrics.py").read_text("utf-8")
-    metrics = set(re.findall(r'"([A-Z][A-Za-z]+)": \("', source))
+    source = (ROOT / "function/classifier/telemetry/emf.py").read_text("utf-8")
+    metrics = set(re.findall(r'"([A-Z][A-Za-z]+)": \(_', source))
     assert {"ColdStart", "Errors"} <= metrics
     told = (ROOT / "docs" / "aws.md").read_text("utf-8")
     assert {name for name in metrics if f"`{name}`" not in told} == set()

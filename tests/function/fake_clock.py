@@ -5,14 +5,13 @@ import asyncio
 import contextvars
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Final, TypeVarTuple, Unpack, cast
+from typing import Any, Final, TypeVarTuple, Unpack
 
-from starlette.types import ASGIApp, Receive
+from starlette.types import ASGIApp
 from uvicorn.config import Config
-from uvicorn.lifespan.on import LifespanOn
 from uvicorn.server import ServerState
 
-from classifier.server.protocol import GuardedProtocol, guard
+from classifier.server.protocol import TimeoutProtocol, install
 from classifier.settings import Settings
 from tests.support.wait import HANG_SECONDS
 
@@ -73,7 +72,7 @@ class FakeTransport(asyncio.Transport):
     def __init__(self, loop: FakeClockLoop) -> None:
         super().__init__()
         self.written = b""
-        self.protocol: GuardedProtocol
+        self.protocol: TimeoutProtocol
         self._loop = loop
         self._closing = False
 
@@ -105,8 +104,8 @@ class Connection:
     def __init__(self, loop: FakeClockLoop, config: Config) -> None:
         self.transport = FakeTransport(loop)
         make: Any = config.http_protocol_class
-        self.protocol: GuardedProtocol = make(config, ServerState(), {}, _loop=loop)
-        assert isinstance(self.protocol, GuardedProtocol)
+        self.protocol: TimeoutProtocol = make(config, ServerState(), {}, _loop=loop)
+        assert isinstance(self.protocol, TimeoutProtocol)
         self.transport.protocol = self.protocol
         self.protocol.connection_made(self.transport)
 
@@ -141,15 +140,9 @@ def run(test: Callable[[FakeClockLoop], Coroutine[Any, Any, None]]) -> None:
         runner.run(test(loop))
 
 
-def guarded(app: ASGIApp, settings: Settings) -> Config:
-    """uvicorn's configuration for `app` after the service has guarded its connections."""
+def configured(app: ASGIApp, settings: Settings) -> Config:
+    """uvicorn's configuration for `app`, as if it were started without `--http`."""
     config = Config(app, http="httptools", lifespan="on", log_config=None)
     config.load()
-    guard(lifespan_receive(config), settings)
+    install(settings)
     return config
-
-
-def lifespan_receive(config: Config) -> Receive:
-    """What uvicorn gives an application to receive the events of its lifespan with."""
-    receive: Any = LifespanOn(config).receive
-    return cast(Receive, receive)

@@ -253,7 +253,7 @@ def test_docs_list_every_operation_and_need_no_other_site(client: httpx.Client) 
     assert "Egyptian cat" in page.text
     assert "<script" not in page.text
     assert set(re.findall(r'(?:href|src)="([^"]*)"', page.text)) <= {
-        "data:,", "page/page.css", "openapi.json", "./", "model"
+        "data:,", "page/page.css", "openapi.json", "./", "docs", "model", "problems"
     }  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from contextlib import ExitStack, suppress
 import psutil
 import pytest
 
-from classifier.server.protocol import HEAD_BYTES
-from classifier.telemetry.request import CLIENT_GONE
+from classifier.server.protocol import MAX_HEAD_BYTES
+from classifier.telemetry.request import CLIENT_DISCONNECTED
 from tests.support import raw
 from tests.support.endless import BODIES, FLOOD_BYTES, HEADERS, Endless
 from tests.support.server import Server, serving
@@ -137,7 +137,7 @@ def test_one_endless_header_is_refused(server: Server) -> None:
     start = b"GET / HTTP/1.1\r\nHost: service\r\nX: "
     with raw.connection(server.url) as greedy:
         greedy.sendall(start)
-        greedy.sendall(b"x" * (HEAD_BYTES + 1 - len(start)))
+        greedy.sendall(b"x" * (MAX_HEAD_BYTES + 1 - len(start)))
         assert raw.status(raw.answer(greedy)) == 431
 
 
@@ -174,7 +174,7 @@ def test_a_body_that_ends_early(server: Server, sample: bytes) -> None:
         leaving.sendall(head + sample)
     wait_until(logged, "the end of the request")
     (line,) = logged()
-    assert line["status"] == CLIENT_GONE
+    assert line["status"] == CLIENT_DISCONNECTED
     assert "images" not in line
     assert_healthy(server)
     assert "Traceback" not in server.log.read_text()

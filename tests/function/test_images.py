@@ -9,13 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, features
 
-from classifier.images.read import (
-    FORMATS,
-    TooManyPixels,
-    UnreadableImage,
-    UnsupportedFormat,
-    read_image,
-)
+from classifier.errors import TooManyPixels, UnreadableImage, UnsupportedFormat
+from classifier.images import FORMATS, read_image
 from tests.support.pictures import difference, encode, photo
 
 Options = dict[str, Any]
@@ -286,7 +281,7 @@ def test_what_phones_and_cameras_make_is_read(
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP"])
 def test_memory_is_the_limit(kind: str) -> None:
     data = _plain("RGB", (1000, 1000), kind)
-    with pytest.raises(TooManyPixels, match="MiB of memory; at most 5 are given"):
+    with pytest.raises(TooManyPixels, match="MiB of memory; the limit is 5 MiB"):
         read_image(data, SIZE, max_decode_bytes=5 << 20)
     assert read_image(data, SIZE, max_decode_bytes=22 << 20).shape == (SIZE, SIZE, 3)
 

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from classifier.artifact import load_artifact
-from classifier.images.read import read_image
-from classifier.model import Model
+from classifier.images import read_image
+from classifier.model import Model, load_model
 from classifier.settings import SHIPPED_MODEL
 from tests.support.paths import SAMPLE
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(load_artifact(str(SHIPPED_MODEL)))
+    return load_model(str(SHIPPED_MODEL))
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ import pytest
 from mypy_boto3_s3 import S3Client
 
 from classifier.api import schemas
-from classifier.api.problems import StoreError
-from classifier.artifact import load_artifact
+from classifier.api.service import Service
 from classifier.aws_lambda.handler import create_handler
 from classifier.classifier import Classifier
-from classifier.model import Model
+from classifier.errors import StoreError
+from classifier.model import load_model
 from classifier.settings import SHIPPED_MODEL, Settings
 from classifier.telemetry.metrics import Metrics
 from tests.support.pictures import SAMPLE_LABEL
@@ -63,7 +63,7 @@ def classify(service: Server, key: str) -> httpx.Response:
 def test_an_image_too_large_for_a_request(service: Server, sample: bytes) -> None:
     refused = service.client.post("/", files={"file": sample})
     assert refused.status_code == 413
-    assert "POST /uploads tells where to put larger ones" in refused.json()["detail"]
+    assert "POST /uploads takes larger images" in refused.json()["detail"]
 
     offer = offer_of(service)
     schemas.Upload.model_validate(offer)
@@ -115,7 +115,7 @@ def test_keys_that_were_never_offered_tell_nothing(
 def test_nothing_under_the_key(service: Server) -> None:
     gone = classify(service, f"uploads/{uuid.uuid4().hex}")
     assert gone.status_code == 404
-    assert "Ask POST /uploads for a new place" in gone.json()["detail"]
+    assert "POST /uploads returns a new key" in gone.json()["detail"]
 
 
 def test_an_object_that_is_too_large(service: Server, s3: S3Client, bucket: str) -> None:
@@ -156,7 +156,7 @@ def test_without_a_bucket_there_are_no_uploads(client: httpx.Client) -> None:
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    model = Model(load_artifact(str(SHIPPED_MODEL)))
+    model = load_model(str(SHIPPED_MODEL))
     return Classifier(model, Metrics(), max_pixels=64_000_000)
 
 
@@ -186,7 +186,7 @@ def event_loop_for_mangum() -> Iterator[None]:
 @pytest.fixture
 def handle(classifier: Classifier, bucket: str) -> Any:
     settings = Settings(bucket=bucket, max_object_bytes=LIMIT)
-    handler = create_handler(None, classifier, settings)  # type: ignore[arg-type]
+    handler = create_handler(None, Service(classifier, settings))  # type: ignore[arg-type]
     return lambda event: handler(event, None)
 
 
@@ -242,6 +242,6 @@ def test_a_bucket_that_does_not_answer_is_an_error_of_the_invocation(
     classifier: Classifier, s3: S3Client
 ) -> None:
     settings = Settings(bucket="no-such-bucket")
-    handler = create_handler(None, classifier, settings)  # type: ignore[arg-type]
+    handler = create_handler(None, Service(classifier, settings))  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="2 of 2 objects failed"):
         handler(created("incoming/a", "incoming/b", bucket="no-such-bucket"), None)

@@ -167,7 +167,7 @@ def test_a_browser_asks_for_the_key(locked: Server, sample: bytes) -> None:
     page = locked.client.post("/", files={"file": sample}, headers={"accept": "text/html"})
     assert page.status_code == 401
     assert page.headers["www-authenticate"] == 'Basic realm="classifier"'
-    assert "its key" in page.text
+    assert "An API key is required" in page.text
 
 
 def test_no_image_is_read_for_who_has_no_key(locked: Server) -> None:

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from classifier.artifact import ArtifactError, load_artifact
-from classifier.model import Model
+from classifier.artifact import ArtifactError
+from classifier.model import load_model, read_artifact
 from tests.support.lambda_events import function_url
 from tests.support.paths import ROOT, SHIPPED_MODEL
 from tests.support.pictures import SAMPLE_LABEL
@@ -50,7 +50,7 @@ def test_a_graph_that_is_not_onnx(model_copy: Path) -> None:
 def assert_refused(location: str | Path, message: str) -> None:
     """The model at `location` is refused with a message of one line."""
     with pytest.raises(ArtifactError) as refused:
-        Model(load_artifact(str(location)))
+        load_model(str(location))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -110,7 +110,7 @@ def upload_model(s3: S3Client, bucket: str, prefix: str) -> None:
 @pytest.mark.parametrize("prefix", ["", "lite0/v1", "lite0/v1/"])
 def test_a_model_in_s3_is_found(s3: S3Client, bucket: str, prefix: str) -> None:
     upload_model(s3, bucket, f"{prefix.rstrip('/')}/".lstrip("/"))
-    assert load_artifact(f"s3://{bucket}/{prefix}") == load_artifact(str(SHIPPED_MODEL))
+    assert read_artifact(f"s3://{bucket}/{prefix}") == read_artifact(str(SHIPPED_MODEL))
 
 
 def test_a_model_in_s3_is_fetched_at_start(

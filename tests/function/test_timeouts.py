@@ -11,25 +11,24 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 
 from classifier.api.app import create_app
-from classifier.artifact import load_artifact
+from classifier.api.service import Service
 from classifier.classifier import Classifier
-from classifier.model import Model
-from classifier.server.protocol import HEAD_BYTES, GuardedProtocol, guard
+from classifier.model import load_model
+from classifier.server.protocol import MAX_HEAD_BYTES, TimeoutProtocol, install
 from classifier.settings import SHIPPED_MODEL, Settings
 from classifier.telemetry.metrics import Metrics
 from tests.function.fake_clock import (
     KEEP_ALIVE_SECONDS,
     Connection,
     FakeClockLoop,
-    guarded,
-    lifespan_receive,
+    configured,
     run,
     settle,
 )
 from tests.support import raw
 
 HEAD_SECONDS, BODY_SECONDS = 2, 3
-LAST_SECONDS = GuardedProtocol.last_seconds
+LAST_SECONDS = TimeoutProtocol.final_seconds
 LINGER_SECONDS = 5
 MAX_BYTES = 100_000
 JUST = 0.001
@@ -49,9 +48,9 @@ def config() -> Config:
         threads=1,
         access_log=False,
     )
-    model = Model(load_artifact(str(SHIPPED_MODEL)))
+    model = load_model(str(SHIPPED_MODEL))
     classifier = Classifier(model, Metrics(), max_pixels=settings.max_pixels)
-    return guarded(create_app(classifier, settings), settings)
+    return configured(create_app(Service(classifier, settings)), settings)
 
 
 def on_fake_clock(scenario: Scenario) -> Callable[[Config], None]:
@@ -137,7 +136,7 @@ async def test_head_may_have_head_bytes_and_no_more(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     greedy = connect()
-    await greedy.send(HALF_A_HEAD + b"x" * (HEAD_BYTES - len(HALF_A_HEAD)))
+    await greedy.send(HALF_A_HEAD + b"x" * (MAX_HEAD_BYTES - len(HALF_A_HEAD)))
     assert not greedy.is_closed
     await greedy.send(b"x")
     assert raw.status(greedy.received) == 431
@@ -149,7 +148,7 @@ async def test_head_bytes_are_counted_anew_for_each_request(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     client = connect()
-    filling = raw.get("/healthz", "X: " + "x" * (HEAD_BYTES // 2))
+    filling = raw.get("/healthz", "X: " + "x" * (MAX_HEAD_BYTES // 2))
     for number in range(1, 4):
         await client.send(filling[:-2])
         await client.send(filling[-2:])
@@ -336,6 +335,18 @@ async def test_idle_connection_is_closed_at_shutdown(
     assert idle.is_closed
 
 
+@on_fake_clock
+async def test_keep_alive_timeout_is_not_armed_during_a_pipelined_request(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    """Given a body whose response came early, and in the read of its end half of the next body."""
+    connection = connect()
+    await connection.send(raw.post("text/plain", "Content-Length: 10"))
+    assert raw.status(connection.received) == 415
+    await connection.send(b"x" * 10 + raw.post("image/png", "Content-Length: 1000") + b"x")
+    assert loop.armed() == [BODY_SECONDS]
+
+
 # Which servers
 
 
@@ -343,10 +354,7 @@ def test_other_protocols_than_httptools_get_a_warning(caplog: pytest.LogCaptureF
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError
 
-    config = Config(app, http="h11", log_config=None)
-    config.load()
-    protocol = config.http_protocol_class
+    Config(app, http="h11", log_config=None).load()
     with caplog.at_level(logging.WARNING):
-        guard(lifespan_receive(config), Settings())
-    assert config.http_protocol_class is protocol
-    assert "not uvicorn's httptools" in caplog.text
+        install(Settings())
+    assert "Slow request heads have no timeout" in caplog.text

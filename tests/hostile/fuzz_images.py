@@ -16,8 +16,8 @@ import atheris
 
 sys.path.insert(0, "function")
 with atheris.instrument_imports(include=["classifier", "PIL"]):
-    from classifier.images.read import ImageError, read_image
-
+    from classifier.errors import ImageError
+from classifier.images import read_image
 from tests.hostile.corpus import ordinary
 
 SIZE = 32

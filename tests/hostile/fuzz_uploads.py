@@ -15,7 +15,8 @@ import atheris
 
 sys.path.insert(0, "function")
 with atheris.instrument_imports(include=["classifier", "python_multipart"]):
-    from classifier.api.multipart import Limits, UploadError, read_uploads
+    from classifier.api.multipart import Limits, read_uploads
+from classifier.errors import UploadError
 
 LIMITS = Limits(bytes=4096, files=4)
 SECONDS = 1.0

@@ -27,7 +27,8 @@ from local.common.verdict import Figures, Target, add_verdict_options, judge
 
 sys.path.insert(0, "function")
 
-from classifier.images.read import ImageError, read_image
+from classifier.errors import ImageError
+from classifier.images import read_image
 from tests.hostile import corpus
 from tests.support.pictures import encode, photo
 

@@ -8,7 +8,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from classifier.artifact import load_artifact
+from classifier.model import read_artifact
 from tests.support.paths import ROOT
 
 DIRECTORY = ROOT / "function" / "model"
@@ -46,7 +46,7 @@ def test_pixels_are_the_quantized_input() -> None:
 
 
 def test_labels_are_the_thousand_classes_in_order() -> None:
-    labels = load_artifact(str(DIRECTORY)).labels
+    labels = read_artifact(str(DIRECTORY)).labels
     assert len(labels) == len({label.name.casefold() for label in labels}) == 1000
     assert [label.wnid for label in labels] == sorted(label.wnid or "" for label in labels)
     names = {label.wnid: label.name for label in labels}

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from classifier.images.read import read_image
+from classifier.images import read_image
 from local.models.graphs import GraphIndex
 from local.models.layers import find_layers, unsafe_layers
 from tests.support.paths import ROOT

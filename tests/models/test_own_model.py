@@ -12,8 +12,8 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
-from classifier.artifact import load_artifact
-from classifier.images.read import read_image
+from classifier.images import read_image
+from classifier.model import read_artifact
 from local.models import build, evaluate
 from local.models.layers import find_layers, unsafe_layers
 from tests.models.networks import CLASSES, SIZE, channels_last, grouped_rank_4, old_fixed_batch
@@ -93,7 +93,7 @@ def test_built_and_evaluated(  # noqa: PLR0917
     out = built(tmp_path, photos, labels, model, "--layout", layout, *options)
 
     # then it keeps the service's contract
-    artifact = load_artifact(str(out))
+    artifact = read_artifact(str(out))
     assert [label.name for label in artifact.labels] == NAMES
     assert artifact.card.name == "net-int8"
     graph = onnx.load(out / "model.onnx").graph

@@ -6,8 +6,9 @@ from contextlib import suppress
 
 import main
 from classifier.api.app import create_app
+from classifier.api.service import Service
 from classifier.classifier import Classification, Classifier
-from classifier.server.protocol import GuardedProtocol
+from classifier.server.protocol import TimeoutProtocol
 from tests.support.held import GATE
 from tests.support.wait import HANG_SECONDS
 
@@ -26,14 +27,12 @@ class HeldClassifier(Classifier):
 
 
 # A test decides when a connection that was accepted before the shutdown sends its request.
-GuardedProtocol.last_seconds = HANG_SECONDS
+TimeoutProtocol.final_seconds = HANG_SECONDS
 
-app = create_app(
-    HeldClassifier(
-        main.model,
-        main.metrics,
-        max_pixels=main.settings.max_pixels,
-        max_decode_bytes=main.settings.max_decode_bytes,
-    ),
-    main.settings,
+classifier = HeldClassifier(
+    main.model,
+    main.metrics,
+    max_pixels=main.settings.max_pixels,
+    max_decode_bytes=main.settings.max_decode_bytes,
 )
+app = create_app(Service(classifier, main.settings))

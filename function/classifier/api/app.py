@@ -1,52 +1,90 @@
-"""The whole application, put together for where it runs."""
+"""The FastAPI application."""
 
-import functools
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
+from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
 
-from classifier.api.classify import ClassifyEndpoint
-from classifier.classifier import Classifier
-from classifier.server.middleware import Service
-from classifier.server.pool import Workers
+from classifier import __version__
+from classifier.api.classify import ClassifyEndpoint, invalid_top_k
+from classifier.api.routes import add_routes
+from classifier.api.schemas import Problem
+from classifier.api.service import Service
+from classifier.server.middleware import ServiceMiddleware
 from classifier.settings import Settings
 
-if TYPE_CHECKING:
-    from classifier.s3 import ImageStore
+_NO_TELEMETRY: Final = TelemetryConfig(
+    tracing=False, metrics=False, logs=False, auto_configure=False
+)
 
 
-def create_app(classifier: Classifier, settings: Settings) -> ASGIApp:
-    """The ASGI application that answers with `classifier`.
-
-    It is a FastAPI, but not on Lambda: there FastAPI waits until something other than `POST /` is
-    asked for. To import it is two fifths of a cold start.
-    """
-    workers = Workers(settings.threads, settings.queue, classifier.metrics.waited)
-
-    @functools.cache
-    def store() -> "ImageStore":
-        from classifier.s3 import ImageStore  # boto3: only for those who use it
-
-        return ImageStore(settings.bucket, max_bytes=settings.max_object_bytes)
-
-    service = functools.partial(
-        Service,
-        classify=ClassifyEndpoint(classifier, settings, workers, store),
-        metrics=classifier.metrics,
-        settings=settings,
+def create_app(service: Service) -> FastAPI:
+    """The application for uvicorn, with its middleware."""
+    app = create_api(service, ClassifyEndpoint(service))
+    app.add_middleware(
+        ServiceMiddleware,
+        metrics=service.metrics,
+        settings=service.settings,
+        respond=service.errors.respond,
     )
-    if not settings.lambda_function:
-        from classifier.api.routes import create_api
+    return app
 
-        return create_api(classifier, settings, workers, store, layer=service)
 
-    @functools.cache
-    def api() -> ASGIApp:
-        from classifier.api.routes import create_api
+def create_api(service: Service, endpoint: ClassifyEndpoint) -> FastAPI:
+    """The routes and the exception handlers, without middleware."""
 
-        return create_api(classifier, settings, workers, store)
+    async def refuse_parameter(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        (first, *_) = error.errors()  # top_k is the only parameter
+        return service.errors.respond(request, invalid_top_k(str(first["input"])))
 
-    async def api_when_asked(scope: Scope, receive: Receive, send: Send) -> None:
-        await api()(scope, receive, send)
+    app = FastAPI(
+        title="Image classifier",
+        description="Send a photo, get the most probable ImageNet classes.",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=_NO_TELEMETRY,
+        lifespan=_install_timeouts(service.settings),
+        exception_handlers={
+            **service.errors.handlers(),
+            RequestValidationError: refuse_parameter,
+        },
+    )
+    add_routes(app, service, endpoint)
+    _describe_problems(app)
+    return app
 
-    return service(api_when_asked)
+
+def _install_timeouts(settings: Settings) -> Any:
+    """The lifespan: uvicorn runs it before it accepts a connection, however it was started."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        from classifier.server import protocol  # uvicorn: not on Lambda
+
+        protocol.install(settings)
+        yield
+
+    return lifespan
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Add the schema of problems, to which the routes refer. FastAPI cannot generate it: it
+    documents the model of a response only under the media type of the route's own response."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        _, definitions = models_json_schema(
+            [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
+        )
+        document["components"]["schemas"].update(definitions["$defs"])
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

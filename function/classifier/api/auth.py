@@ -1,32 +1,26 @@
-"""Who may POST: everybody, or who knows the key."""
+"""The API key, as a bearer token or as a basic password."""
 
 import base64
 import binascii
 import hmac
-from typing import Final
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-_DETAIL: Final = (
-    "This service takes images from those who have its key. Send it as the header "
-    "Authorization: Bearer KEY; a browser asks for it: as the password, with any name."
-)
+from classifier.errors import Unauthorized
 
 
 def check_key(request: Request, key: str) -> None:
-    """Raises `HTTPException` (401) where there is a `key` and the request does not have it.
+    """Raises `Unauthorized` if there is a `key` and the request does not have it.
 
-    It comes as a bearer token or, since a browser asks for no other, as a basic password.
+    Browsers ask for a password, so the key may also come as one (basic authentication).
     """
-    if key and not hmac.compare_digest(_given(request), key.encode()):
-        # Only who reads HTML is asked by a browser's dialog.
+    if key and not hmac.compare_digest(_given_key(request), key.encode()):
+        # Only a client that reads HTML gets the challenge that opens a browser's dialog.
         browser = "text/html" in request.headers.get("accept", "")
-        challenge = 'Basic realm="classifier"' if browser else "Bearer"
-        raise HTTPException(401, _DETAIL, {"WWW-Authenticate": challenge})
+        raise Unauthorized('Basic realm="classifier"' if browser else "Bearer")
 
 
-def _given(request: Request) -> bytes:
+def _given_key(request: Request) -> bytes:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip().encode("latin-1")

@@ -1,17 +1,26 @@
-"""A request's body -> the images in it: multipart form data, or the bytes themselves.
+"""A request body -> its images: multipart/form-data, or the bytes of one image.
 
-The body is parsed while it arrives, so that what is too large is refused before it is held, and
-nothing is written to disk.
+The body is parsed while it arrives, so that a body over the limit is refused early. Nothing is
+written to disk. Declined: Starlette's form parser, which writes parts over 1 MiB to temporary
+files; a read-only container has none.
 """
 
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
+
+from classifier.errors import (
+    InvalidKey,
+    MalformedMultipart,
+    NoImage,
+    TooManyImages,
+    UnsupportedBody,
+    UploadTooLarge,
+)
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -19,33 +28,27 @@ if TYPE_CHECKING:
 FIELD: Final = "file"
 
 _FRAMING: Final = 64 * 1024
-"""Bytes that a body may hold beside its images: boundaries, part headers, other fields."""
+"""Bytes beside the images: boundaries, part headers, other fields"""
 
 _OTHER_FIELDS: Final = 64
-"""Parts that a form may have beside its images."""
-
-_HOW: Final = (
-    "Send the image as multipart/form-data in the field 'file' "
-    "(curl --form file=@photo.jpg), or as the body itself with an image/* content type."
-)
-
-
-class UploadError(ValueError):
-    """A body that holds no images this service can take; `status` is the HTTP status of that."""
-
-    def __init__(self, status: HTTPStatus, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+"""Parts of a form beside its images"""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """`bytes` is the largest sum of image bytes in a request, `files` the most images. `way_out`
-    tells the sender of too many bytes what else there is."""
+    """The limits of one request: the sum of its image `bytes`, and the number of its `files`.
+    `alternative` ends the message of a request with too many bytes."""
 
     bytes: int
     files: int
-    way_out: str = ""
+    alternative: str = ""
+
+    def too_large(self) -> UploadTooLarge:
+        return UploadTooLarge(
+            f"The request holds more than {self.bytes / 2**20:.4g} MiB of images, the limit. "
+            "Send fewer or smaller images: the model sees only a few hundred pixels a side."
+            f"{self.alternative}"
+        )
 
 
 @dataclass
@@ -56,9 +59,9 @@ class _Part:
 
 
 async def read_key(headers: Mapping[str, str], body: AsyncIterator[bytes]) -> str | None:
-    """The key of the body `{"key": "uploads/..."}`; None, with the body unread, if it is not JSON.
+    """The key in the body `{"key": "uploads/..."}`; None, with the body unread, if it is not JSON.
 
-    Raises `UploadError`: 413, 422.
+    Raises `UploadTooLarge`, `NoImage` or `InvalidKey`.
     """
     if parse_options_header(headers.get("content-type"))[0] != b"application/json":
         return None
@@ -68,20 +71,16 @@ async def read_key(headers: Mapping[str, str], body: AsyncIterator[bytes]) -> st
     except (ValueError, TypeError, KeyError):
         key = None
     if not isinstance(key, str):
-        raise UploadError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            'A JSON body must be {"key": "uploads/..."}, with a key from POST /uploads.',
-        )
+        raise InvalidKey('A JSON body must be {"key": "uploads/..."}, a key from POST /uploads.')
     return key
 
 
 async def read_uploads(
     headers: Mapping[str, str], body: AsyncIterator[bytes], limits: Limits
 ) -> list[bytes]:
-    """The images of a request, one or more, encoded as they came, in the order of their fields.
+    """The encoded images of a request, one or more, in the order of their fields.
 
-    Raises `UploadError`: 400 malformed multipart, 413 too large, 415 not a body that can hold an
-    image, 422 without a field `file` or with nothing in it.
+    Raises `MalformedMultipart`, `UploadTooLarge`, `TooManyImages`, `UnsupportedBody` or `NoImage`.
     """
     content_type, options = parse_options_header(headers.get("content-type"))
     try:
@@ -89,20 +88,17 @@ async def read_uploads(
     except ValueError:
         declared = 0
     if declared > limits.bytes + _FRAMING:
-        raise _too_large(limits)
+        raise limits.too_large()
     if content_type == b"multipart/form-data":
         boundary = options.get(b"boundary")
         if not boundary:
-            raise _malformed("the Content-Type header names no boundary")
+            raise MalformedMultipart("the Content-Type header names no boundary")
         return await _read_form(body, boundary, limits)
     if content_type.startswith(b"image/"):
         return [await _read_raw(body, limits)]
     if not content_type and not declared and "transfer-encoding" not in headers:
-        raise UploadError(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request has no body. {_HOW}")
-    raise UploadError(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        f"A body of the content type {_shown(content_type) or 'none'} cannot be read. {_HOW}",
-    )
+        raise NoImage("The request has no body.")
+    raise UnsupportedBody(_printable(content_type))
 
 
 async def _read_raw(body: AsyncIterator[bytes], limits: Limits) -> bytes:
@@ -110,10 +106,10 @@ async def _read_raw(body: AsyncIterator[bytes], limits: Limits) -> bytes:
     async for chunk in body:
         size += len(chunk)
         if size > limits.bytes:
-            raise _too_large(limits)
+            raise limits.too_large()
         chunks.append(chunk)
     if not size:
-        raise UploadError(HTTPStatus.UNPROCESSABLE_ENTITY, f"The body is empty. {_HOW}")
+        raise NoImage("The body is empty.")
     return b"".join(chunks)
 
 
@@ -125,15 +121,15 @@ async def _read_form(body: AsyncIterator[bytes], boundary: bytes, limits: Limits
         async for chunk in body:
             received += len(chunk)
             if received > limits.bytes + _FRAMING:
-                raise _too_large(limits)
+                raise limits.too_large()
             parser.write(chunk)
     except FormParserError as error:
-        raise _malformed(str(error)) from None
+        raise MalformedMultipart(str(error)) from None
     return form.images()
 
 
 class _Form:
-    """Collects the parts named `file` from the callbacks of the multipart parser."""
+    """The parts named `file`, from the callbacks of the multipart parser."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -159,20 +155,17 @@ class _Form:
 
     def images(self) -> list[bytes]:
         if not self._complete:
-            raise _malformed("it ends before its closing boundary")
+            raise MalformedMultipart("it ends before its closing boundary")
         if not self._files:
             found = ", ".join(sorted(self._other_names)) or "none"
-            raise UploadError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"The form has no field 'file' (its fields: {found}). {_HOW}",
-            )
+            raise NoImage(f"The form has no field 'file' (its fields: {found}).")
         return [_content(part, chunks) for part, chunks in self._files]
 
     def _begin_part(self) -> None:
         self._part = _Part()
         self._parts += 1
         if self._parts > self._limits.files + _OTHER_FIELDS:
-            raise _malformed(f"it has more than {self._limits.files + _OTHER_FIELDS} parts")
+            raise MalformedMultipart(f"it has more than {self._limits.files + _OTHER_FIELDS} parts")
 
     def _extend_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -190,15 +183,11 @@ class _Form:
 
     def _end_headers(self) -> None:
         if self._part.name != FIELD:
-            self._other_names.add(_shown(self._part.name.encode()))
+            self._other_names.add(_printable(self._part.name.encode()))
             return
         self._files.append((self._part, []))
         if len(self._files) > self._limits.files:
-            raise UploadError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"The request holds more than {self._limits.files} images. "
-                "Send them in several requests.",
-            )
+            raise TooManyImages(self._limits.files)
 
     def _extend_part(self, data: bytes, start: int, end: int) -> None:
         if self._part.name != FIELD:
@@ -206,7 +195,7 @@ class _Form:
         self._part.size += end - start
         self._bytes += end - start
         if self._bytes > self._limits.bytes:
-            raise _too_large(self._limits)
+            raise self._limits.too_large()
         self._files[-1][1].append(memoryview(data)[start:end])
 
     def _end(self) -> None:
@@ -215,39 +204,22 @@ class _Form:
 
 def _content(part: _Part, chunks: list[memoryview]) -> bytes:
     if not part.size:
-        raise UploadError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
+        raise NoImage(
             "The field 'file' is empty: no file was chosen, or it has 0 bytes. "
             "Choose an image and send the form again.",
+            how=False,
         )
     content = b"".join(chunks)
     if part.filename is None and content.isascii():
-        raise UploadError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "The field 'file' holds text, not a file. With curl, write an @ before the "
-            "path: --form file=@photo.jpg",
+        raise NoImage(
+            "The field 'file' holds text, not a file. With curl, write an @ before the path: "
+            "--form file=@photo.jpg",
+            how=False,
         )
     return content
 
 
-def _shown(name: bytes) -> str:
-    """A name from outside, fit to be quoted in a message."""
+def _printable(name: bytes) -> str:
+    """A name from the client, safe to quote in a message."""
     text = name.decode(errors="replace")[:40]
     return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-def _malformed(reason: str) -> UploadError:
-    return UploadError(
-        HTTPStatus.BAD_REQUEST,
-        f"The multipart body cannot be read: {reason}. Let your HTTP client build the form "
-        "and set the Content-Type header, boundary included.",
-    )
-
-
-def _too_large(limits: Limits) -> UploadError:
-    return UploadError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"The request holds more than {limits.bytes / 2**20:.4g} MiB of images, the limit. "
-        "Send fewer, or make them smaller: the model itself sees only a few hundred pixels a side."
-        f"{limits.way_out}",
-    )

@@ -1,74 +1,86 @@
-"""Errors -> RFC 9457 problem details."""
+"""Exceptions -> responses: problem details, or the page where a browser sent its form."""
 
-import json
+import logging
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
-from classifier.api.multipart import UploadError
-from classifier.images.read import ImageError, TooManyPixels, UnsupportedFormat
+from classifier.api.responses import ProblemResponse, page_response, wants_page
+from classifier.errors import (
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    ServiceError,
+    StoreError,
+)
+from classifier.telemetry.metrics import Metrics
+from classifier.telemetry.request import CLIENT_DISCONNECTED
 
-CONTENT_TYPE: Final = "application/problem+json"
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
-_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
-
-class StoreError(Exception):
-    """The bucket does not answer as it should: a matter of the deployment, or of the moment."""
-
-
-class ParameterError(ValueError):
-    """A parameter of the query that cannot be used; the message names it."""
-
-
-class TooSlow(Exception):
-    """A body that did not arrive in time."""
-
-
-class JSONResponse(Response):
-    """JSON in UTF-8 that ends its line, so that a shell's prompt comes on the next one."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return _to_json(content).encode() + b"\n"
+_log = logging.getLogger(__name__)
 
 
-class ProblemResponse(JSONResponse):
-    """A problem, with the status that it has."""
+class ErrorResponder:
+    """The exception handlers of all applications. Each error is counted."""
 
-    media_type = CONTENT_TYPE
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
-    def __init__(self, content: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        super().__init__(content, content["status"], headers)
+    def handlers(self) -> dict[int | type[Exception], Handler]:
+        """For FastAPI and Starlette."""
+
+        async def handle(request: Request, error: Exception) -> Response:
+            return self.respond(request, error)
+
+        return dict.fromkeys((ServiceError, HTTPException, ClientDisconnect), handle)
+
+    def respond(self, request: Request, error: Exception) -> Response:
+        """The response to any exception."""
+        match error:
+            case ClientDisconnect():
+                return Response(status_code=CLIENT_DISCONNECTED)  # not read by anyone
+            case ServiceError():
+                refusal = error
+            case HTTPException():
+                refusal = _routing_error(request, error)
+            case _:
+                refusal = InternalError(error)
+        if refusal.counted:
+            self._metrics.count_error(refusal.kind)
+        if isinstance(refusal, StoreError):
+            _log.error("%s", refusal)
+        return error_response(request, refusal)
 
 
-def problem(status: int, detail: str) -> dict[str, Any]:
-    """The members of a problem without a type of its own (RFC 9457, 4.2.1)."""
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    }
+def error_response(request: Request, error: ServiceError) -> Response:
+    if wants_page(request):
+        return page_response(request, [error], status=error.status, headers=error.headers)
+    return ProblemResponse(error)
 
 
-def problem_of(error: ImageError | UploadError | StoreError) -> dict[str, Any]:
-    """The problem that `error` is to the person who sent the image."""
-    if isinstance(error, StoreError):
-        # Its text is for the operator, who finds it in the log.
-        return problem(502, "The image store does not answer. Try again later.")
-    return problem(_status(error), str(error))
+def _routing_error(request: Request, error: HTTPException) -> ServiceError:
+    """Starlette and FastAPI raise 404 and 405, and nothing else here."""
+    path = request.url.path
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return MethodNotAllowed(request.method, path, _allowed_methods(request))
+    return NotFound(f"There is nothing at {path}. POST an image to /, or see /docs.")
 
 
-def _status(error: ImageError | UploadError) -> HTTPStatus:
-    match error:
-        case UploadError(status=status):
-            return status
-        case TooManyPixels():
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        case UnsupportedFormat():
-            return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-        case _:
-            return HTTPStatus.UNPROCESSABLE_ENTITY
+def _allowed_methods(request: Request) -> list[str]:
+    """All methods of the request's path; the framework names those of one route."""
+    routes: list[BaseRoute] = request.app.routes
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] == Match.FULL for route in routes
+        )
+    ]

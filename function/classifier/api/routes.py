@@ -1,101 +1,133 @@
-"""HTTP: the routes beside `POST /`."""
+"""Every route, and its documentation."""
 
-from collections.abc import Callable
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Request
-from fastapi.telemetry import TelemetryConfig
-from starlette._utils import get_route_path
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from fastapi import Depends, FastAPI, Query, Request, Security
+from fastapi.params import Depends as DependsParam
+from fastapi.security import HTTPBearer
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.staticfiles import StaticFiles
 
-from classifier.api import openapi, responses, schemas
+from classifier.api import schemas
 from classifier.api.auth import check_key
-from classifier.api.multipart import UploadError
-from classifier.api.pages.docs import HEADERS as DOCS_HEADERS
-from classifier.api.pages.docs import docs_page
-from classifier.api.pages.home import ASSETS
-from classifier.api.problems import JSONResponse, StoreError
-from classifier.classifier import Classifier
-from classifier.server.pool import Workers
-from classifier.settings import Settings
-from classifier.telemetry.metrics import Metrics
+from classifier.api.classify import DEFAULT_TOP_K, MAX_TOP_K, ClassifyEndpoint
+from classifier.api.pages import docs
+from classifier.api.pages.home import STATIC
+from classifier.api.responses import PROBLEM_TYPE, JSONResponse, page_response
+from classifier.api.service import Service
+from classifier.errors import NotFound
+from classifier.images import FORMATS
 
-if TYPE_CHECKING:
-    from classifier.s3 import ImageStore
+_BEARER: Final = HTTPBearer(scheme_name="key", auto_error=False)
 
-_NO_TELEMETRY: Final = TelemetryConfig(
-    tracing=False, metrics=False, logs=False, auto_configure=False
-)
+_FILE: Final = {"type": "string", "format": "binary", "description": f"One of {', '.join(FORMATS)}"}
+
+_BODIES: Final[dict[str, Any]] = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {"type": "array", "items": _FILE, "minItems": 1}},
+        },
+        "encoding": {"file": {"contentType": "image/*"}},
+    },
+    "image/*": {"schema": _FILE},
+}
+
+_KEY_BODY: Final[dict[str, Any]] = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "required": ["key"],
+            "properties": {"key": {"type": "string", "description": "From POST /uploads"}},
+        }
+    }
+}
+
+_PROBLEMS: Final = {
+    400: "Malformed multipart body",
+    408: "The body did not arrive in time",
+    413: "Too many bytes, pixels or images",
+    415: "Not an image of an accepted format",
+    422: "No file in the request, an image that does not decode, or an invalid parameter",
+    503: "Too many requests; Retry-After says when to retry",
+}
+
+_BUCKET_PROBLEMS: Final = {
+    403: "POST /uploads did not return this key",
+    404: "No object under this key",
+    502: "The bucket does not respond",
+}
+
+_KEY_PROBLEM: Final = {401: "Missing or invalid API key"}
+
+TopK = Annotated[int, Query(ge=1, le=MAX_TOP_K, description="Number of classes in the response")]
 
 
-class _Layered(FastAPI):
-    """A FastAPI with a layer before all others, before those of the framework too."""
+class _Assets(StaticFiles):
+    """Files of the page. Browsers revalidate them, so that a new version is used at once."""
 
-    def __init__(self, layer: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
-        super().__init__(**options)
-        self._first = layer(super().__call__)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._first(scope, receive, send)
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
-def create_api(
-    classifier: Classifier,
-    settings: Settings,
-    workers: Workers,
-    store: Callable[[], "ImageStore"],
-    layer: Callable[[ASGIApp], ASGIApp] = lambda app: app,
-) -> FastAPI:
-    """The application without `POST /`, of which it has the documentation alone. `layer` is put
-    before it."""
-    app = _Layered(
-        layer,
-        title="Image classifier",
-        description="Send a photo, get the most probable ImageNet classes.",
-        version="1.0.0",
-        docs_url=None,
-        redoc_url=None,
-        telemetry=_NO_TELEMETRY,
+def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> None:
+    """Add all routes to `app`."""
+    settings, card = service.settings, service.classifier.model.card
+
+    async def require_key(request: Request, _: Annotated[Any, Security(_BEARER)]) -> None:
+        check_key(request, settings.api_key)
+
+    protected: Sequence[DependsParam] = [Depends(require_key)] if settings.api_key else []
+    key_problem = _KEY_PROBLEM if settings.api_key else {}
+    bucket_problems = _BUCKET_PROBLEMS if settings.bucket else {}
+
+    @app.post(
+        "/",
+        summary="Classify one image or several",
+        operation_id="classify",
+        response_model=schemas.Result | list[schemas.Result],
+        response_description="The most probable class first",
+        responses=_problems(_PROBLEMS | bucket_problems | key_problem),
+        dependencies=protected,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": _BODIES | (_KEY_BODY if settings.bucket else {}),
+            }
+        },
     )
-    card = classifier.model.card
+    async def classify(request: Request, top_k: TopK = DEFAULT_TOP_K) -> Response:
+        """The response is a result for one image, and a list of results, in order, for several."""
+        return await endpoint(request, top_k)
 
     @app.post(
         "/uploads",
         summary="A place for an image too large for a request",
         response_model=schemas.Upload,
         include_in_schema=bool(settings.bucket),
-        responses={
-            502: openapi.problem_response("The bucket does not answer"),
-            503: openapi.problem_response("Too many requests; Retry-After tells when to try again"),
-        },
+        responses=_problems({502: _BUCKET_PROBLEMS[502], 503: _PROBLEMS[503]} | key_problem),
+        dependencies=protected,
     )
     async def offer_upload(request: Request) -> Response:
         """POST the image there as a form: the `fields`, a `Content-Type` that starts with
         `image/`, and last the `file`. Then POST `{"key": ...}` to `/`."""
-        check_key(request, settings.api_key)
         if not settings.bucket:
-            raise HTTPException(404, "This deployment takes no uploads: BUCKET is not set.")
-        workers.check_room()
-        offers = [workers.give(lambda: store().offer_upload())]
-        return JSONResponse((await workers.run(offers, request.receive))[0])
+            raise NotFound("This deployment takes no uploads: BUCKET is not set.")
+        service.pool.ensure_capacity()
+        job = service.pool.submit(lambda: service.store.offer_upload())  # noqa: PLW0108 - lazily
+        (offer,) = await service.pool.gather([job], request.receive)
+        return JSONResponse(asdict(offer))
 
     @app.head("/", include_in_schema=False)
     @app.get("/", summary="The page", response_class=HTMLResponse)
     async def show_page(request: Request) -> Response:
         """A form to upload images with; it works without JavaScript too."""
-        return responses.page(request, [])
-
-    @app.get("/page/{name}", include_in_schema=False)
-    async def page_asset(name: str) -> Response:
-        if name not in ASSETS:
-            raise HTTPException(404)
-        content, media_type = ASSETS[name]
-        return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
+        return page_response(request)
 
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Is the service up?", response_model=schemas.Health)
@@ -108,40 +140,26 @@ def create_api(
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
-        exposition = classifier.metrics.exposition()
+        exposition = service.metrics.exposition()
         if exposition is None:
-            raise HTTPException(404)
+            raise NotFound("This deployment has no /metrics: CloudWatch has its metrics.")
         content, media_type = exposition
         return Response(content, headers={"Content-Type": media_type})
 
     @app.get("/docs", include_in_schema=False)
-    async def docs(request: Request) -> HTMLResponse:
-        base = request.scope.get("root_path", "")
-        return HTMLResponse(docs_page(app.openapi(), base), headers=DOCS_HEADERS)
+    async def show_docs(request: Request) -> Response:
+        return docs.docs_response(request, app.openapi())
 
-    _answer_errors(app, classifier.metrics)
-    openapi.complete(app, settings)
-    return app
+    @app.get("/problems", include_in_schema=False)
+    async def show_problems(request: Request) -> Response:
+        return docs.problems_response(request)
 
-
-def _answer_errors(app: FastAPI, metrics: Metrics) -> None:
-    """Answer every error as a problem."""
-
-    async def handle(request: Request, raised: Exception) -> Response:
-        response = responses.error(request, raised, metrics)
-        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            response.headers["Allow"] = ", ".join(_methods(request))
-        return response
-
-    for kind in (UploadError, StoreError, HTTPException, ClientDisconnect, Exception):
-        app.add_exception_handler(kind, handle)
+    app.mount("/page", _Assets(directory=STATIC))
 
 
-def _methods(request: Request) -> list[str]:
-    """All methods that the request's path takes; the framework names those of one route alone."""
-    path = get_route_path(request.scope)
-    found = {"POST"} if path == "/" else set()
-    for route in request.app.routes:
-        if isinstance(route, Route) and route.path_regex.match(path):
-            found |= route.methods or set()
-    return sorted(found)
+def _problems(descriptions: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": text, "content": {PROBLEM_TYPE: {"schema": schema}}}
+        for status, text in sorted(descriptions.items())
+    }

@@ -1,4 +1,4 @@
-"""The shapes of the JSON that the service answers with, for readers and for OpenAPI."""
+"""The JSON of responses, for OpenAPI."""
 
 from typing import Annotated, Any, Final
 
@@ -15,7 +15,7 @@ _CAT: Final[JsonDict] = {
 
 
 class Prediction(BaseModel):
-    """One class and how probable it is."""
+    """One class and its probability."""
 
     label: Annotated[str, Field(description="Name of the class")]
     index: Annotated[int, Field(ge=0, description="Position of the class in the labels file")]
@@ -24,37 +24,37 @@ class Prediction(BaseModel):
 
 
 class Result(BaseModel):
-    """The answer for one image."""
+    """The result of one image."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_CAT]})
 
     predictions: Annotated[list[Prediction], Field(description="The most probable class first")]
-    model: Annotated[str, Field(description="Name of the model that answered")]
+    model: Annotated[str, Field(description="Name of the model")]
 
 
 class Problem(BaseModel):
-    """What went wrong and what to do, as RFC 9457 defines it."""
+    """Problem details (RFC 9457): the error and the remedy."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
                 {
-                    "type": "about:blank",
+                    "type": "/problems#unsupported-format",
                     "title": "Unsupported Media Type",
                     "status": 415,
-                    "detail": "This is not an image of a format that is accepted (JPEG, PNG, ...).",
+                    "detail": "This is not an image of an accepted format (JPEG, PNG, ...).",
                 }
             ]
         }
     )
 
-    type: str
+    type: Annotated[str, Field(description="Type of the problem; /problems lists all")]
     title: str
     status: int
     detail: str
     results: Annotated[
         list[dict[str, Any]] | None,
-        Field(description="Of several images, each one's result, or the problem it has"),
+        Field(description="With several images: the result of each, or its problem"),
     ] = None
 
 
@@ -66,10 +66,10 @@ class Health(BaseModel):
 
 
 class Upload(BaseModel):
-    """Where to POST an image that is too large for a request, and its key afterwards."""
+    """A presigned POST for an image that is too large for a request."""
 
     url: str
     fields: Annotated[dict[str, str], Field(description="Form fields to send before the file")]
     key: str
     max_bytes: int
-    expires_in: Annotated[int, Field(description="Seconds for which the place is kept")]
+    expires_in: Annotated[int, Field(description="Seconds until the URL expires")]

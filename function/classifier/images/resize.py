@@ -1,4 +1,4 @@
-"""Any of Pillow's modes -> what a person sees, at the size of a model's input."""
+"""Any of Pillow's modes -> the visible colours, at the size of a model's input."""
 
 import functools
 import itertools
@@ -13,8 +13,8 @@ Box = tuple[float, float, float, float]
 """left, top, right, bottom, in pixels"""
 
 _BAND_BYTES: Final = 1 << 20
-"""Pixels that are converted at a time, as bytes of RGBA: with this, what a conversion holds beside
-the decoded image does not grow with the image."""
+"""Bytes of RGBA that are converted at a time, so that the memory of a conversion does not grow with
+the image"""
 
 
 def resize_visible(
@@ -22,9 +22,9 @@ def resize_visible(
 ) -> Image.Image:
     """The `square` of the image in mode L, RGB or RGBA and `size` pixels a side.
 
-    What has to be converted is cut down to the square and what the resampling filter reaches around
-    it (bicubic: 2 output pixels, Lanczos: 3), and converted band by band. Pillow resizes across
-    first, and then down, so that doing the one for each band gives the same pixels.
+    The image is cropped to the square and the reach of the resampling filter around it (bicubic: 2
+    output pixels, Lanczos: 3), and converted band by band. Pillow resizes horizontally first and
+    then vertically, so resizing each band horizontally gives the same pixels.
     """
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
         return image.resize((size, size), resample, square)
@@ -71,8 +71,8 @@ def _conversion(
 
 
 def _deep_scale(mode: str, bands: Iterator[Image.Image]) -> float:
-    """What brings a 16-bit, 32-bit or float image to 8 bits: its range is 1.0, 255 or 65535,
-    whichever is the smallest that holds every value."""
+    """The factor from a 16-bit, 32-bit or float image to 8 bits. The range is 1.0, 255 or 65535,
+    the smallest that holds every value."""
     if mode.startswith("I;16"):
         return 255.0 / 65535.0
     highest = max(float(_values(band).max(initial=0.0)) for band in bands)

@@ -1,4 +1,4 @@
-"""Requests' bodies as they come in: no more of them in memory than there is room for."""
+"""Request bodies: read within a memory budget, and discarded where a connection closes."""
 
 import asyncio
 from contextlib import suppress
@@ -7,42 +7,45 @@ from typing import Final, Self
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from classifier.server.pool import Busy
+from classifier.errors import TooManyUploads
 
-_LINGER_SECONDS: Final = 5.0
-"""As long as uvicorn keeps a connection that nobody uses."""
-
-
-class Bodies:
-    """How much is held of all bodies together."""
-
-    def __init__(self, room: int) -> None:
-        """`room` is the number of bytes that may be held."""
-        self._room: Final = room
-        self._held = 0
-
-    def hold(self, size: int) -> None:
-        """`size` bytes more are held, or fewer where it is negative. Raises `Busy`."""
-        self._held += size
-        if size > 0 and self._held > self._room:
-            raise Busy("Other requests' bodies fill the memory that bodies may take")
+_DISCARD_SECONDS: Final = 5.0
+"""As long as uvicorn keeps an idle connection"""
 
 
-class Body:
-    """The body of one request, chunk by chunk, held from when it arrives until `release`."""
+class MemoryBudget:
+    """The memory for all bodies together."""
 
-    def __init__(self, receive: Receive, bodies: Bodies) -> None:
+    def __init__(self, limit: int) -> None:
+        """`limit` is in bytes."""
+        self._limit: Final = limit
+        self._used = 0
+
+    def take(self, size: int) -> None:
+        """Take `size` bytes. Raises `TooManyUploads`."""
+        self._used += size
+        if self._used > self._limit:
+            raise TooManyUploads
+
+    def give_back(self, size: int) -> None:
+        self._used -= size
+
+
+class BodyStream:
+    """The chunks of one body. Its bytes count against the budget until `release`."""
+
+    def __init__(self, receive: Receive, budget: MemoryBudget) -> None:
         self._receive = receive
-        self._bodies = bodies
+        self._budget = budget
         self._complete = False
         self.size = 0
-        """Bytes that are held."""
+        """Bytes taken from the budget"""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        """Raises `ClientDisconnect`, and `Busy` where there is no room."""
+        """Raises `ClientDisconnect` and `TooManyUploads`."""
         while not self._complete:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -50,24 +53,24 @@ class Body:
             self._complete = not message.get("more_body", False)
             chunk: bytes = message.get("body", b"")
             if chunk:
-                self.hold(len(chunk))
+                self.take(len(chunk))
                 return chunk
         raise StopAsyncIteration
 
-    def hold(self, size: int) -> None:
-        """`size` bytes more belong to this request. Raises `Busy`."""
+    def take(self, size: int) -> None:
+        """Count `size` more bytes as this request's. Raises `TooManyUploads`."""
         self.size += size
-        self._bodies.hold(size)
+        self._budget.take(size)
 
     def release(self) -> None:
-        self._bodies.hold(-self.size)
+        self._budget.give_back(self.size)
 
 
-class Unread:
-    """What a request that ends its connection has not sent yet, or nobody has read.
+class UnreadBody:
+    """The part of a body that nothing has read, of a request that closes its connection.
 
-    To close a connection with something unread in it resets it, and the client may never see the
-    answer. Where the connection stays, the server reads on by itself.
+    Closing a connection with unread data resets it, and the client may never see the response.
+    Where the connection stays open, the server itself reads on.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -79,9 +82,9 @@ class Unread:
         self._more = message.get("more_body", False)
         return message
 
-    async def discard(self, most: int) -> None:
-        """Read the rest, but for no more than `most` bytes and a few seconds."""
+    async def discard(self, limit: int) -> None:
+        """Read the rest, at most `limit` bytes and for a few seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_SECONDS):
-                while self._more and most > 0:
-                    most -= len((await self.receive()).get("body", b""))
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                while self._more and limit > 0:
+                    limit -= len((await self.receive()).get("body", b""))

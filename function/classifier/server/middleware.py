@@ -1,16 +1,19 @@
-"""The outermost layer of the application: every request is watched, and every answer is safe."""
+"""The outermost middleware: it measures every request and completes every response."""
 
 import logging
+from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from classifier.server.body import Unread
+from classifier.server.body import UnreadBody
 from classifier.settings import Settings
-from classifier.telemetry.access_log import RequestLog
+from classifier.telemetry.access_log import AccessLog
 from classifier.telemetry.metrics import Metrics
-from classifier.telemetry.request import KEY, Exchange
+from classifier.telemetry.request import SCOPE_KEY, RequestRecord
 
 SECURITY_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
@@ -21,79 +24,67 @@ SECURITY_HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-"""What every answer has, where it does not say otherwise (OWASP, "HTTP Headers Cheat Sheet")."""
+"""Defaults for every response (OWASP, "HTTP Headers Cheat Sheet")"""
 
 _ENCODED: Final = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
+_log = logging.getLogger(__name__)
 
-class Service:
-    """A layer of ASGI: `POST /` goes to `classify`, all else to `app`.
 
-    That one path goes past FastAPI because routing, validation and eight layers of middleware
-    cost more there than all that is done here.
-    """
+class ServiceMiddleware:
+    """Metrics, access log, request id, security headers, and a response to every exception."""
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        classify: ASGIApp,
         metrics: Metrics,
         settings: Settings,
+        respond: Callable[[Request, Exception], Response],
     ) -> None:
+        """`respond` makes the response for an exception that no handler has taken."""
         self._app = app
-        self._classify = classify
         self._metrics = metrics
-        self._settings = settings
-        self._log = RequestLog(settings.access_log)
+        self._max_bytes = settings.max_bytes
+        self._access_log = AccessLog(settings.access_log)
+        self._respond = respond
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._answer(scope, receive, send)
-        else:
-            if scope["type"] == "lifespan":
-                _guard_connections(receive, self._settings)
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = scope[KEY] = Exchange(scope)
+            return
+        record = scope[SCOPE_KEY] = RequestRecord(scope)
         unread = None
-        if exchange.closes:
-            unread = Unread(receive)
+        if record.closes:
+            unread = UnreadBody(receive)
             receive = unread.receive
+        started = False
 
         async def complete(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 if unread:
-                    await unread.discard(self._settings.max_bytes)
-                exchange.status = message["status"]
+                    await unread.discard(self._max_bytes)
+                record.status = message["status"]
                 headers = message["headers"]
                 present = {name for name, _ in headers}
                 message["headers"] = [
                     *headers,
-                    (b"x-request-id", exchange.id.encode()),
+                    (b"x-request-id", record.id.encode()),
                     *(header for header in _ENCODED if header[0] not in present),
                 ]
             await send(message)
 
-        self._metrics.began()
+        self._metrics.request_started()
         try:
-            if exchange.method == "POST" and exchange.path == f"{scope.get('root_path', '')}/":
-                await self._classify(scope, receive, complete)
-            else:
-                await self._app(scope, receive, complete)
+            await self._app(scope, receive, complete)
+        except Exception as error:
+            if started:
+                raise
+            _log.exception("Unexpected error")
+            await self._respond(Request(scope), error)(scope, receive, complete)
         finally:
-            seconds = perf_counter() - exchange.start
-            self._metrics.ended(exchange.status, seconds)
-            self._log.write(exchange, seconds)
-
-
-def _guard_connections(receive: Receive, settings: Settings) -> None:
-    try:
-        from classifier.server.protocol import guard  # uvicorn: not on Lambda
-    except ImportError:
-        logging.getLogger(__name__).warning(
-            "Requests that are sent by halves are waited for without end: install httptools."
-        )
-    else:
-        guard(receive, settings)
+            seconds = perf_counter() - record.start
+            self._metrics.request_finished(record.status, seconds)
+            self._access_log.write(record, seconds)

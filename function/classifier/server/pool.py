@@ -1,4 +1,4 @@
-"""Threads that decode and classify, and the short queue before them."""
+"""Threads that decode and classify, and the short queue in front of them."""
 
 import asyncio
 import os
@@ -13,151 +13,153 @@ from typing import Any, Final, TypeVar
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from classifier.errors import QueueFull
+
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 0.1
-"""From when on it is noticed that a client no longer waits. Most are answered before, and a task
-for each of them would cost as much as all of the log."""
-
-
-class Busy(Exception):
-    """There is no room for another request; the message says which room that is."""
+DISCONNECT_CHECK_SECONDS: Final = 0.1
+"""Wait before a request is watched for its client's disconnect. Most are answered before, and a
+task for each of them would cost as much as the whole access log."""
 
 
 class _Job:
-    """`function(*arguments)`, and the future that its outcome goes to."""
+    """`function(*arguments)`, and the future of its result."""
 
-    __slots__ = ("arguments", "function", "future", "given", "loop")
+    __slots__ = ("arguments", "function", "future", "loop", "submitted")
 
     def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self.function = function
         self.arguments = arguments
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
-        self.given = perf_counter()
+        self.submitted = perf_counter()
 
 
-class _Watch:
-    """Cancels `jobs` when the client that waits for them goes away."""
+class _DisconnectWatch:
+    """Cancels `jobs` when their client disconnects."""
 
     def __init__(self, jobs: Sequence["asyncio.Future[Any]"], receive: Receive) -> None:
-        self.gone = False
+        self.disconnected = False
         self._jobs = jobs
         self._receive = receive
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._begin)
+        self._timer = asyncio.get_running_loop().call_later(DISCONNECT_CHECK_SECONDS, self._start)
 
-    def end(self) -> None:
+    def stop(self) -> None:
         self._timer.cancel()
         if self._task:
             self._task.cancel()
 
-    def _begin(self) -> None:
-        self._task = asyncio.ensure_future(self._until_gone())
+    def _start(self) -> None:
+        self._task = asyncio.ensure_future(self._wait())
 
-    async def _until_gone(self) -> None:
+    async def _wait(self) -> None:
         await self._receive()
-        self.gone = True
+        self.disconnected = True
         for job in self._jobs:
             job.cancel()
 
 
-class Workers:
-    """A pool that knows how much waits, lets no more wait, and drops what nobody waits for.
+class Pool:
+    """Thread pool with a bounded queue; cancels queued jobs whose client has disconnected.
 
-    `concurrent.futures` queues without bound. All methods but the threads' own are called from the
-    event loop. The threads start with the first jobs, and end with the process.
+    Declined: `concurrent.futures`, whose queue has no bound and cannot drop a job. The methods are
+    called from the event loop. Threads start with the first jobs and end with the process.
     """
 
     def __init__(
-        self, threads: int, queue: int, waited: Callable[[float], None] = lambda seconds: None
+        self,
+        threads: int,
+        queue: int,
+        observe_wait: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        """`queue` is the number of waiting jobs from which on there is no room for a request;
-        `waited` is told, from a thread, the seconds that each job has waited."""
+        """`queue` is the number of queued jobs from which on requests are rejected. A thread calls
+        `observe_wait` with the seconds that each job was queued."""
         self._threads = threads
-        self._queue = queue
-        self._waited = waited
-        self._waiting: deque[_Job] = deque()
+        self._queue_limit = queue
+        self._observe_wait = observe_wait
+        self._queue: deque[_Job] = deque()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._started: list[threading.Thread] = []
         self._unfinished = 0
 
-    def check_room(self) -> None:
-        """Raises `Busy`. Called before a body is read, and again before its images are given."""
-        if len(self._waiting) >= self._queue:
-            raise Busy("As many images wait as may wait")
+    def ensure_capacity(self) -> None:
+        """Raises `QueueFull`. Called before a body is read, and again before its images are
+        submitted."""
+        if len(self._queue) >= self._queue_limit:
+            raise QueueFull
 
-    def give(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
-        """Have a thread call `function`. Cancelling the future drops what has not begun."""
+    def submit(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        """Run `function` in a thread. Cancelling the future drops a job that has not started."""
         if len(self._started) < min(self._threads, self._unfinished + 1):
             thread = threading.Thread(
-                target=self._work, name=f"classify_{len(self._started)}", daemon=True
+                target=self._run_jobs, name=f"classify_{len(self._started)}", daemon=True
             )
             self._started.append(thread)
             thread.start()
         job = _Job(function, arguments)
         self._unfinished += 1
-        self._waiting.append(job)
+        self._queue.append(job)
         self._wake.put(None)
         return job.future
 
-    async def run(self, jobs: Sequence["asyncio.Future[T]"], receive: Receive) -> list[T]:
-        """The outcomes of `jobs`, in order. Raises `ClientDisconnect` when the client goes away
-        while some of them still wait after `PATIENCE_SECONDS`, which are dropped."""
-        watch = _Watch(jobs, receive) if self._unfinished > self._threads else None
+    async def gather(self, jobs: Sequence["asyncio.Future[T]"], receive: Receive) -> list[T]:
+        """The results of `jobs`, in order. Raises `ClientDisconnect` when the client disconnects
+        while jobs are queued; these are dropped."""
+        watch = _DisconnectWatch(jobs, receive) if self._unfinished > self._threads else None
         try:
             return [await job for job in jobs]
         except BaseException:
             self._drop(jobs)
-            if watch and watch.gone:
+            if watch and watch.disconnected:
                 raise ClientDisconnect from None
             raise
         finally:
             if watch:
-                watch.end()
+                watch.stop()
 
     def _drop(self, futures: Sequence["asyncio.Future[Any]"]) -> None:
         for future in futures:
             future.cancel()
-        for job in list(self._waiting):  # a copy, made at once: threads take from it meanwhile
+        for job in list(self._queue):  # a copy, made at once: threads take from the queue meanwhile
             if job.future.cancelled():
-                with suppress(ValueError):  # a thread was faster, and passes it over
-                    self._waiting.remove(job)
+                with suppress(ValueError):  # a thread has taken it, and skips it
+                    self._queue.remove(job)
                     self._unfinished -= 1
 
-    def _work(self) -> None:
+    def _run_jobs(self) -> None:
         _schedule_as_batch()
         while True:
             self._wake.get()
             try:
-                job = self._waiting.popleft()
+                job = self._queue.popleft()
             except IndexError:  # dropped
                 continue
-            self._waited(perf_counter() - job.given)
-            outcome: Any = None
+            self._observe_wait(perf_counter() - job.submitted)
+            result: Any = None
             error: Exception | None = None
             if not job.future.cancelled():
                 try:
-                    outcome = job.function(*job.arguments)
+                    result = job.function(*job.arguments)
                 except Exception as raised:
                     error = raised
-            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-                job.loop.call_soon_threadsafe(self._finish, job, outcome, error)
-            del job, outcome, error  # images are not kept until the next one comes
+            with suppress(RuntimeError):  # the event loop is closed
+                job.loop.call_soon_threadsafe(self._finish, job, result, error)
+            del job, result, error  # do not keep images until the next job
 
-    def _finish(self, job: _Job, outcome: Any, error: Exception | None) -> None:
+    def _finish(self, job: _Job, result: Any, error: Exception | None) -> None:
         self._unfinished -= 1
         if job.future.done():
             return
         if error is None:
-            job.future.set_result(outcome)
+            job.future.set_result(result)
         else:
             job.future.set_exception(error)
 
 
 def _schedule_as_batch() -> None:
-    """Tell the system that this thread computes. It then does not preempt the event loop, or a
-    client on the same machine, when it gets work (Linux: sched(7), SCHED_BATCH)."""
+    """Mark this thread as compute-bound: Linux then does not preempt the event loop, or a client
+    on the same machine, when the thread gets work (sched(7), SCHED_BATCH)."""
     if hasattr(os, "SCHED_BATCH"):
         with suppress(OSError):  # a sandbox may forbid it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

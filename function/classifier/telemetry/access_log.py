@@ -1,38 +1,43 @@
-"""The log of requests: a line of JSON for each, and nothing in it of what the image shows."""
+"""The access log: a line of JSON for each request, without anything the image shows."""
 
 import json
 import os
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from classifier.telemetry.request import Exchange
+from classifier.telemetry.request import RequestRecord
 
-_LONGEST_PATH: Final = 200
+_MAX_PATH: Final = 200
+
+_to_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class RequestLog:
-    """Writes to standard output. The query, the headers and the file names are left out."""
+class AccessLog:
+    """Writes to standard output. Queries, headers and file names are left out."""
 
     def __init__(self, enabled: bool) -> None:
         self._enabled = enabled
 
-    def write(self, exchange: Exchange, seconds: float) -> None:
-        """One line, in one piece: several processes may write to the same place."""
+    def write(self, record: RequestRecord, seconds: float) -> None:
+        """One line, in one write: several processes may share the output."""
         if not self._enabled:
             return
-        images = (
-            f',"images":{exchange.images},"decode_ms":{exchange.decode * 1e3:.2f}'
-            f',"infer_ms":{exchange.infer * 1e3:.2f}'
-            if exchange.images
-            else ""
-        )
-        line = (
-            f'{{"time":"{datetime.now(UTC).isoformat(timespec="milliseconds")}"'
-            f',"request_id":"{exchange.id}","method":"{exchange.method}"'
-            f',"path":{json.dumps(exchange.path[:_LONGEST_PATH])},"status":{exchange.status}'
-            f',"ms":{seconds * 1e3:.2f},"bytes_in":{exchange.bytes_in}{images}}}\n'
-        )
-        with suppress(OSError):  # who reads the log is gone: no reason to stop answering
-            os.write(sys.stdout.fileno(), line.encode())
+        entry: dict[str, Any] = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "request_id": record.id,
+            "method": record.method,
+            "path": record.path[:_MAX_PATH],
+            "status": record.status,
+            "ms": round(seconds * 1e3, 2),
+            "bytes_in": record.bytes_in,
+        }
+        if record.images:
+            entry |= {
+                "images": record.images,
+                "decode_ms": round(record.decode * 1e3, 2),
+                "infer_ms": round(record.infer * 1e3, 2),
+            }
+        with suppress(OSError):  # stdout is closed; keep serving
+            os.write(sys.stdout.fileno(), f"{_to_json(entry)}\n".encode())

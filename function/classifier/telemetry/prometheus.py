@@ -14,48 +14,49 @@ from prometheus_client import (
     multiprocess,
 )
 
-from classifier.artifact import Card
+from classifier.artifact import ModelCard
 from classifier.telemetry.metrics import Metrics
 
-_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds"""
 
 
 class PrometheusMetrics(Metrics):
-    """Counts in this process or, where `PROMETHEUS_MULTIPROC_DIR` is set, together with all that
+    """Counts in this process or, with `PROMETHEUS_MULTIPROC_DIR`, together with all processes that
     share that directory."""
 
-    def __init__(self, card: Card, shared: str) -> None:
+    def __init__(self, card: ModelCard, shared: str) -> None:
         """`shared` is that directory, or empty; the library reads the variable itself."""
         self._registry = registry = CollectorRegistry()
         self._shared = shared
         if shared:
-            _forget_the_dead(Path(shared))
+            _remove_dead_gauges(Path(shared))
         else:
             ProcessCollector(registry=registry)
 
-        def histogram(name: str, meaning: str) -> Histogram:
-            return Histogram(f"classifier_{name}", meaning, buckets=_SECONDS, registry=registry)
+        def histogram(name: str, description: str) -> Histogram:
+            return Histogram(f"classifier_{name}", description, buckets=_BUCKETS, registry=registry)
 
         self._requests = Counter(
-            "classifier_requests", "Requests answered", ["status"], registry=registry
+            "classifier_requests", "Responses by status", ["status"], registry=registry
         )
-        self._errors = Counter("classifier_errors", "What was wrong", ["kind"], registry=registry)
+        self._errors = Counter("classifier_errors", "Errors by kind", ["kind"], registry=registry)
         self._rejected = Counter(
-            "classifier_rejected", "Requests that there was no room for", registry=registry
+            "classifier_rejected", "Requests rejected with 503", registry=registry
         )
         self._in_flight = Gauge(
             "classifier_in_flight",
-            "Requests that have come and not been answered",
+            "Requests in flight",
             multiprocess_mode="livesum",
             registry=registry,
         )
-        self._seconds = histogram("request_seconds", "From a request's head to its answer's end")
-        self._decode = histogram("decode_seconds", "Decoding, of each image")
-        self._infer = histogram("infer_seconds", "Inference, of each image")
-        self._queue = histogram("queue_seconds", "Waiting for a thread, of each image")
+        self._seconds = histogram("request_seconds", "From a request's head to its response's end")
+        self._decode = histogram("decode_seconds", "Decoding of each image")
+        self._infer = histogram("infer_seconds", "Inference of each image")
+        self._queue = histogram("queue_seconds", "Time in the queue of each image")
         model = Gauge(
             "classifier_model_info",
-            "1, for the model that is served",
+            "1, labelled with the served model",
             ["name", "sha256"],
             multiprocess_mode="livemax",
             registry=registry,
@@ -63,24 +64,24 @@ class PrometheusMetrics(Metrics):
         model.labels(card.name, card.sha256).set(1)
         self._by_status: dict[int, Counter] = {}
 
-    def classified(self, decode_seconds: float, infer_seconds: float) -> None:
+    def observe_image(self, decode_seconds: float, infer_seconds: float) -> None:
         self._decode.observe(decode_seconds)
         self._infer.observe(infer_seconds)
 
-    def failed(self, kind: str) -> None:
+    def count_error(self, kind: str) -> None:
         self._errors.labels(kind).inc()
 
-    def waited(self, seconds: float) -> None:
+    def observe_queue_wait(self, seconds: float) -> None:
         self._queue.observe(seconds)
 
-    def began(self) -> None:
+    def request_started(self) -> None:
         self._in_flight.inc()
 
-    def ended(self, status: int, seconds: float) -> None:
+    def request_finished(self, status: int, seconds: float) -> None:
         self._in_flight.dec()
         self._seconds.observe(seconds)
         counter = self._by_status.get(status)
-        if counter is None:  # to look a label up costs more than to count
+        if counter is None:  # looking a label up costs more than counting
             counter = self._by_status[status] = self._requests.labels(str(status))
         counter.inc()
         if status == 503:
@@ -94,8 +95,8 @@ class PrometheusMetrics(Metrics):
         return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
-def _forget_the_dead(directory: Path) -> None:
-    """What processes that were killed said of the moment: they cannot take it back."""
+def _remove_dead_gauges(directory: Path) -> None:
+    """Remove live-gauge files left by killed workers."""
     for file in directory.glob("gauge_live*_*.db"):
         process = int(file.stem.rpartition("_")[2])
         if not Path(f"/proc/{process}").exists():

@@ -1,4 +1,4 @@
-"""One request and its answer, as the log and the metrics tell of it."""
+"""One request and its response, as the access log and the metrics record it."""
 
 import random
 import re
@@ -7,17 +7,17 @@ from typing import Final
 
 from starlette.types import Scope
 
-KEY: Final = "classifier.exchange"
-"""Where the exchange is in the ASGI scope."""
+SCOPE_KEY: Final = "classifier.request"
+"""The key of the record in the ASGI scope"""
 
-CLIENT_GONE: Final = 499
-"""What the log and the metrics have for a status where the client did not wait for it."""
+CLIENT_DISCONNECTED: Final = 499
+"""The status in log and metrics where the client did not wait for the response; nginx's code."""
 
-_SANE: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-"""Request ids that are taken over: nothing else gets into a log or an answer."""
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+"""Request ids of clients that are kept; anything else does not get into logs and responses."""
 
 
-class Exchange:
+class RequestRecord:
     """Times are in seconds."""
 
     __slots__ = (
@@ -39,23 +39,23 @@ class Exchange:
         self.path: str = scope["path"]
         self.id = ""
         self.closes = scope["http_version"] == "1.0"
-        """Whether the connection ends with the answer, as the client wishes."""
-        self.status = CLIENT_GONE
+        """Whether the client asked for the connection to close after the response."""
+        self.status = CLIENT_DISCONNECTED
         self.bytes_in = 0
         self.images = 0
         self.decode = 0.0
         self.infer = 0.0
         for name, value in scope["headers"]:
-            if name == b"x-request-id" and _SANE.fullmatch(value):
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 self.id = str(value, "ascii")
             elif name == b"connection" and b"close" in value.lower():
                 self.closes = True
         if not self.id:
-            invocation = getattr(scope.get("aws.context"), "aws_request_id", "")
-            self.id = invocation or f"{random.getrandbits(64):016x}"
+            lambda_request_id = getattr(scope.get("aws.context"), "aws_request_id", "")
+            self.id = lambda_request_id or f"{random.getrandbits(64):016x}"
 
 
-def exchange_of(scope: Scope) -> Exchange:
-    """The exchange that this request is part of."""
-    found: Exchange = scope[KEY]
-    return found
+def record_of(scope: Scope) -> RequestRecord:
+    """The record of the request that `scope` belongs to."""
+    record: RequestRecord = scope[SCOPE_KEY]
+    return record

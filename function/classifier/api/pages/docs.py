@@ -1,11 +1,16 @@
-"""The page at `/docs`: the OpenAPI document as plain HTML. It needs no script and no other site."""
+"""The pages at `/docs` and `/problems`: plain HTML, without scripts and other sites."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any, Final
 
-HEADERS: Final = {
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from classifier.errors import ServiceError
+
+_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; "
     "base-uri 'self'; form-action 'none'; frame-ancestors 'none'",
 }
@@ -16,50 +21,87 @@ _PAGE: Final = """<!doctype html>
 <meta charset="utf-8">
 {base}<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{title}: API</title>
+<title>{title}</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="page/page.css">
 </head>
 <body>
 <main>
-<h1>{title}: API</h1>
-<p>{description} For programs: <a href="openapi.json">openapi.json</a>.</p>
-{operations}
+<h1>{title}</h1>
+{content}
 </main>
-<footer><p><a href="./">The page</a> · <a href="model">Model card</a></p></footer>
+<footer>
+<p><a href="./">The page</a> · <a href="docs">API</a> · <a href="model">Model card</a></p>
+</footer>
 </body>
 </html>
 """
 
 
-def docs_page(document: Mapping[str, Any], base: str = "") -> str:
-    """`base` is the path that a gateway puts in front of the service, without a slash at its
-    end."""
+def docs_response(request: Request, document: Mapping[str, Any]) -> HTMLResponse:
+    """The OpenAPI `document`."""
+    info = document["info"]
     operations = "\n".join(
         _operation(method.upper(), path, operation, document)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     )
-    info = document["info"]
-    return _PAGE.format(
-        base=f'<base href="{escape(base)}/">\n' if base else "",
-        title=escape(info["title"]),
-        description=escape(info["description"]),
-        operations=operations,
+    return _response(
+        request,
+        f"{info['title']}: API",
+        f"<p>{escape(info['description'])} For programs: "
+        '<a href="openapi.json">openapi.json</a>. <a href="problems">Types of problems</a>.</p>\n'
+        f"{operations}",
     )
+
+
+def problems_response(request: Request) -> HTMLResponse:
+    """The types of problems, to which the `type` of each problem refers."""
+    rows = "".join(
+        f'<section id="{each.slug}"><h2><code>/problems#{each.slug}</code></h2>'
+        f"<p>{each.status.value} {each.status.phrase}. {escape(each.meaning)}</p></section>"
+        for each in problem_types()
+    )
+    return _response(request, "Types of problems", rows)
+
+
+def problem_types() -> list[type[ServiceError]]:
+    """One class for each type, ordered by status."""
+    found: dict[str, type[ServiceError]] = {}
+    for each in _subclasses(ServiceError):
+        found.setdefault(each.slug, each)
+    return sorted(found.values(), key=lambda each: (each.status, each.slug))
+
+
+def _subclasses(base: type[ServiceError]) -> Iterator[type[ServiceError]]:
+    for each in base.__subclasses__():
+        if "slug" in vars(each):
+            yield each
+        yield from _subclasses(each)
+
+
+def _response(request: Request, title: str, content: str) -> HTMLResponse:
+    """A gateway may put a path in front of the service."""
+    root = request.scope.get("root_path", "")
+    page = _PAGE.format(
+        base=f'<base href="{escape(root)}/">\n' if root else "",
+        title=escape(title),
+        content=content,
+    )
+    return HTMLResponse(page, headers=_HEADERS)
 
 
 def _operation(
     method: str, path: str, operation: Mapping[str, Any], document: Mapping[str, Any]
 ) -> str:
     bodies = operation.get("requestBody", {}).get("content", {})
-    answers: Iterable[tuple[str, Mapping[str, Any]]] = operation["responses"].items()
+    responses: Iterable[tuple[str, Mapping[str, Any]]] = operation["responses"].items()
     parts = [
         f"<h2><code>{method} {escape(path)}</code>: {escape(operation['summary'])}</h2>",
         f"<p>{escape(operation.get('description', ''))}</p>",
         _list("Parameters", map(_parameter, operation.get("parameters", []))),
         _list("Body, one of", (f"<code>{escape(each)}</code>" for each in bodies)),
-        _list("Answers", (_answer(status, each, document) for status, each in answers)),
+        _list("Responses", (_documented(status, each, document) for status, each in responses)),
     ]
     return f"<section>{''.join(parts)}</section>"
 
@@ -77,7 +119,7 @@ def _parameter(parameter: Mapping[str, Any]) -> str:
     )
 
 
-def _answer(status: str, response: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+def _documented(status: str, response: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     example = "".join(
         f"<pre><code>{escape(json.dumps(each, indent=2))}</code></pre>"
         for content in response.get("content", {}).values()

@@ -1,78 +1,73 @@
-"""The page at `/` as HTML: the form alone, or with results or problems below it."""
+"""The page at `/`: the form, with results or problems below it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-_DIRECTORY: Final = Path(__file__).resolve().parent
-_TEMPLATE: Final = (_DIRECTORY / "templates" / "index.html").read_text("utf-8")
-_TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".jpg": "image/jpeg",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
+from classifier.classifier import Classification
+from classifier.errors import ServiceError
+from classifier.model import Prediction
 
-ASSETS: Final = {
-    path.name: (path.read_bytes(), _TYPES[path.suffix])
-    for path in sorted((_DIRECTORY / "static").iterdir())
-    if path.suffix in _TYPES
-}
-"""Name -> content and content type of what the page loads."""
+STATIC: Final = Path(__file__).resolve().parent / "static"
+_TEMPLATE: Final = STATIC.with_name("templates").joinpath("index.html").read_text("utf-8")
 
-HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "img-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'self'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
+)
+
+Outcome = Classification | ServiceError
 
 
 def render(
-    results: Sequence[Mapping[str, Any]],
+    outcomes: Sequence[Outcome],
     *,
-    base: str = "",
+    model: str = "",
+    base_path: str = "",
     address: str = "http://localhost:8000/",
 ) -> str:
-    """The page with `results` in it, in the order of the images.
+    """The page with `outcomes`, in the order of the images.
 
-    Each is a problem (`detail`) or a result: `predictions`, and where they are known `model`,
-    `decode_seconds` and `infer_seconds`. `base` is the path that a gateway puts in front of the
-    service, without a slash at its end; `address` is where programs reach the service.
+    `model` is the name of the model, `base_path` the path that a gateway puts in front of the
+    service, without a slash at its end, `address` the URL for programs.
     """
     articles = "".join(
-        _article(result, f"Photo {number} of {len(results)}" if len(results) > 1 else "Your photo")
-        for number, result in enumerate(results, start=1)
+        _article(
+            outcome,
+            f"Photo {number} of {len(outcomes)}" if len(outcomes) > 1 else "Your photo",
+            model,
+        )
+        for number, outcome in enumerate(outcomes, start=1)
     )
-    # The results last: nothing that is in them is looked at again.
+    # The results come last, so that nothing in them is replaced.
     page = _TEMPLATE.replace("<!-- address -->", escape(address))
-    if base:
-        page = page.replace("<head>", f'<head>\n<base href="{escape(base)}/">')
+    if base_path:
+        page = page.replace("<head>", f'<head>\n<base href="{escape(base_path)}/">')
     return page.replace("<!-- results -->", articles)
 
 
-def _article(result: Mapping[str, Any], heading: str) -> str:
-    answer = _problem(result["detail"]) if "detail" in result else _classes(result)
-    return f'<article><h2>{heading}</h2><div class="answer">{answer}</div></article>'
+def _article(outcome: Outcome, heading: str, model: str) -> str:
+    if isinstance(outcome, ServiceError):
+        content = f'<p class="problem">{escape(outcome.message)}</p>'
+    else:
+        content = _classes(outcome, model)
+    return f'<article><h2>{heading}</h2><div class="answer">{content}</div></article>'
 
 
-def _problem(detail: str) -> str:
-    return f'<p class="problem">{escape(detail)}</p>'
+def _classes(result: Classification, model: str) -> str:
+    rows = "".join(map(_row, result.predictions))
+    decode, infer = result.decode_seconds * 1e3, result.infer_seconds * 1e3
+    times = f"Decoded in {decode:.1f}&nbsp;ms, classified in {infer:.1f}&nbsp;ms"
+    return f'<ol>{rows}</ol><p class="timing">{times} <span>by {escape(model)}</span></p>'
 
 
-def _classes(result: Mapping[str, Any]) -> str:
-    rows = "".join(_row(each) for each in result["predictions"])
-    return f"<ol>{rows}</ol>{_timing(result)}"
-
-
-def _row(prediction: Mapping[str, Any]) -> str:
+def _row(prediction: Prediction) -> str:
     probability = prediction["probability"]
     return (
         f'<li><span class="label">{escape(prediction["label"])}</span> '
         f'<span class="probability">{_percent(probability)}</span>'
-        # The policy forbids style attributes; what SVG has for a width it allows.
+        # The content security policy forbids style attributes, but not SVG's width.
         f'<svg class="bar" aria-hidden="true"><rect width="{probability:.2%}" height="100%"/>'
         "</svg></li>"
     )
@@ -80,12 +75,3 @@ def _row(prediction: Mapping[str, Any]) -> str:
 
 def _percent(probability: float) -> str:
     return f"{probability:.1%}" if probability >= 0.0005 else "&lt;0.1%"
-
-
-def _timing(result: Mapping[str, Any]) -> str:
-    if "infer_seconds" not in result:
-        return ""
-    decode, infer = (result[name] * 1e3 for name in ("decode_seconds", "infer_seconds"))
-    model = f" <span>by {escape(result['model'])}</span>" if "model" in result else ""
-    times = f"Decoded in {decode:.1f}&nbsp;ms, classified in {infer:.1f}&nbsp;ms"
-    return f'<p class="timing">{times}{model}</p>'

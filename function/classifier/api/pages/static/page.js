@@ -1,23 +1,23 @@
-// Classifies photos as they are chosen, dropped, pasted or picked from the samples, one request
-// for each. The server renders the answers, as it does when scripts are off: this only gives each
-// its place beside its photo.
+// Classifies photos when they are chosen, dropped, pasted or picked from the samples, one request for
+// each. The server renders the results, as it does without scripts; this script puts each beside its
+// photo.
 "use strict";
 
-// Lambda takes requests of 6 MB, and base64 makes 6 of 4.5: what is larger is made smaller here.
+// Lambda accepts requests of 6 MB, 4.5 MB before base64: larger photos are shrunk here.
 const MAX_BYTES = 4_000_000;
 const MAX_SIDE = 1024;
 
-// Decoders of these take 13 to 17 bytes a pixel, so the service takes no more of them than this.
+// Decoding these takes 13 to 17 bytes per pixel, and the service limits the memory.
 const HEAVY = /^image\/(webp|avif|hei[cf])$/;
 const MAX_HEAVY_PIXELS = 3_000_000;
-const AT_ONCE = 2;
+const MAX_PARALLEL = 2;
 
 const form = document.querySelector("form");
 const status = document.querySelector("#status");
 const results = document.querySelector("#results");
 const service = new URL("./", document.baseURI);
 
-const waiting = []; // functions that classify one photo each
+const queue = []; // functions, one for each photo
 let running = 0;
 
 function make(tag, className = "", text = "") {
@@ -28,29 +28,29 @@ function make(tag, className = "", text = "") {
 }
 
 function button(className, text, onclick) {
-  const made = make("button", className, text);
-  made.type = "button";
-  made.addEventListener("click", onclick);
-  return made;
+  const element = make("button", className, text);
+  element.type = "button";
+  element.addEventListener("click", onclick);
+  return element;
 }
 
-function say(text, className) {
+function setStatus(text, className) {
   status.className = className;
   status.textContent = text;
 }
 
-// A photo's way to its answer
+// Sending a photo
 
-class Trouble extends Error {} // its message is for the person who sent the photo
+class UserError extends Error {} // its message is shown on the page
 
-async function fit(file) {
+async function shrink(file) {
   const heavy = HEAVY.test(file.type);
   if (file.size <= MAX_BYTES && !heavy) return file;
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    return file; // a format that the browser cannot read; the server may
+    return file; // the browser cannot read the format; the server may
   }
   if (file.size <= MAX_BYTES && bitmap.width * bitmap.height <= MAX_HEAVY_PIXELS) {
     bitmap.close();
@@ -70,34 +70,34 @@ async function fit(file) {
   return blob && (heavy || blob.size < file.size) ? blob : file;
 }
 
-async function ask(file) {
+async function classifyPhoto(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
   } catch {
-    throw new Trouble("This file cannot be read. If it is a folder, choose the photos in it.");
+    throw new UserError("This file cannot be read. If it is a folder, choose the photos in it.");
   }
   const body = new FormData();
-  body.append("file", await fit(file), file.name);
+  body.append("file", await shrink(file), file.name);
   let response;
   try {
     response = await fetch(service, { method: "POST", body, headers: { Accept: "text/html" } });
   } catch {
-    throw new Trouble("The service does not answer. Check your connection and try again.");
+    throw new UserError("The service does not respond. Check your connection and try again.");
   }
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const answer = page.querySelector("#results .answer");
-  if (!answer) throw new Trouble(withoutAnswer(response.status));
+  if (!answer) throw new UserError(errorMessage(response.status));
   return document.adoptNode(answer);
 }
 
-// What a gateway says in the service's place is not for people.
-function withoutAnswer(code) {
+// A gateway's own error pages are not shown.
+function errorMessage(code) {
   if (code === 413) return "This photo is too large for the service. Make it smaller and try again.";
   if (code === 429 || code === 503) return "The service is busy. Try again in a moment.";
-  return `The service could not answer (status ${code}). Try again in a moment.`;
+  return `The service failed (status ${code}). Try again in a moment.`;
 }
 
-// What is seen of it
+// Showing a photo
 
 function photo(file) {
   const figure = make("figure");
@@ -105,7 +105,7 @@ function photo(file) {
   image.alt = "";
   const address = URL.createObjectURL(file);
   image.addEventListener("load", () => URL.revokeObjectURL(address));
-  // Not every format that the service reads is one that the browser shows.
+  // The service reads formats that browsers cannot show.
   image.addEventListener("error", () => image.replaceWith("No preview"));
   image.src = address;
   figure.append(image);
@@ -114,11 +114,11 @@ function photo(file) {
 
 function card(file) {
   const article = make("article");
-  article.append(photo(file), make("h2", "", file.name), waitingAnswer());
+  article.append(photo(file), make("h2", "", file.name), pendingAnswer());
   return article;
 }
 
-function waitingAnswer() {
+function pendingAnswer() {
   const answer = make("div", "answer");
   answer.append(make("p", "wait"));
   return answer;
@@ -128,13 +128,13 @@ async function classify(file, article) {
   article.setAttribute("aria-busy", "true");
   let answer;
   try {
-    answer = await ask(file);
+    answer = await classifyPhoto(file);
   } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
+    if (!(error instanceof UserError)) throw error;
     answer = make("div", "answer");
     answer.append(make("p", "problem", error.message), button("again", "Try again", async () => {
-      article.querySelector(".answer").replaceWith(waitingAnswer());
-      say(summary([await classify(file, article)]), "quiet");
+      article.querySelector(".answer").replaceWith(pendingAnswer());
+      setStatus(summary([await classify(file, article)]), "quiet");
     }));
   }
   article.querySelector(".answer").replaceWith(answer);
@@ -144,45 +144,45 @@ async function classify(file, article) {
 
 function summary(articles) {
   if (articles.length > 1) {
-    const bad = articles.filter((each) => each.querySelector(".problem")).length;
+    const bad = articles.filter((article) => article.querySelector(".problem")).length;
     return `${articles.length - bad} photos classified${bad ? `, ${bad} with a problem` : ""}.`;
   }
-  const [name, text] = ["h2", ".problem, li"].map((each) => articles[0].querySelector(each).textContent);
+  const [name, text] = ["h2", ".problem, li"].map((selector) => articles[0].querySelector(selector).textContent);
   return `${name}: ${text}`;
 }
 
 async function classifyAll(files) {
   if (!files.length) return;
-  const loudness = files.length > 1 ? "" : "quiet"; // a single answer is seen where it is
-  say(files.length > 1 ? `Classifying ${files.length} photos …` : "Classifying …", loudness);
+  const style = files.length > 1 ? "" : "quiet"; // a single result needs no announcement
+  setStatus(files.length > 1 ? `Classifying ${files.length} photos …` : "Classifying …", style);
   const articles = files.map(card);
   results.prepend(...articles);
   results.scrollIntoView({ block: "nearest" });
   const done = files.map((file, index) => new Promise((resolve) => {
-    waiting.push(async () => resolve(await classify(file, articles[index])));
+    queue.push(async () => resolve(await classify(file, articles[index])));
   }));
-  while (running < AT_ONCE && waiting.length) work();
-  say(summary(await Promise.all(done)), loudness);
+  while (running < MAX_PARALLEL && queue.length) work();
+  setStatus(summary(await Promise.all(done)), style);
 }
 
 async function work() {
   running += 1;
-  while (waiting.length) await waiting.shift()();
+  while (queue.length) await queue.shift()();
   running -= 1;
 }
 
-// The ways in
+// Choosing photos
 
 for (const input of document.querySelectorAll("input[type=file]")) {
   input.addEventListener("change", () => {
     const files = Array.from(input.files);
-    input.value = ""; // or the same photo could not be chosen again
+    input.value = ""; // so that the same photo can be chosen again
     classifyAll(files);
   });
 }
 
 addEventListener("dragover", (event) => {
-  event.preventDefault(); // or the browser would open the file in this page's place
+  event.preventDefault(); // otherwise the browser opens the file
   document.body.classList.add("dragging");
 });
 addEventListener("dragleave", (event) => {
@@ -193,7 +193,7 @@ addEventListener("drop", (event) => {
   document.body.classList.remove("dragging");
   const files = Array.from(event.dataTransfer.files);
   if (files.length) classifyAll(files);
-  else say("That was not a file. Save the picture first, then drop its file here.", "problem");
+  else setStatus("That was not a file. Save the picture first, then drop its file here.", "problem");
 });
 
 addEventListener("paste", (event) => classifyAll(Array.from(event.clipboardData.files)));
@@ -205,12 +205,12 @@ for (const sample of document.querySelectorAll("[data-sample]")) {
       const name = sample.dataset.sample.split("/").pop();
       classifyAll([new File([await response.blob()], name, { type: "image/jpeg" })]);
     } catch {
-      say("The sample cannot be fetched. Check your connection and try again.", "problem");
+      setStatus("The sample cannot be fetched. Check your connection and try again.", "problem");
     }
   });
 }
 
-// The page, now that it can do all this
+// Controls that need scripts
 
 document.querySelector("#address").textContent = service.href;
 if (navigator.clipboard) {
@@ -222,4 +222,4 @@ if (navigator.clipboard) {
 }
 form.classList.add("live");
 form.querySelector("[type=submit]").hidden = true;
-for (const each of document.querySelectorAll("[data-script]")) each.hidden = false;
+for (const element of document.querySelectorAll("[data-script]")) element.hidden = false;

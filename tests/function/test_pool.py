@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from starlette.requests import ClientDisconnect
 
-from classifier.server.pool import Busy, Workers
+from classifier.errors import QueueFull
+from classifier.server.pool import Pool
 from tests.support.wait import HANG_SECONDS
 
 
@@ -20,7 +21,7 @@ async def leaves() -> dict[str, str]:
     return {"type": "http.disconnect"}
 
 
-async def occupy(workers: Workers) -> tuple[Callable[[], None], "asyncio.Future[int]"]:
+async def occupy(pool: Pool) -> tuple[Callable[[], None], "asyncio.Future[int]"]:
     """Give a job that keeps a thread, and wait until the thread has it. Returns what lets it go,
     and its future."""
     begun, gate = threading.Event(), threading.Event()
@@ -30,23 +31,23 @@ async def occupy(workers: Workers) -> tuple[Callable[[], None], "asyncio.Future[
         assert gate.wait(HANG_SECONDS)
         return 0
 
-    future = workers.give(job)
+    future = pool.submit(job)
     assert await asyncio.to_thread(begun.wait, HANG_SECONDS)
     return gate.set, future
 
 
 def test_there_is_room_until_as_many_wait_as_may() -> None:
     async def fill() -> None:
-        workers = Workers(threads=1, queue=2)
-        let_go, first = await occupy(workers)
+        pool = Pool(threads=1, queue=2)
+        let_go, first = await occupy(pool)
         for _ in range(2):
-            workers.check_room()
-            workers.give(int)
-        with pytest.raises(Busy):
-            workers.check_room()
+            pool.ensure_capacity()
+            pool.submit(int)
+        with pytest.raises(QueueFull):
+            pool.ensure_capacity()
         let_go()
-        await workers.run([first, workers.give(int)], stays)
-        workers.check_room()
+        await pool.gather([first, pool.submit(int)], stays)
+        pool.ensure_capacity()
 
     asyncio.run(fill())
 
@@ -59,17 +60,17 @@ def test_what_nobody_waits_for_is_dropped_and_gives_room() -> None:
             done.append(number)
             return number
 
-        workers = Workers(threads=1, queue=1)
-        let_go, first = await occupy(workers)
-        jobs = [workers.give(job, number) for number in range(5)]
-        with pytest.raises(Busy):
-            workers.check_room()
+        pool = Pool(threads=1, queue=1)
+        let_go, first = await occupy(pool)
+        jobs = [pool.submit(job, number) for number in range(5)]
+        with pytest.raises(QueueFull):
+            pool.ensure_capacity()
         with pytest.raises(ClientDisconnect):
-            await workers.run(jobs, leaves)
-        workers.check_room()
-        last = workers.give(job, 5)
+            await pool.gather(jobs, leaves)
+        pool.ensure_capacity()
+        last = pool.submit(job, 5)
         let_go()
-        await workers.run([first, last], stays)
+        await pool.gather([first, last], stays)
         assert done == [5]
 
     asyncio.run(leave())
@@ -77,10 +78,10 @@ def test_what_nobody_waits_for_is_dropped_and_gives_room() -> None:
 
 def test_an_error_is_raised_where_it_is_waited_for() -> None:
     async def fail() -> None:
-        workers = Workers(threads=1, queue=1)
+        pool = Pool(threads=1, queue=1)
         with pytest.raises(ZeroDivisionError):
-            await workers.run([workers.give(divmod, 1, 0)], stays)
-        assert await workers.run([workers.give(divmod, 7, 2)], stays) == [(3, 1)]
+            await pool.gather([pool.submit(divmod, 1, 0)], stays)
+        assert await pool.gather([pool.submit(divmod, 7, 2)], stays) == [(3, 1)]
 
     asyncio.run(fail())
 
@@ -88,8 +89,8 @@ def test_an_error_is_raised_where_it_is_waited_for() -> None:
 def test_as_many_at_once_as_there_are_threads() -> None:
     async def meet() -> None:
         together = threading.Barrier(3, timeout=HANG_SECONDS)
-        workers = Workers(threads=3, queue=9)
-        jobs = [workers.give(together.wait) for _ in range(9)]
-        assert sorted(await workers.run(jobs, stays)) == sorted([0, 1, 2] * 3)
+        pool = Pool(threads=3, queue=9)
+        jobs = [pool.submit(together.wait) for _ in range(9)]
+        assert sorted(await pool.gather(jobs, stays)) == sorted([0, 1, 2] * 3)
 
     asyncio.run(meet())

@@ -1,0 +1,56 @@
+"""The outcomes of a request's images -> its response."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from classifier.api.problems import error_response
+from classifier.api.responses import (
+    JSONResponse,
+    ProblemResponse,
+    page_response,
+    problem,
+    wants_page,
+)
+from classifier.classifier import Classification
+from classifier.errors import ImageOf, ServiceError
+
+Outcome = Classification | ServiceError
+
+
+def results_response(request: Request, outcomes: Sequence[Outcome], model: str) -> Response:
+    """One result, or several in order; if an image failed, the first failure's problem. The page
+    where a browser sent its form."""
+    failures = [
+        (number, outcome)
+        for number, outcome in enumerate(outcomes, start=1)
+        if isinstance(outcome, ServiceError)
+    ]
+    headers = {} if failures else {"Server-Timing": _server_timing(outcomes)}
+    if wants_page(request):
+        status = failures[0][1].status if failures else 200
+        return page_response(request, outcomes, model=model, status=status, headers=headers)
+    if failures and len(outcomes) == 1:
+        return error_response(request, failures[0][1])
+    results = [result_json(outcome, model) for outcome in outcomes]
+    if failures:
+        number, error = failures[0]
+        return ProblemResponse(ImageOf(error, number, len(outcomes)), results=results)
+    return JSONResponse(results[0] if len(results) == 1 else results, headers=headers)
+
+
+def result_json(outcome: Outcome, model: str) -> dict[str, Any]:
+    """The result of one image, or its problem."""
+    if isinstance(outcome, ServiceError):
+        return problem(outcome)
+    return {"predictions": outcome.predictions, "model": model}
+
+
+def _server_timing(outcomes: Sequence[Outcome]) -> str:
+    """Milliseconds, summed over the images (W3C Server Timing)."""
+    images = [outcome for outcome in outcomes if isinstance(outcome, Classification)]
+    decode = sum(image.decode_seconds for image in images)
+    infer = sum(image.infer_seconds for image in images)
+    return f"decode;dur={decode * 1e3:.2f}, infer;dur={infer * 1e3:.2f}"

@@ -1,0 +1,32 @@
+"""The parts that all routes share."""
+
+import functools
+from typing import TYPE_CHECKING
+
+from classifier.api.problems import ErrorResponder
+from classifier.classifier import Classifier
+from classifier.server.body import MemoryBudget
+from classifier.server.pool import Pool
+from classifier.settings import Settings
+
+if TYPE_CHECKING:
+    from classifier.s3 import ImageStore
+
+
+class Service:
+    """A classifier with its settings, its threads, and the memory for requests."""
+
+    def __init__(self, classifier: Classifier, settings: Settings) -> None:
+        self.classifier = classifier
+        self.settings = settings
+        self.metrics = classifier.metrics
+        self.pool = Pool(settings.threads, settings.queue, self.metrics.observe_queue_wait)
+        self.body_memory = MemoryBudget(settings.max_held_bytes)
+        self.errors = ErrorResponder(self.metrics)
+
+    @functools.cached_property
+    def store(self) -> "ImageStore":
+        """The bucket of uploads. Its first use imports boto3."""
+        from classifier.s3 import ImageStore
+
+        return ImageStore(self.settings.bucket, max_bytes=self.settings.max_object_bytes)

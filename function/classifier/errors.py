@@ -1,0 +1,332 @@
+"""Every refusal of the service: its status, headers, problem type and message.
+
+The message tells the client what is wrong and what to do. `slug` names the problem type;
+docs/problems.md lists them all.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import ClassVar, Final
+
+_HOW_TO_SEND: Final = (
+    "Send the image as multipart/form-data in the field 'file' "
+    "(curl --form file=@photo.jpg), or as the body itself with an image/* content type."
+)
+
+
+class ServiceError(Exception):
+    """The base of all refusals."""
+
+    status: HTTPStatus
+    slug: str
+    meaning: ClassVar[str]
+    headers: Mapping[str, str] = {}
+    label: ClassVar[str] = ""
+    counted: ClassVar[bool] = True
+    """Whether the metrics count the error by kind; all are counted by status."""
+
+    @property
+    def message(self) -> str:
+        """The message for the client."""
+        return str(self)
+
+    @property
+    def kind(self) -> str:
+        """The label of this error in the metrics: the name of its class, if it has no other."""
+        return self.label or type(self).__name__
+
+
+class InternalError(ServiceError):
+    """Any other exception."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    slug = "internal-error"
+    meaning = "The service failed; its log has the details."
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__("The service failed; its log has the details. Try again later.")
+        self._cause = cause
+
+    @property
+    def kind(self) -> str:
+        """The class of the cause."""
+        return type(self._cause).__name__
+
+
+# Images
+
+
+class ImageError(ServiceError, ValueError):
+    """An image that cannot be classified. The classifier counts it."""
+
+    counted = False
+
+
+class UnsupportedFormat(ImageError):
+    """The bytes are not an image of an accepted format."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    slug = "unsupported-format"
+    meaning = "The file is not an image of an accepted format."
+
+
+class UnreadableImage(ImageError):
+    """The format is accepted, but the image does not decode."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "unreadable-image"
+    meaning = "The image is damaged, cut off or empty."
+
+
+class TooManyPixels(ImageError):
+    """The image is larger than the limit on pixels."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "too-many-pixels"
+    meaning = "The image has more pixels than the service accepts."
+
+
+class TooMuchMemory(TooManyPixels):
+    """Decoding the image would take more memory than the limit."""
+
+    slug = "too-much-memory"
+    meaning = "Decoding the image would take too much memory."
+
+
+class TooSlowToDecode(TooManyPixels):
+    """Decoding the image would take too long for its size."""
+
+    slug = "too-slow-to-decode"
+    meaning = "Decoding the image would take too long."
+
+
+class ImageOf(ImageError):
+    """The error of one of several images; the type is that of the error."""
+
+    counted = False
+
+    def __init__(self, error: ServiceError, number: int, count: int) -> None:
+        super().__init__(f"Image {number} of {count}: {error.message}")
+        self.status, self.slug, self.headers = error.status, error.slug, error.headers
+
+
+# Uploads
+
+
+class UploadError(ServiceError, ValueError):
+    """A body without an image that the service accepts."""
+
+    @property
+    def kind(self) -> str:
+        """The status is part of the label."""
+        return f"Upload{self.status.value}"
+
+
+class MalformedMultipart(UploadError):
+    """The body is not valid multipart/form-data."""
+
+    status = HTTPStatus.BAD_REQUEST
+    slug = "malformed-multipart"
+    meaning = "The body is not valid multipart/form-data."
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The multipart body cannot be read: {reason}. Let your HTTP client build the form "
+            "and set the Content-Type header, boundary included."
+        )
+
+
+class UploadTooLarge(UploadError):
+    """The body holds more bytes than the limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "upload-too-large"
+    meaning = "The request holds more bytes than the service accepts."
+
+
+class TooManyImages(UploadError):
+    """The request holds more images than the limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "too-many-images"
+    meaning = "The request holds more images than the service accepts."
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The request holds more than {limit} images. Send them in several requests."
+        )
+
+
+class UnsupportedBody(UploadError):
+    """The body's content type cannot hold an image."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    slug = "unsupported-body"
+    meaning = "The content type of the body cannot hold an image."
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(
+            f"A body of the content type {content_type or 'none'} cannot be read. {_HOW_TO_SEND}"
+        )
+
+
+class NoImage(UploadError):
+    """The request holds no image."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "no-image"
+    meaning = "The request holds no image: no body, no field named file, or no file in it."
+
+    def __init__(self, message: str, *, how: bool = True) -> None:
+        """`how`: whether the message goes on with how to send an image."""
+        super().__init__(f"{message} {_HOW_TO_SEND}" if how else message)
+
+
+class InvalidKey(UploadError):
+    """A JSON body without the key of an upload."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "invalid-key"
+    meaning = "The JSON body has no key of an upload."
+
+
+# Objects in the bucket
+
+
+class KeyNotOffered(UploadError):
+    """A key that `POST /uploads` did not return."""
+
+    status = HTTPStatus.FORBIDDEN
+    slug = "key-not-offered"
+    meaning = "POST /uploads did not return this key."
+
+
+class ObjectNotFound(UploadError):
+    """No object under this key."""
+
+    status = HTTPStatus.NOT_FOUND
+    slug = "object-not-found"
+    meaning = "The bucket has no object under this key."
+
+
+class ObjectTooLarge(UploadError):
+    """The object is larger than the limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "object-too-large"
+    meaning = "The object in the bucket is larger than the service accepts."
+
+
+class StoreError(ServiceError):
+    """The bucket does not respond as it should. `str(error)` is for the operator's log."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    slug = "store-unavailable"
+    meaning = "The bucket did not respond."
+    label = "Store"
+
+    @property
+    def message(self) -> str:
+        """The operator finds the details in the log."""
+        return "The image store does not respond. Try again later."
+
+
+# Load and time
+
+
+class QueueFull(ServiceError):
+    """As many images are queued as the limit allows."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "queue-full"
+    meaning = "As many images are queued as the service allows."
+    label = "Busy"
+
+    def __init__(self) -> None:
+        super().__init__("The queue is full. Retry in a second.")
+        self.headers = {"Retry-After": "1"}
+
+
+class TooManyUploads(ServiceError):
+    """The bodies in memory fill their share of it."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "too-many-uploads"
+    meaning = "The uploads in progress fill the memory for them."
+    label = "Busy"
+
+    def __init__(self) -> None:
+        super().__init__("Too many uploads are in progress. Retry in a second.")
+        self.headers = {"Retry-After": "1"}
+
+
+class BodyTimeout(ServiceError):
+    """The body did not arrive in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    slug = "body-timeout"
+    meaning = "The body did not arrive in time."
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"The body did not arrive within {seconds} seconds. Send a smaller image, or retry."
+        )
+        self.headers = {"Connection": "close"}  # the rest of the body is not waited for
+
+
+# Requests
+
+
+class Unauthorized(ServiceError):
+    """The API key is missing or wrong."""
+
+    counted = False
+    status = HTTPStatus.UNAUTHORIZED
+    slug = "unauthorized"
+    meaning = "The API key is missing or wrong."
+
+    def __init__(self, challenge: str) -> None:
+        super().__init__(
+            "An API key is required. Send it as the header Authorization: Bearer KEY, "
+            "or in a browser as the password, with any user name."
+        )
+        self.headers = {"WWW-Authenticate": challenge}
+
+
+class InvalidParameter(ServiceError, ValueError):
+    """A query parameter is invalid."""
+
+    counted = False
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "invalid-parameter"
+    meaning = "A query parameter is invalid."
+
+
+class InvalidEvent(ServiceError, ValueError):
+    """A Lambda event that is not a valid HTTP request."""
+
+    status = HTTPStatus.BAD_REQUEST
+    slug = "invalid-event"
+    meaning = "The event from the gateway is not a valid HTTP request."
+
+
+class NotFound(ServiceError):
+    """No such path."""
+
+    counted = False
+    status = HTTPStatus.NOT_FOUND
+    slug = "not-found"
+    meaning = "There is nothing at this path."
+
+
+class MethodNotAllowed(ServiceError):
+    """The path does not take this method."""
+
+    counted = False
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    slug = "method-not-allowed"
+    meaning = "The path does not take this method."
+
+    def __init__(self, method: str, path: str, allowed: list[str]) -> None:
+        super().__init__(f"{method} is not possible at {path}. See /docs.")
+        self.headers = {"Allow": ", ".join(allowed)}

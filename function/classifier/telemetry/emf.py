@@ -1,0 +1,68 @@
+"""CloudWatch metrics as log lines in the embedded metric format.
+
+Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format". Declined:
+aws-lambda-powertools, which costs 50 ms of every cold start, a tenth of it, for this one structure.
+"""
+
+import json
+import sys
+import time
+from typing import Any, Final, TextIO
+
+from classifier.telemetry.metrics import Metrics
+
+NAMESPACE: Final = "ImageClassifier"
+
+_COUNT: Final = "Count"
+_MILLISECONDS: Final = "Milliseconds"
+
+
+class EmbeddedMetrics(Metrics):
+    """Each line is a metric and, at the same time, a log entry with the request's id."""
+
+    def __init__(self, function: str, output: TextIO | None = None) -> None:
+        """`output` defaults to standard output."""
+        self._function = function
+        self._output = output
+        self._request_id = ""
+        self._cold = True
+
+    def invocation_started(self, request_id: str) -> None:
+        """The first invocation of a process is its cold start."""
+        self._request_id = request_id
+        if self._cold:
+            self._cold = False
+            self._emit({"ColdStart": (_COUNT, 1)})
+
+    def observe_image(self, decode_seconds: float, infer_seconds: float) -> None:
+        self._emit(
+            {
+                "Classifications": (_COUNT, 1),
+                "DecodeTime": (_MILLISECONDS, round(decode_seconds * 1e3, 3)),
+                "InferTime": (_MILLISECONDS, round(infer_seconds * 1e3, 3)),
+            }
+        )
+
+    def count_error(self, kind: str) -> None:
+        self._emit({"Errors": (_COUNT, 1)}, kind=kind)
+
+    def _emit(self, metrics: dict[str, tuple[str, float]], **dimensions: str) -> None:
+        dimensions = {"function": self._function, **dimensions}
+        line: dict[str, Any] = {
+            "_aws": {
+                "Timestamp": int(time.time() * 1e3),
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": NAMESPACE,
+                        "Dimensions": [list(dimensions)],
+                        "Metrics": [
+                            {"Name": name, "Unit": unit} for name, (unit, _) in metrics.items()
+                        ],
+                    }
+                ],
+            },
+            **dimensions,
+            **{name: value for name, (_, value) in metrics.items()},
+            "requestId": self._request_id,
+        }
+        print(json.dumps(line, separators=(",", ":")), file=self._output or sys.stdout, flush=True)
