@@ -13,11 +13,14 @@ LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --
 REQUIREMENTS := function/requirements function/requirements-web requirements local/models/requirements tests/requirements \
   tests/aws_lambda/requirements tests/hostile/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
 
+# Timeouts for slow clients. The application also installs it by itself, for `uvicorn main:app`.
+PROTOCOL := classifier.server.protocol:TimeoutProtocol
+
 # More processes than cores: most tests wait for servers. A file's tests stay in one process.
 TEST := $(BIN)/pytest -n 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-lambda coverage lint lock upgrade audit readme measure measure-lambda load locust \
+.PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-all overload soak \
   fuzz clean
 
@@ -26,7 +29,7 @@ help: ## this list
 
 run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for another port)
 	@echo "Open http://localhost:$(PORT)/ or: curl -X POST --form file=@local/sample.jpg http://localhost:$(PORT)/"
-	@exec $(BIN)/uvicorn --app-dir function main:app --host $(HOST) --port $(PORT)
+	@exec $(BIN)/uvicorn --app-dir function main:app --http $(PROTOCOL) --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.test ## set up and run the tests (3 minutes)
 	$(TEST) -m "not (slow or browser or docker)" $(ARGS)
@@ -108,10 +111,20 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (5 minut
 	run tests.measure.soak --requests 5000 --repeat 3; \
 	exit $$status
 
-lint: $(VENV)/.test ## style and types
+setup: $(VENV)/.test ## install everything into .venv
+
+format: $(VENV)/.test ## format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lint: $(VENV)/.test ## style, spelling, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
+	PYTHONPATH=function:. $(BIN)/lint-imports
+
+check: lint test ## lint and test, before a pull request
 
 readme: $(VENV)/.run ## renew the tables in README.md, SECURITY.md and docs/
 	$(BIN)/python -m local.readme
@@ -128,7 +141,8 @@ upgrade: ## the same, with the newest releases
 	$(MAKE) lock UPGRADE=--upgrade
 
 audit: $(AUDIT)/.made ## known vulnerabilities of what ships (ARGS="requirements.txt …"; needs the network)
-	@$(AUDIT)/bin/python local/audit/known.py $(ARGS)
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+	  $(addprefix -r ,$(or $(ARGS),function/requirements.txt))
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(SAM) $(AUDIT) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache \
