@@ -1,13 +1,13 @@
-# The function's image, as Lambda runs it:        docker build -t classifier .
-# The same as a web server of its own, port 8000: docker build -t classifier-web --target web .
+# Lambda:                docker build -t classifier .
+# Web server, port 8000: docker build -t classifier-web --target web .
 ARG PYTHON_VERSION=3.13
 
 FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS build
 COPY function/requirements.txt /tmp/
 RUN pip install --no-cache-dir --no-compile --only-binary=:all: --require-hashes --target /packages \
     -r /tmp/requirements.txt
-# Of the AWS SDK only S3 and what finds its credentials is used; of the others no tests and no tools.
-# In Python, since the base image is a minimal one, without find.
+# Only S3 and credentials are used of the AWS SDK; tests and tools of all packages are removed. This
+# is Python because the minimal base image has no `find`.
 RUN cd /packages && python -c "import pathlib as p, shutil; \
     used = {'s3', 'sts', 'sso', 'sso-oidc'}; \
     apis = [d for d in p.Path('botocore/data').iterdir() if d.is_dir() and d.name not in used]; \
@@ -16,8 +16,8 @@ RUN cd /packages && python -c "import pathlib as p, shutil; \
     [f.unlink() for f in p.Path().rglob('*.pyi')]" && \
     rm -r bin onnxruntime/transformers onnxruntime/tools onnxruntime/quantization onnxruntime/datasets \
       numpy/f2py
-# Read-only images cannot write bytecode, and without it each start compiles: 1.2 s against 0.34 s.
-# unchecked-hash: it is right as it is, whatever time stamps the copy into the image makes.
+# A read-only container cannot write bytecode: without it each start compiles, 1.2 s against 0.34 s.
+# unchecked-hash: valid for any time stamps of the copied sources.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /packages && chmod -R a+rX /packages
 COPY function/ /function/
 RUN rm /function/requirements* && chmod -R a+rX /function && \
@@ -27,7 +27,7 @@ RUN rm /function/requirements* && chmod -R a+rX /function && \
 FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS runtime
 ENV ORT_DISABLE_TELEMETRY=1
 COPY --from=build /packages/ /var/task/
-# Where the base image comes without the bytecode of its own modules, those that are needed get it here.
+# Bytecode for the modules of the base image, where it has none.
 RUN PYTHONPATH=/var/runtime python -c "import awslambdaric.bootstrap, boto3, fastapi, mangum, numpy, \
     onnxruntime, PIL.Image, python_multipart"
 COPY --from=build /function/ /var/task/
@@ -41,7 +41,8 @@ EXPOSE 8000
 USER 65534:65534
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
-ENTRYPOINT ["python", "-m", "uvicorn", "main:app", "--http", "classifier.server.protocol:TimeoutProtocol"]
+ENTRYPOINT ["python", "-m", "uvicorn", "main:app", "--http", \
+  "classifier.server.protocol:TimeoutProtocol"]
 CMD ["--host", "0.0.0.0", "--port", "8000"]
 
 FROM runtime AS lambda

@@ -46,7 +46,7 @@ coverage: $(VENV)/.test ## statements and branches that `make test` runs
 
 test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the container image (needs Docker)
 	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
-	$(BIN)/pytest tests/aws_lambda tests/function/test_objects.py
+	$(BIN)/pytest tests/aws_lambda tests/classifier/test_s3.py tests/classifier/aws_lambda
 
 load: $(VENV)/.run ## 10 requests every second, 10 times, against the running service, and a report
 	$(BIN)/python local/run_multiple_tests.py --url http://localhost:$(PORT)/ --html report.html

@@ -1,23 +1,25 @@
-"""The routing tables: FastAPI's for servers, a lean one for Lambda, and one endpoint."""
+"""The routing tables: FastAPI's for servers, a smaller one for Lambda, and one endpoint."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.routing import Mount, Route
 
+from classifier.api import schemas
 from classifier.api.app import create_app
-from classifier.api.classify import parse_top_k
 from classifier.api.lambda_app import create_lambda_app
 from classifier.api.service import Service
 from classifier.classifier import Classifier
-from classifier.errors import InvalidParameter
 from classifier.model import load_model
 from classifier.settings import SHIPPED_MODEL, Settings
 from classifier.telemetry.metrics import Metrics
+from tests.classifier.api.problem import assert_problem
+from tests.support.held import serving_held
 
 
 @pytest.fixture(scope="module")
@@ -87,25 +89,34 @@ def test_both_tables_give_the_same_response(
     assert first.headers.get("allow") == second.headers.get("allow")
 
 
-@pytest.mark.parametrize("value", ["0", "101", "-1", "+5", "1.5", "", "five", "٣", "9" * 5000])
-def test_invalid_top_k(value: str) -> None:
-    with pytest.raises(InvalidParameter, match="top_k must be a whole number from 1 to 100"):
-        parse_top_k(value)
+def test_unknown_paths_and_methods(client: httpx.Client) -> None:
+    assert_problem(client.get("/nothing"), 404, "nothing at /nothing")
+    refused = client.put("/")
+    assert_problem(refused, 405, "PUT is not possible at /")
+    assert "POST" in refused.headers["allow"]
 
 
-def test_valid_top_k() -> None:
-    assert [parse_top_k(value) for value in (None, "1", "100")] == [5, 1, 100]
+def test_healthz(client: httpx.Client) -> None:
+    health = schemas.Health.model_validate(client.get("/healthz").json())
+    assert health.status == "ok"
+    assert client.head("/healthz").status_code == 200
 
 
-def test_page_assets_are_revalidated(client: httpx.Client) -> None:
-    first = client.get("/page/page.css")
-    assert first.headers["cache-control"] == "no-cache"
-    again = client.get("/page/page.css", headers={"if-none-match": first.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+def test_healthz_answers_while_images_are_classified(tmp_path: Path, sample: bytes) -> None:
+    """Given one thread that is held by the first of three images, healthz does not wait for it."""
+    with (
+        ThreadPoolExecutor(1) as threads,
+        serving_held(tmp_path / "log", THREADS="1") as server,
+    ):
+        post = threads.submit(server.client.post, "/", files=[("file", sample)] * 3)
+        server.gate.next()
+        assert server.client.get("/healthz").status_code == 200
+        assert not post.done()
+        server.gate.open()
+        assert post.result().status_code == 200
 
 
-def test_the_endpoint_needs_no_framework() -> None:
-    """Its parameters are a Starlette request and a number."""
-    from classifier.api.classify import ClassifyEndpoint
-
-    assert ClassifyEndpoint.__call__.__annotations__["request"] is Request
+def test_the_model_card(client: httpx.Client) -> None:
+    card = client.get("/model").json()
+    assert card["task"] == "image-classification"
+    assert card["license"] == "Apache-2.0"

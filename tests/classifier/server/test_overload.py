@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.overload.clients import Clients, image, request
+from tests.classifier.server.clients import Clients, image, request
 from tests.support import raw
 from tests.support.held import serving_held
 from tests.support.metrics import Scrape

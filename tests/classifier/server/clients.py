@@ -1,7 +1,7 @@
 """Clients that send a request over a connection of their own and read the response later."""
 
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Self
 
 import httpx
@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.support import raw
 from tests.support.pictures import encode
+from tests.support.server import Server
 
 
 def image(number: int) -> bytes:
@@ -45,3 +46,18 @@ def request(*images: bytes) -> bytes:
     body = form.read()
     length = f"Content-Length: {len(body)}"
     return raw.post(form.headers["content-type"], length, "Connection: close") + body
+
+
+def open_half_requests(url: str, stack: ExitStack) -> list[socket.socket]:
+    """200 connections with half a head, and 200 with half a body."""
+    body = raw.post("image/jpeg", "Content-Length: 100000") + b"\xff\xd8\xff"
+    opened = []
+    for number in range(400):
+        opened.append(stack.enter_context(raw.connection(url)))
+        with suppress(ConnectionError):  # its time may be over already
+            opened[-1].sendall(body if number % 2 else body[:40])
+    return opened
+
+
+def assert_healthy(server: Server) -> None:
+    assert server.client.get("/healthz").status_code == 200

@@ -1,7 +1,5 @@
-"""Images by way of S3, over real HTTP: presigned uploads, classify by key, events."""
+"""Presigned uploads to S3 and classification by key, over real HTTP."""
 
-import asyncio
-import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -11,13 +9,6 @@ import pytest
 from mypy_boto3_s3 import S3Client
 
 from classifier.api import schemas
-from classifier.api.service import Service
-from classifier.aws_lambda.handler import create_handler
-from classifier.classifier import Classifier
-from classifier.errors import StoreError
-from classifier.model import load_model
-from classifier.settings import SHIPPED_MODEL, Settings
-from classifier.telemetry.metrics import Metrics
 from tests.support.pictures import SAMPLE_LABEL
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS, wait_until
@@ -149,99 +140,3 @@ def test_without_a_bucket_there_are_no_uploads(client: httpx.Client) -> None:
     answer = client.post("/uploads")
     assert answer.status_code == 404
     assert "BUCKET is not set" in answer.json()["detail"]
-
-
-# S3 events
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    model = load_model(str(SHIPPED_MODEL))
-    return Classifier(model, Metrics(), max_pixels=64_000_000)
-
-
-def created(*keys: str, bucket: str = "images") -> dict[str, Any]:
-    return {
-        "Records": [
-            {
-                "eventSource": "aws:s3",
-                "eventName": "ObjectCreated:Put",
-                "s3": {"bucket": {"name": bucket}, "object": {"key": key}},
-            }
-            for key in keys
-        ]
-    }
-
-
-@pytest.fixture(autouse=True)
-def event_loop_for_mangum() -> Iterator[None]:
-    """On Lambda its loop is never closed; here the next test is not to find it."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
-
-
-@pytest.fixture
-def handle(classifier: Classifier, bucket: str) -> Any:
-    settings = Settings(bucket=bucket, max_object_bytes=LIMIT)
-    handler = create_handler(None, Service(classifier, settings))  # type: ignore[arg-type]
-    return lambda event: handler(event, None)
-
-
-def result(s3: S3Client, bucket: str, key: str) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return parsed
-
-
-def test_an_incoming_image_gets_its_result(
-    handle: Any, s3: S3Client, bucket: str, sample: bytes
-) -> None:
-    """Given a key that the event writes in its own way (spaces as +, others percent-encoded)."""
-    s3.put_object(Bucket=bucket, Key="incoming/my cät.jpg", Body=sample)
-    assert handle(created("incoming/my+c%C3%A4t.jpg")) == {"results": ["results/my cät.jpg.json"]}
-    first = result(s3, bucket, "results/my cät.jpg.json")
-    assert first["predictions"][0]["label"] == SAMPLE_LABEL
-    assert first["key"] == "incoming/my cät.jpg"
-
-
-def test_the_same_event_twice_changes_nothing(
-    handle: Any, s3: S3Client, bucket: str, sample: bytes
-) -> None:
-    s3.put_object(Bucket=bucket, Key="incoming/cat.jpg", Body=sample)
-    outcomes = []
-    for _ in range(2):
-        handle(created("incoming/cat.jpg"))
-        outcomes.append(result(s3, bucket, "results/cat.jpg.json"))
-    assert outcomes[0] == outcomes[1]
-    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 2
-
-
-@pytest.mark.parametrize(
-    ("content", "status"), [(b"no image", 415), (b"", 422), (bytes(LIMIT + 1), 413), (None, 404)]
-)
-def test_what_cannot_be_classified_has_a_result_too(
-    handle: Any, s3: S3Client, bucket: str, content: bytes | None, status: int
-) -> None:
-    if content is not None:
-        s3.put_object(Bucket=bucket, Key="incoming/bad", Body=content)
-    assert handle(created("incoming/bad")) == {"results": ["results/bad.json"]}
-    assert result(s3, bucket, "results/bad.json")["status"] == status
-
-
-def test_other_places_are_left_alone(handle: Any, s3: S3Client, bucket: str) -> None:
-    """A result must not be taken for an image, or the function would feed itself."""
-    s3.put_object(Bucket=bucket, Key="results/cat.jpg.json", Body=b"{}")
-    assert handle(created("results/cat.jpg.json", "uploads/x")) == {"results": []}
-    assert handle(created("incoming/cat.jpg", bucket="another")) == {"results": []}
-    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
-
-
-def test_a_bucket_that_does_not_answer_is_an_error_of_the_invocation(
-    classifier: Classifier, s3: S3Client
-) -> None:
-    settings = Settings(bucket="no-such-bucket")
-    handler = create_handler(None, Service(classifier, settings))  # type: ignore[arg-type]
-    with pytest.raises(StoreError, match="2 of 2 objects failed"):
-        handler(created("incoming/a", "incoming/b", bucket="no-such-bucket"), None)

@@ -1,15 +1,31 @@
-"""The service keeps to what its OpenAPI document says, whatever schemathesis makes of that."""
+"""The OpenAPI document, and responses that conform to it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from classifier.api import schemas
 from tests.support.paths import ROOT
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS
+
+
+def test_openapi_describes_the_contract(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    classify = document["paths"]["/"]["post"]
+    assert set(classify["requestBody"]["content"]) == {"multipart/form-data", "image/*"}
+    assert {"200", "400", "408", "413", "415", "422", "503"} == set(classify["responses"])
+    text = str(document)
+    for name in re.findall(r"#/components/schemas/(\w+)", text):
+        assert name in document["components"]["schemas"]
+    example = document["components"]["schemas"]["Result"]["examples"][0]
+    assert schemas.Result.model_validate(example).predictions
+
 
 FEW, MANY = 10, 60
 """Examples for each operation."""

@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.overload.clients import Clients, image, request
+from tests.classifier.server.clients import Clients, image, request
 from tests.support import raw
 from tests.support.held import HeldServer, serving_held
 from tests.support.metrics import Scrape

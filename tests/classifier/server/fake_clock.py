@@ -15,8 +15,14 @@ from classifier.server.protocol import TimeoutProtocol, install
 from classifier.settings import Settings
 from tests.support.wait import HANG_SECONDS
 
+HEAD_SECONDS, BODY_SECONDS = 2, 3
+MAX_BYTES: Final = 100_000
+
 KEEP_ALIVE_SECONDS: Final = 5
 """uvicorn's default."""
+
+JUST: Final = 0.001
+"""Seconds; a moment before or after a timeout."""
 
 _Arguments = TypeVarTuple("_Arguments")
 
@@ -146,3 +152,16 @@ def configured(app: ASGIApp, settings: Settings) -> Config:
     config.load()
     install(settings)
     return config
+
+
+Scenario = Callable[[FakeClockLoop, Callable[[], Connection]], Coroutine[object, object, None]]
+
+
+def on_fake_clock(scenario: Scenario) -> Callable[[Config], None]:
+    """The test of pytest that runs `scenario` with a loop and a function that opens connections."""
+
+    def runs(config: Config) -> None:
+        run(lambda loop: scenario(loop, lambda: Connection(loop, config)))
+
+    runs.__name__, runs.__doc__ = scenario.__name__, scenario.__doc__
+    return runs

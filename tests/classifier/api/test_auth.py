@@ -1,0 +1,76 @@
+"""The API key: which requests need it, and that it is never shown."""
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import raw
+from tests.support.access_log import line_of
+from tests.support.server import Server, serving
+
+KEY = "a-key/of=some+length"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("locked") / "log", API_KEY=KEY) as server:
+        yield server
+
+
+def basic(password: str) -> str:
+    return "Basic " + base64.b64encode(f"anybody:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer  {KEY}", basic(KEY)])
+def test_who_has_the_key_may_post(locked: Server, header: str, sample: bytes) -> None:
+    headers = {"authorization": header}
+    answer = locked.client.post("/", files={"file": sample}, headers=headers)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Bearer", f"Bearer {KEY}x", f"Bearer {KEY[:-1]}", KEY, f"Token {KEY}",
+     "Bearer ключ", basic("x"), basic(""), "Basic !!!", "Basic"],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/", "/uploads"])
+def test_who_has_not_may_not(locked: Server, header: str | None, path: str, sample: bytes) -> None:
+    headers = {} if header is None else {b"authorization": header.encode()}
+    answer = locked.client.post(path, files={"file": sample}, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert "Authorization: Bearer KEY" in answer.json()["detail"]
+    assert KEY not in answer.text
+
+
+def test_every_post_of_the_document_is_locked(locked: Server) -> None:
+    paths = locked.client.get("/openapi.json").json()["paths"]
+    posts = [path for path, methods in paths.items() if "post" in methods]
+    assert posts
+    for path in posts:
+        assert locked.client.post(path).status_code == 401
+        assert paths[path]["post"]["security"]
+
+
+def test_a_browser_asks_for_the_key(locked: Server, sample: bytes) -> None:
+    """The page is readable, and its form is answered with what makes a browser ask."""
+    assert locked.client.get("/", headers={"accept": "text/html"}).status_code == 200
+    page = locked.client.post("/", files={"file": sample}, headers={"accept": "text/html"})
+    assert page.status_code == 401
+    assert page.headers["www-authenticate"] == 'Basic realm="classifier"'
+    assert "An API key is required" in page.text
+
+
+def test_no_image_is_read_for_who_has_no_key(locked: Server) -> None:
+    with raw.connection(locked.url) as stranger:
+        stranger.sendall(raw.post("image/jpeg", "Content-Length: 1000000"))
+        assert raw.status(raw.one_answer(stranger)) == 401
+
+
+def test_the_key_is_not_in_the_log(locked: Server, sample: bytes) -> None:
+    headers = {"authorization": f"Bearer {KEY}", "x-request-id": "with-the-key"}
+    answer = locked.client.post(f"/?key={KEY}", files={"file": (KEY, sample)}, headers=headers)
+    assert answer.status_code == 200
+    assert line_of(locked, "with-the-key")["status"] == 200
+    assert KEY not in locked.log.read_text()

@@ -1,0 +1,86 @@
+"""The HTML pages: the form, its results, the documentation."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.support.pictures import SAMPLE_LABEL
+
+
+def test_the_page_has_a_form(client: httpx.Client) -> None:
+    page = client.get("/", headers={"accept": "text/html"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<form" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for asset in re.findall(r'(?:href|src)="(page/[^"]+)"', page.text):
+        assert client.get(f"/{asset}").status_code == 200
+    assert client.get("/page/../main.py").status_code == 404
+    assert client.head("/").status_code == 200
+
+
+def test_a_plain_form_gets_a_page(client: httpx.Client, sample: bytes) -> None:
+    page = client.post("/", files={"file": sample}, headers={"accept": "text/html,*/*;q=0.8"})
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert re.search(rf"{SAMPLE_LABEL}.*?\d\d\.\d%", page.text)
+
+
+def test_a_plain_form_gets_its_errors_as_a_page(client: httpx.Client) -> None:
+    page = client.post("/", files={"file": b"<b>no</b>"}, headers={"accept": "text/html"})
+    assert page.status_code == 415
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "Convert it to JPEG or PNG" in page.text
+    assert "<form" in page.text
+
+
+def test_docs_list_every_operation_and_need_no_other_site(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code>" in page.text
+    assert "Egyptian cat" in page.text
+    assert "<script" not in page.text
+    assert set(re.findall(r'(?:href|src)="([^"]*)"', page.text)) <= {
+        "data:,", "page/page.css", "openapi.json", "./", "docs", "model", "problems"
+    }  # fmt: skip
+
+
+def test_page_assets_are_revalidated(client: httpx.Client) -> None:
+    first = client.get("/page/page.css")
+    assert first.headers["cache-control"] == "no-cache"
+    again = client.get("/page/page.css", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_pages_have_nothing_inline(client: httpx.Client) -> None:
+    """Which their policy would block."""
+    for path in ("/", "/docs"):
+        page = client.get(path).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", page)
+
+
+def test_what_comes_from_outside_is_escaped(client: httpx.Client) -> None:
+    field = "<script>alert(1)</script>"
+    page = client.post("/", files={field: b"x"}, headers={"accept": "text/html"})
+    assert page.status_code == 422
+    assert field not in page.text
+    assert "&lt;script&gt;" in page.text
+
+
+def test_file_names_never_reach_the_page(client: httpx.Client, sample: bytes) -> None:
+    evil = '"><script>alert(1)</script>.jpg'
+    files = [("file", (evil, sample, "image/jpeg")), ("file", (evil, b"none", f"text/{evil}"))]
+    page = client.post("/", files=files, headers={"accept": "text/html"})
+    assert page.status_code == 415
+    assert "alert(1)" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/<script>alert(1)</script>", "/%3Cscript%3E", "/'\"><img>"])
+def test_paths_are_escaped_on_the_page(client: httpx.Client, path: str) -> None:
+    page = client.get(path, headers={"accept": "text/html"})
+    assert page.status_code == 404
+    shown = page.text.partition('id="results"')[2]
+    assert "<script" not in shown
+    assert "<img" not in shown

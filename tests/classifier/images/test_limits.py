@@ -1,0 +1,64 @@
+"""Limits on pixels, memory and time."""
+
+import zlib
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from classifier.errors import TooManyPixels
+from classifier.images import read_image
+from tests.support.pictures import SIZE, encode
+
+Options = dict[str, Any]
+
+
+def test_the_limit_on_pixels_comes_before_decoding() -> None:
+    data = encode(Image.new("1", (1000, 1001)), "PNG")
+    with pytest.raises(TooManyPixels, match=r"1\.0 megapixels; at most 1 are"):
+        read_image(data, SIZE, max_pixels=1_000_000)
+    assert read_image(data, SIZE, max_pixels=1_001_000).shape == (SIZE, SIZE, 3)
+
+
+def test_an_enormous_header_costs_nothing() -> None:
+    """Given a PNG of some bytes that claims 4 gigapixels."""
+    data = bytearray(encode(Image.new("L", (8, 8)), "PNG"))
+    data[16:24] = (65535).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    with pytest.raises(TooManyPixels, match=r"4294\.8 megapixels"):
+        read_image(bytes(data), SIZE)
+
+
+def _plain(mode: str, size: tuple[int, int], kind: str, **options: Any) -> bytes:
+    return encode(Image.new(mode, size), kind, **options)
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "kind", "options"),
+    [
+        ("RGB", (4032, 3024), "PNG", {"compress_level": 1}),
+        ("RGBA", (4032, 3024), "PNG", {"compress_level": 1}),
+        ("RGB", (8064, 6048), "JPEG", {}),
+        ("RGB", (6000, 4000), "JPEG", {}),
+        ("RGB", (4032, 3024), "JPEG", {"progressive": True}),
+    ],
+)
+def test_what_phones_and_cameras_make_is_read(
+    mode: str, size: tuple[int, int], kind: str, options: Options
+) -> None:
+    assert read_image(_plain(mode, size, kind, **options), SIZE).shape == (SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP"])
+def test_memory_is_the_limit(kind: str) -> None:
+    data = _plain("RGB", (1000, 1000), kind)
+    with pytest.raises(TooManyPixels, match="MiB of memory; the limit is 5 MiB"):
+        read_image(data, SIZE, max_decode_bytes=5 << 20)
+    assert read_image(data, SIZE, max_decode_bytes=22 << 20).shape == (SIZE, SIZE, 3)
+
+
+def test_a_jpeg_of_many_scans_is_refused() -> None:
+    data = _plain("L", (2000, 2000), "JPEG", progressive=True)
+    scan = data.rindex(b"\xff\xda")
+    with pytest.raises(TooManyPixels, match=r"progressive JPEG of .* scans, which takes too long"):
+        read_image(data[:-2] + data[scan:-2] * 150 + b"\xff\xd9", SIZE)

@@ -1,0 +1,72 @@
+"""Pillow's modes and transparency -> RGB."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from classifier.images import read_image
+from tests.support.pictures import SIZE, difference, encode, encode_fast
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "LA", "RGBA", "1", "PA"])
+def test_modes_of_png_and_gif(cat: Image.Image, mode: str) -> None:
+    converted = cat.convert("L").convert("PA") if mode == "PA" else cat.convert(mode)
+    expected = read_image(encode(converted.convert("RGB"), "PNG"), SIZE)
+    kind = "TIFF" if mode == "PA" else "PNG"
+    assert difference(read_image(encode(converted, kind), SIZE), expected) < 0.1
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "F", "I", "I;16"])
+def test_modes_of_tiff(cat: Image.Image, mode: str) -> None:
+    grey = np.asarray(cat.convert("L"))
+    converted = {
+        "F": lambda: Image.fromarray((grey / 255).astype(np.float32)),
+        "I": lambda: Image.fromarray(grey.astype(np.int32) * 257),
+        "I;16": lambda: Image.fromarray(grey.astype(np.uint16) * 257),
+    }.get(mode, lambda: cat.convert(mode))()
+    original = cat if mode in ("CMYK", "YCbCr") else cat.convert("L").convert("RGB")
+    expected = read_image(encode(original, "PNG"), SIZE)
+    assert difference(read_image(encode(converted, "TIFF"), SIZE), expected) < 2
+
+
+def test_lab_tiff(cat: Image.Image, pixels: Pixels) -> None:
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    converted = ImageCms.profileToProfile(cat, srgb, lab, outputMode="LAB")
+    assert converted
+    assert difference(read_image(encode(converted, "TIFF"), SIZE), pixels) < 2
+
+
+def test_sixteen_bit_png_keeps_its_greys(cat: Image.Image) -> None:
+    grey = np.asarray(cat.convert("L"))
+    deep = encode(Image.fromarray(grey.astype(np.uint16) * 257), "PNG")
+    expected = read_image(encode(Image.fromarray(grey), "PNG"), SIZE)
+    assert difference(read_image(deep, SIZE), expected) <= 1
+
+
+def test_cmyk_jpeg(cat: Image.Image, pixels: Pixels) -> None:
+    assert difference(read_image(encode(cat.convert("CMYK"), "JPEG", quality=95), SIZE), pixels) < 4
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
+def test_transparency_is_laid_over_white(kind: str) -> None:
+    """Given red at half opacity on the left and nothing on the right, one sees pink and white."""
+    picture = Image.new("RGBA", (400, 400), (255, 0, 0, 128))
+    picture.paste((0, 0, 0, 0), (200, 0, 400, 400))
+    seen = read_image(encode_fast(picture, kind), SIZE).astype(int)
+    assert np.abs(seen[100, 50] - (255, 127, 127)).max() <= 4
+    assert np.abs(seen[100, 200] - (255, 255, 255)).max() <= 4
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "RGB"])
+def test_a_transparent_colour_is_white(mode: str) -> None:
+    picture = Image.new(mode, (400, 400), 0)
+    seen = read_image(encode(picture, "PNG", transparency=(0, 0, 0) if mode == "RGB" else 0), SIZE)
+    assert seen.min() == 255
+
+
+def test_a_transparent_grey_of_a_deep_png_is_white() -> None:
+    deep = Image.fromarray(np.zeros((400, 400), np.uint16))
+    assert read_image(encode(deep, "PNG", transparency=0), SIZE).min() == 255

@@ -1,0 +1,27 @@
+"""The service, with short timeouts, for connections on a fake clock."""
+
+import pytest
+from uvicorn.config import Config
+
+from classifier.api.app import create_app
+from classifier.api.service import Service
+from classifier.classifier import Classifier
+from classifier.model import load_model
+from classifier.settings import SHIPPED_MODEL, Settings
+from classifier.telemetry.metrics import Metrics
+from tests.classifier.server.fake_clock import BODY_SECONDS, HEAD_SECONDS, MAX_BYTES, configured
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    """The whole service, whose settings are short."""
+    settings = Settings(
+        head_seconds=HEAD_SECONDS,
+        body_seconds=BODY_SECONDS,
+        max_bytes=MAX_BYTES,
+        threads=1,
+        access_log=False,
+    )
+    model = load_model(str(SHIPPED_MODEL))
+    classifier = Classifier(model, Metrics(), max_pixels=settings.max_pixels)
+    return configured(create_app(Service(classifier, settings)), settings)

@@ -1,0 +1,144 @@
+"""Timeouts and limits of bodies, on a fake clock: the exact moments."""
+
+from collections.abc import Callable
+
+import pytest
+from uvicorn.config import Config
+
+from tests.classifier.server.fake_clock import (
+    BODY_SECONDS,
+    JUST,
+    KEEP_ALIVE_SECONDS,
+    MAX_BYTES,
+    Connection,
+    FakeClockLoop,
+    on_fake_clock,
+    run,
+)
+from tests.support import raw
+
+LINGER_SECONDS = 5
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "multipart/form-data; boundary=b"])
+def test_body_has_body_seconds_however_it_comes(config: Config, content_type: str) -> None:
+    """Given a byte every half second."""
+
+    async def test(loop: FakeClockLoop) -> None:
+        slow = Connection(loop, config)
+        await slow.send(raw.post(content_type, "Content-Length: 1000") + b"--b\r\n")
+        assert loop.armed() == [BODY_SECONDS]
+        for _ in range(BODY_SECONDS * 2 - 1):
+            await loop.advance(0.5)
+            await slow.send(b"z")
+        await loop.advance(0.5 - JUST)
+        assert slow.received == b""
+        await loop.advance(JUST)
+        assert raw.status(slow.received) == 408
+        assert b"did not arrive within 3 seconds" in slow.received
+
+    run(test)
+
+
+@on_fake_clock
+async def test_body_in_time_is_answered(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    client = connect()
+    await client.send(raw.post("image/jpeg", "Content-Length: 2") + b"n")
+    await loop.advance(BODY_SECONDS - JUST)
+    await client.send(b"o")
+    await client.has_answered()
+    assert raw.status(client.received) == 415
+    assert loop.armed() == [KEEP_ALIVE_SECONDS]
+
+
+@on_fake_clock
+async def test_unread_body_has_body_seconds_after_the_answer(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    """Given a body that is answered before it is read, of which bytes keep coming."""
+    slow = connect()
+    await slow.send(raw.post("text/plain", "Content-Length: 1000"))
+    assert raw.status(slow.received) == 415
+    await slow.send(b"z")
+    assert loop.armed() == [BODY_SECONDS]
+    for _ in range(BODY_SECONDS * 2 - 1):
+        await loop.advance(0.5)
+        await slow.send(b"z")
+    await loop.advance(0.5 - JUST)
+    assert not slow.is_closed
+    await loop.advance(JUST)
+    assert slow.is_closed
+
+
+@on_fake_clock
+async def test_unread_body_that_ends_leaves_the_connection_idle(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    """uvicorn alone would not begin its time for idle connections again."""
+    client = connect()
+    await client.send(raw.post("text/plain", "Content-Length: 3") + b"a")
+    assert raw.status(client.received) == 415
+    await client.send(b"b")
+    await loop.advance(BODY_SECONDS - JUST)
+    await client.send(b"c")
+    assert loop.armed() == [KEEP_ALIVE_SECONDS]
+    await loop.advance(KEEP_ALIVE_SECONDS - JUST)
+    assert not client.is_closed
+    await loop.advance(JUST)
+    assert client.is_closed
+
+
+@on_fake_clock
+async def test_unread_body_is_read_up_to_max_bytes(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    greedy = connect()
+    await greedy.send(raw.post("text/plain", "Transfer-Encoding: chunked"))
+    assert raw.status(greedy.received) == 415
+    head = b"%x\r\n" % (2 * MAX_BYTES)
+    await greedy.send(head + b"x" * (MAX_BYTES - len(head)))
+    assert not greedy.is_closed
+    await greedy.send(b"x")
+    assert greedy.is_closed
+
+
+@on_fake_clock
+async def test_rest_of_a_body_is_awaited_before_a_connection_is_closed(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    """To close it with something unread would reset it, and the answer might not arrive."""
+    closing = connect()
+    await closing.send(raw.post("text/plain", "Content-Length: 1000", "Connection: close") + b"z")
+    await loop.advance(LINGER_SECONDS - JUST)
+    assert closing.received == b""
+    await loop.advance(JUST)
+    assert raw.status(closing.received) == 415
+    assert closing.is_closed
+
+
+@on_fake_clock
+async def test_connection_is_closed_when_the_rest_of_the_body_has_come(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    closing = connect()
+    await closing.send(raw.post("text/plain", "Content-Length: 3", "Connection: close") + b"z")
+    assert closing.received == b""
+    await closing.send(b"zz")
+    assert raw.status(closing.received) == 415
+    assert closing.is_closed
+
+
+@on_fake_clock
+async def test_rest_of_a_body_is_not_awaited_beyond_max_bytes(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    greedy = connect()
+    length = f"Content-Length: {MAX_BYTES + 1}"
+    await greedy.send(raw.post("text/plain", length, "Connection: close"))
+    await greedy.send(b"x" * (MAX_BYTES - 1))
+    assert greedy.received == b""
+    await greedy.send(b"x")
+    assert raw.status(greedy.received) == 415
+    assert greedy.is_closed

@@ -1,0 +1,97 @@
+"""Malformed and endless requests over a real uvicorn.
+
+tests/measure/hostile_http.py measures the memory that endless requests take.
+"""
+
+import json
+
+import pytest
+
+from classifier.server.protocol import MAX_HEAD_BYTES
+from classifier.telemetry.request import CLIENT_DISCONNECTED
+from tests.classifier.server.clients import assert_healthy
+from tests.support import raw
+from tests.support.endless import BODIES, FLOOD_BYTES, HEADERS, Endless
+from tests.support.server import Server
+from tests.support.wait import wait_until
+
+
+def test_endless_headers_are_refused(server: Server) -> None:
+    with raw.connection(server.url) as greedy:
+        greedy.sendall(HEADERS.start)
+        closed, _ = raw.flood(greedy, HEADERS.chunk, FLOOD_BYTES)
+    assert closed
+    assert_healthy(server)
+
+
+def test_one_endless_header_is_refused(server: Server) -> None:
+    start = b"GET / HTTP/1.1\r\nHost: service\r\nX: "
+    with raw.connection(server.url) as greedy:
+        greedy.sendall(start)
+        greedy.sendall(b"x" * (MAX_HEAD_BYTES + 1 - len(start)))
+        assert raw.status(raw.answer(greedy)) == 431
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: many\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nBad Header: x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+    ],
+)
+def test_what_is_no_http_gets_400(server: Server, message: bytes) -> None:
+    with raw.connection(server.url) as odd:
+        odd.sendall(message)
+        assert raw.status(raw.answer(odd)) == 400
+    assert_healthy(server)
+
+
+def test_a_broken_chunk(server: Server) -> None:
+    head = raw.post("image/jpeg", "Transfer-Encoding: chunked")
+    with raw.connection(server.url) as odd:
+        odd.sendall(head + b"4\r\nabcd\r\nnot hex\r\n")
+        assert raw.status(raw.answer(odd)) == 400
+    assert_healthy(server)
+
+
+@pytest.mark.parametrize("body", BODIES, ids=str)
+def test_a_body_without_end_is_refused_while_it_comes(server: Server, body: Endless) -> None:
+    with raw.connection(server.url) as greedy:
+        greedy.sendall(body.start)
+        closed, received = raw.flood(greedy, body.chunk, FLOOD_BYTES)
+    assert closed
+    assert raw.status(received) in body.statuses
+    assert_healthy(server)
+
+
+def test_a_body_that_ends_early(server: Server, sample: bytes) -> None:
+    """The client leaves in the middle: nothing is classified, and nothing is left behind."""
+    head = raw.post("image/jpeg", "Content-Length: 1000000", "X-Request-Id: ends-early")
+
+    def logged() -> list[dict[str, object]]:
+        lines = [line for line in server.log.read_text().splitlines() if "ends-early" in line]
+        return [json.loads(line) for line in lines]
+
+    with raw.connection(server.url) as leaving:
+        leaving.sendall(head + sample)
+    wait_until(logged, "the end of the request")
+    (line,) = logged()
+    assert line["status"] == CLIENT_DISCONNECTED
+    assert "images" not in line
+    assert_healthy(server)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_requests_in_a_row_on_one_connection(server: Server) -> None:
+    """Pipelined: each is answered, in order."""
+    with raw.connection(server.url) as hasty:
+        hasty.sendall(raw.get("/healthz") + raw.get("/nothing", "Connection: close"))
+        received = raw.answer(hasty)
+    assert received.index(b"200 OK") < received.index(b"404 Not Found")

@@ -1,0 +1,189 @@
+"""Timeouts of heads and of the shutdown, on a fake clock: the exact moments.
+
+test_slow_clients.py shows the same over real sockets, without the moments.
+"""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
+
+from classifier.server.protocol import MAX_HEAD_BYTES, TimeoutProtocol, install
+from classifier.settings import Settings
+from tests.classifier.server.fake_clock import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    JUST,
+    KEEP_ALIVE_SECONDS,
+    Connection,
+    FakeClockLoop,
+    on_fake_clock,
+    settle,
+)
+from tests.support import raw
+
+LAST_SECONDS = TimeoutProtocol.final_seconds
+HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: service\r\nX-Slow: "
+
+
+@on_fake_clock
+async def test_silent_connection_is_closed_after_head_seconds(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    silent = connect()
+    assert loop.armed() == [HEAD_SECONDS]
+    await loop.advance(HEAD_SECONDS - JUST)
+    assert not silent.is_closed
+    await loop.advance(JUST)
+    assert silent.is_closed
+    assert silent.received == b""
+
+
+@on_fake_clock
+async def test_bytes_of_a_head_do_not_extend_its_time(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    """A slow loris: a byte comes every half second."""
+    slow = connect()
+    await slow.send(HALF_A_HEAD)
+    for _ in range(HEAD_SECONDS * 2 - 1):
+        await loop.advance(0.5)
+        await slow.send(b"z")
+    await loop.advance(0.5 - JUST)
+    assert not slow.is_closed
+    await loop.advance(JUST)
+    assert raw.status(slow.received) == 408
+    assert b"\r\nconnection: close\r\n" in slow.received
+    assert slow.is_closed
+
+
+@on_fake_clock
+async def test_complete_head_ends_its_time(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    """Then uvicorn's time for idle connections begins."""
+    client = connect()
+    await client.send(HALF_A_HEAD)
+    await loop.advance(HEAD_SECONDS - JUST)
+    await client.send(b"\r\n\r\n")
+    assert raw.status(client.received) == 200
+    assert loop.armed() == [KEEP_ALIVE_SECONDS]
+    await loop.advance(KEEP_ALIVE_SECONDS - JUST)
+    assert not client.is_closed
+    await loop.advance(JUST)
+    assert client.is_closed
+
+
+@on_fake_clock
+async def test_each_further_head_has_head_seconds_from_its_first_byte(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    client = connect()
+    await client.send(raw.get("/healthz"))
+    answered = len(client.received)
+    await loop.advance(1)
+    await client.send(HALF_A_HEAD)
+    assert loop.armed() == [HEAD_SECONDS]
+    await loop.advance(HEAD_SECONDS - JUST)
+    assert not client.is_closed
+    await loop.advance(JUST)
+    assert raw.status(client.received[answered:]) == 408
+    assert client.is_closed
+
+
+@on_fake_clock
+async def test_head_may_have_head_bytes_and_no_more(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    greedy = connect()
+    await greedy.send(HALF_A_HEAD + b"x" * (MAX_HEAD_BYTES - len(HALF_A_HEAD)))
+    assert not greedy.is_closed
+    await greedy.send(b"x")
+    assert raw.status(greedy.received) == 431
+    assert greedy.is_closed
+
+
+@on_fake_clock
+async def test_head_bytes_are_counted_anew_for_each_request(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    client = connect()
+    filling = raw.get("/healthz", "X: " + "x" * (MAX_HEAD_BYTES // 2))
+    for number in range(1, 4):
+        await client.send(filling[:-2])
+        await client.send(filling[-2:])
+        assert client.received.count(b"HTTP/1.1 200") == number
+    assert not client.is_closed
+
+
+@on_fake_clock
+async def test_lost_connection_leaves_no_timer(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    leaving = connect()
+    await leaving.send(HALF_A_HEAD)
+    assert loop.armed() == [HEAD_SECONDS]
+    leaving.transport.close()
+    await settle()
+    assert loop.armed() == []
+
+
+@on_fake_clock
+async def test_new_connection_may_still_send_its_request_at_shutdown(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    """It was accepted: its request is answered, and is its last one."""
+    late = connect()
+    late.protocol.shutdown()
+    assert loop.armed() == [LAST_SECONDS]
+    await loop.advance(LAST_SECONDS - JUST)
+    await late.send(raw.get("/healthz"))
+    assert raw.status(late.received) == 200
+    assert late.is_closed
+
+
+@on_fake_clock
+async def test_new_connection_without_a_request_is_closed_after_the_last_seconds(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    silent = connect()
+    silent.protocol.shutdown()
+    await loop.advance(LAST_SECONDS - JUST)
+    assert not silent.is_closed
+    await loop.advance(JUST)
+    assert silent.is_closed
+
+
+@on_fake_clock
+async def test_idle_connection_is_closed_at_shutdown(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    idle = connect()
+    await idle.send(raw.get("/healthz"))
+    assert not idle.is_closed
+    idle.protocol.shutdown()
+    assert idle.is_closed
+
+
+@on_fake_clock
+async def test_keep_alive_timeout_is_not_armed_during_a_pipelined_request(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    """Given a body whose response came early, and in the read of its end half of the next body."""
+    connection = connect()
+    await connection.send(raw.post("text/plain", "Content-Length: 10"))
+    assert raw.status(connection.received) == 415
+    await connection.send(b"x" * 10 + raw.post("image/png", "Content-Length: 1000") + b"x")
+    assert loop.armed() == [BODY_SECONDS]
+
+
+def test_other_protocols_than_httptools_get_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError
+
+    Config(app, http="h11", log_config=None).load()
+    with caplog.at_level(logging.WARNING):
+        install(Settings())
+    assert "Slow request heads have no timeout" in caplog.text

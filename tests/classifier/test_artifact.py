@@ -1,0 +1,98 @@
+"""Model files and their card: where the service finds them, and when it refuses to start."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from mypy_boto3_s3 import S3Client
+
+from classifier.artifact import ArtifactError
+from classifier.model import load_model, read_artifact
+from tests.support.paths import SHIPPED_MODEL
+from tests.support.pictures import SAMPLE_LABEL
+from tests.support.server import serving, start_refused
+
+
+@pytest.fixture
+def model_copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SHIPPED_MODEL, tmp_path / "model"))
+
+
+def change_card(model: Path, **changes: object) -> None:
+    card = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps({**card, **changes}))
+
+
+def test_a_graph_that_is_not_onnx(model_copy: Path) -> None:
+    (model_copy / "model.onnx").write_bytes(b"not a graph")
+    change_card(model_copy, sha256=hashlib.sha256(b"not a graph").hexdigest())
+    line = start_refused(MODEL_DIR=str(model_copy))
+    assert "ONNX Runtime cannot load model.onnx" in line
+
+
+def assert_refused(location: str | Path, message: str) -> None:
+    """The model at `location` is refused with a message of one line."""
+    with pytest.raises(ArtifactError) as refused:
+        load_model(str(location))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_graph_that_is_not_the_card_s(model_copy: Path) -> None:
+    graph = bytearray((model_copy / "model.onnx").read_bytes())
+    graph[-1] ^= 1
+    (model_copy / "model.onnx").write_bytes(graph)
+    assert_refused(model_copy, "is not the file that model.json describes")
+
+
+def test_a_directory_without_a_model(tmp_path: Path) -> None:
+    assert_refused(tmp_path, "MODEL_DIR must be a directory that holds")
+
+
+@pytest.mark.parametrize(
+    "card", ["", "{}", "[]", '{"name": "x", "sha256": "", "preprocessing": 1}']
+)
+def test_a_card_that_is_none(model_copy: Path, card: str) -> None:
+    (model_copy / "model.json").write_text(card)
+    assert_refused(model_copy, "is not a model card")
+
+
+def test_an_interpolation_that_is_unknown(model_copy: Path) -> None:
+    preprocessing = json.loads((model_copy / "model.json").read_text())["preprocessing"]
+    change_card(model_copy, preprocessing={**preprocessing, "interpolation": "magic"})
+    assert_refused(model_copy, "interpolation")
+
+
+def test_labels_that_are_too_few(model_copy: Path) -> None:
+    (model_copy / "labels.txt").write_text("cat\ndog\n")
+    assert_refused(model_copy, "1000 classes, its labels file has 2 lines")
+
+
+def test_a_model_that_is_not_in_s3(bucket: str) -> None:
+    assert_refused(f"s3://{bucket}/nothing", f"s3://{bucket}/nothing/model.json")
+
+
+def test_an_s3_address_without_a_bucket() -> None:
+    assert_refused("s3://", "write s3://bucket/prefix")
+
+
+def upload_model(s3: S3Client, bucket: str, prefix: str) -> None:
+    for file in SHIPPED_MODEL.iterdir():
+        s3.upload_file(str(file), bucket, f"{prefix}{file.name}")
+
+
+@pytest.mark.parametrize("prefix", ["", "lite0/v1", "lite0/v1/"])
+def test_a_model_in_s3_is_found(s3: S3Client, bucket: str, prefix: str) -> None:
+    upload_model(s3, bucket, f"{prefix.rstrip('/')}/".lstrip("/"))
+    assert read_artifact(f"s3://{bucket}/{prefix}") == read_artifact(str(SHIPPED_MODEL))
+
+
+def test_a_model_in_s3_is_fetched_at_start(
+    s3: S3Client, bucket: str, tmp_path: Path, sample: bytes
+) -> None:
+    upload_model(s3, bucket, "lite0/v1/")
+    with serving(tmp_path / "log", MODEL_DIR=f"s3://{bucket}/lite0/v1") as server:
+        answer = server.client.post("/", files={"file": sample})
+    assert answer.json()["predictions"][0]["label"] == SAMPLE_LABEL
