@@ -1,4 +1,4 @@
-"""Fixtures that all tests share, and the summary of what was skipped."""
+"""Fixtures of all tests, and a summary of skipped tests."""
 
 import signal
 from collections import Counter
@@ -18,12 +18,12 @@ from tests.support.wait import HANG_SECONDS
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What a shell starts in the background ignores Ctrl-C, and so would all that is started here.
+# Processes that a shell starts in the background ignore SIGINT, and their children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for each reason to skip: a missing tool, and the command that installs it."""
+    """Print each reason for skipped tests: the missing tool and the command that installs it."""
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])
@@ -47,7 +47,7 @@ def client(server: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    """A server whose delays and failures are known."""
+    """A server with known delays and failures."""
     with serving_stub() as running:
         yield running
 
@@ -60,7 +60,7 @@ def s3_environment() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def s3(s3_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> "S3Client":
-    """A client of an S3 server over real HTTP; the environment leads the service to it, too."""
+    """A client of an S3 server over real HTTP; the environment points the service to it, too."""
     for name, value in s3_environment.items():
         monkeypatch.setenv(name, value)
     return boto3.client("s3")

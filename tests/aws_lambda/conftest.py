@@ -1,4 +1,4 @@
-"""The image in real containers, as Lambda runs it."""
+"""The image in real containers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def function(image: str) -> Iterator[Function]:
 
 @pytest.fixture(scope="session")
 def sam() -> str:
-    """The SAM command line; it has an environment of its own, since its requirements are others."""
+    """The SAM CLI, from a separate environment: its requirements conflict with the project's."""
     path = SAM.path()
     assert path
     return path

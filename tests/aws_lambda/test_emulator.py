@@ -1,4 +1,4 @@
-"""Each shape of event, replayed against the real emulator and runtime interface client."""
+"""Events of every shape, sent to the runtime interface emulator and client."""
 
 import base64
 import json
@@ -16,9 +16,9 @@ from tests.support.pictures import SAMPLE_LABEL, encode, photo
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-def body_of(answer: dict[str, Any]) -> Any:
-    content = answer["body"]
-    if answer.get("isBase64Encoded"):
+def body_of(response: dict[str, Any]) -> Any:
+    content = response["body"]
+    if response.get("isBase64Encoded"):
         content = base64.b64decode(content).decode()
     return json.loads(content)
 
@@ -30,22 +30,22 @@ def form(content: bytes) -> tuple[bytes, dict[str, str]]:
 
 @pytest.fixture(params=SHAPES, ids=lambda shape: shape.__name__)
 def shape(request: pytest.FixtureRequest) -> Shape:
-    made: Shape = request.param
-    return made
+    shape: Shape = request.param
+    return shape
 
 
-def test_photos_survive_byte_for_byte(
+def test_event_gets_the_response_of_uvicorn(
     function: Function, shape: Shape, client: httpx.Client
 ) -> None:
-    """The answer is the one that uvicorn gives."""
+    """The photo arrives byte for byte."""
     for content in (SAMPLE.read_bytes(), encode(photo("coffee.png").convert("RGBA"), "PNG")):
         body, headers = form(content)
-        answer = function.invoke(shape("POST", "/", body, headers))
-        assert answer["statusCode"] == 200
-        assert body_of(answer) == client.post("/", files={"file": content}).json()
+        response = function.invoke(shape("POST", "/", body, headers))
+        assert response["statusCode"] == 200
+        assert body_of(response) == client.post("/", files={"file": content}).json()
 
 
-def test_a_page_and_its_errors(function: Function, shape: Shape) -> None:
+def test_pages_and_problems_have_their_status(function: Function, shape: Shape) -> None:
     page = function.invoke(shape("GET", "/", b"", {"accept": "text/html"}))
     assert page["statusCode"] == 200
     assert "<form" in page["body"]
@@ -55,24 +55,24 @@ def test_a_page_and_its_errors(function: Function, shape: Shape) -> None:
     assert (empty["statusCode"], body_of(empty)["status"]) == (422, 422)
 
 
-def test_a_query(function: Function, shape: Shape) -> None:
+def test_query_parameters_are_passed(function: Function, shape: Shape) -> None:
     body, headers = form(SAMPLE.read_bytes())
-    answer = function.invoke(shape("POST", "/", body, headers, query={"top_k": "2"}))
-    assert len(body_of(answer)["predictions"]) == 2
+    response = function.invoke(shape("POST", "/", body, headers, query={"top_k": "2"}))
+    assert len(body_of(response)["predictions"]) == 2
 
 
-def test_base64_that_is_none(function: Function, shape: Shape) -> None:
+def test_invalid_base64_gets_400(function: Function, shape: Shape) -> None:
     event = {**shape("POST", "/", b"x", {"content-type": "image/png"}), "body": "!!!"}
     event["isBase64Encoded"] = True
-    answer = function.invoke(event)
-    assert answer["statusCode"] == 400
-    assert "not valid base64" in body_of(answer)["detail"]
+    response = function.invoke(event)
+    assert response["statusCode"] == 400
+    assert "not valid base64" in body_of(response)["detail"]
     health = function.invoke(shape("GET", "/healthz", b"", {}))
-    assert health["statusCode"] == 200, "the function stays up"
+    assert health["statusCode"] == 200, "the function keeps running"
 
 
 @pytest.mark.parametrize("gateway", [v1, v2])
-def test_a_stage_in_front(function: Function, gateway: Shape) -> None:
+def test_stage_is_removed_from_paths_and_added_to_links(function: Function, gateway: Shape) -> None:
     health = function.invoke(gateway("GET", "/healthz", b"", {}, stage="prod"))
     assert body_of(health)["status"] == "ok"
     page = function.invoke(gateway("GET", "/", b"", {}, stage="prod"))
@@ -82,18 +82,18 @@ def test_a_stage_in_front(function: Function, gateway: Shape) -> None:
 
 
 @pytest.mark.parametrize("gateway", [v1, v2])
-def test_a_stage_that_a_path_begins_with(function: Function, gateway: Shape) -> None:
-    """Stage `heal` is no part of the path /healthz."""
+def test_stage_is_removed_only_as_a_whole_segment(function: Function, gateway: Shape) -> None:
+    """Given the stage `heal` and the path /healthz."""
     event = gateway("GET", "/healthz", b"", {}, stage="heal")
     assert function.invoke(event)["statusCode"] == 200
 
 
-def test_an_http_event_that_is_damaged(function: Function, shape: Shape) -> None:
-    """Given a host with too many ports in it, or no headers at all, which gateways never send."""
+def test_invalid_host_gets_400(function: Function, shape: Shape) -> None:
+    """Given a host with two ports; no headers at all are accepted. Gateways send neither."""
     damaged = shape("GET", "/healthz", b"", {"host": "a:1:2"})
-    answer = function.invoke(damaged)
-    assert answer["statusCode"] == 400
-    assert "cannot be read" in body_of(answer)["detail"]
+    response = function.invoke(damaged)
+    assert response["statusCode"] == 400
+    assert "cannot be read" in body_of(response)["detail"]
     bare = {**v2("GET", "/healthz", b"", {}), "headers": None}
     assert function.invoke(bare)["statusCode"] == 200
 
@@ -113,14 +113,14 @@ def test_an_http_event_that_is_damaged(function: Function, shape: Shape) -> None
         {"version": "2.0", "requestContext": {}},
     ],
 )
-def test_an_event_of_another_kind(function: Function, event: object) -> None:
-    answer = function.invoke(event)
-    assert answer["errorType"] == "UnknownEvent"
-    assert "This event is neither" in answer["errorMessage"]
+def test_unknown_event_is_an_error(function: Function, event: object) -> None:
+    response = function.invoke(event)
+    assert response["errorType"] == "UnknownEvent"
+    assert "This event is neither" in response["errorMessage"]
     assert function.invoke(v2("GET", "/healthz", b"", {}))["statusCode"] == 200
 
 
-def test_metrics_and_request_ids_are_in_the_log(function: Function) -> None:
+def test_metrics_and_request_ids_are_logged(function: Function) -> None:
     body, headers = form(SAMPLE.read_bytes())
     function.invoke(v2("POST", "/", body, headers))
     function.invoke(v2("POST", "/", *form(b"no image")))
@@ -138,9 +138,9 @@ def test_metrics_and_request_ids_are_in_the_log(function: Function) -> None:
     assert any(entry.get("kind") == "UnsupportedFormat" for entry in entries)
 
 
-def test_without_network_or_anything_writable(image: str) -> None:
-    """The invocation is made inside the container, since nothing reaches it from outside."""
-    with_network_none = docker("run", "--detach", *STRICT, "--memory", "512m", image)
+def test_function_needs_no_network_and_no_writable_files(image: str) -> None:
+    """The invocation is sent from inside the container, which has no network."""
+    container = docker("run", "--detach", *STRICT, "--memory", "512m", image)
     event = json.dumps(v2("POST", "/", *form(SAMPLE.read_bytes())))
     code = (
         "import sys, urllib.request as r; print(r.urlopen("
@@ -148,13 +148,15 @@ def test_without_network_or_anything_writable(image: str) -> None:
         "sys.stdin.buffer.read()).read().decode())"
     )
     try:
-        answer = json.loads(python_in(with_network_none, code, stdin=event))
+        response = json.loads(python_in(container, code, stdin=event))
     finally:
-        docker("rm", "--force", with_network_none)
-    assert body_of(answer)["predictions"][0]["label"] == SAMPLE_LABEL
+        docker("rm", "--force", container)
+    assert body_of(response)["predictions"][0]["label"] == SAMPLE_LABEL
 
 
-def test_an_s3_event(image: str, s3: Any, bucket: str, s3_environment: dict[str, str]) -> None:
+def test_s3_event_writes_a_result(
+    image: str, s3: Any, bucket: str, s3_environment: dict[str, str]
+) -> None:
     s3.upload_file(str(SAMPLE), bucket, "incoming/cat.jpg")
     environment = {**s3_environment, "BUCKET": bucket}
     record = {"bucket": {"name": bucket}, "object": {"key": "incoming/cat.jpg"}}
@@ -165,13 +167,13 @@ def test_an_s3_event(image: str, s3: Any, bucket: str, s3_environment: dict[str,
     assert result["predictions"][0]["label"] == SAMPLE_LABEL
 
 
-def test_what_our_layers_add(image: str) -> None:
+def test_image_adds_at_most_200_mb_to_its_base(image: str) -> None:
     base = docker("inspect", "-f", "{{.Size}}", "public.ecr.aws/lambda/python:3.13")
     whole = docker("inspect", "-f", "{{.Size}}", image)
     assert int(whole) - int(base) <= 200_000_000
 
 
-def test_only_what_the_function_needs_is_in_the_image(image: str) -> None:
+def test_image_contains_only_the_function(image: str) -> None:
     listing = docker("run", "--rm", "--entrypoint", "ls", image, "-A", "/var/task").split()
     assert {"main.py", "classifier", "model", "onnxruntime"} <= set(listing)
     assert not {"tests", "local", "locust", "pytest", "requirements.txt"} & set(listing)
@@ -179,4 +181,4 @@ def test_only_what_the_function_needs_is_in_the_image(image: str) -> None:
     compiled = docker(
         "run", "--rm", "--entrypoint", "ls", image, "/var/task/classifier/__pycache__"
     )
-    assert "api.cpython-313.pyc" in compiled.split()
+    assert "settings.cpython-313.pyc" in compiled.split()

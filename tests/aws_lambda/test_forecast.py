@@ -1,6 +1,8 @@
-"""The forecast against real containers: the emulator takes one request at a time, as Lambda's
-environments do, and this plays Lambda's part of choosing one. What latencies the forecast makes of
-durations is tested in tests/forecast, without containers."""
+"""The forecast of cold starts against real containers.
+
+The emulator handles one request at a time, like an environment of Lambda; the test chooses the
+container for each request, as Lambda does. tests/forecast tests latencies, without containers.
+"""
 
 import json
 import threading
@@ -24,7 +26,7 @@ TIMES = Times(cold=Constant(1500), warm=Constant(25))
 
 
 class Environments:
-    """Containers, of which a request takes the one used last that is idle, or else a new one."""
+    """Containers. A request gets the idle one that was used last, or a new one."""
 
     def __init__(self, new: list[Function], idle: list[Function]) -> None:
         self._new = new
@@ -32,7 +34,7 @@ class Environments:
         self._lock = threading.Lock()
 
     def wave(self, size: int) -> None:
-        """`size` requests at the same time: none is answered before all have an environment."""
+        """Send `size` parallel requests. Each has a container before the first gets a response."""
         all_taken = threading.Barrier(size, timeout=HANG_SECONDS)
 
         def invoke() -> None:
@@ -49,14 +51,14 @@ class Environments:
 
 
 def logged(container: Function, metric: str) -> int:
-    """How many requests of the container have `metric` in the log."""
+    """The number of requests with `metric` in the log of the container."""
     lines = [line for line in container.log().splitlines() if line.startswith('{"_aws"')]
     return sum(metric in json.loads(line) for line in lines)
 
 
 @pytest.fixture
 def containers(image: str) -> Iterator[list[Function]]:
-    """Each started, but not yet invoked."""
+    """Running containers without any invocation yet."""
     with ExitStack() as stack:
         yield [stack.enter_context(running(image)) for _ in range(4)]
 
@@ -69,21 +71,21 @@ def containers(image: str) -> Iterator[list[Function]]:
     ],
     ids=["cold at first", "provisioned"],
 )
-def test_cold_starts_are_as_forecast(
+def test_cold_starts_match_the_forecast(
     containers: list[Function], plan: Plan, provisioned: int
 ) -> None:
-    # given a forecast for requests that take less time than there is between two waves
+    # given a forecast for requests that are shorter than the interval between waves
     limits = Limits(provisioned=provisioned)
     forecast = predict(plan, limits, Configuration(1769, "x86_64"), TIMES).as_json()
 
-    # when each wave comes to environments that are done with the one before
+    # when each wave starts after the previous one has finished
     for container in containers[:provisioned]:
         container.invoke(PHOTO)
     environments = Environments(containers[provisioned:], idle=containers[:provisioned])
     for _ in range(plan.waves):
         environments.wave(plan.size)
 
-    # then as many requests started an environment, by what the containers wrote
+    # then the containers log as many cold starts as forecast
     assert forecast["requests"] == plan.size * plan.waves
 
     def classified() -> int:

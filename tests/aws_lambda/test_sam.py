@@ -1,4 +1,4 @@
-"""The template, and the commands that people type: sam build, sam local start-api and invoke."""
+"""The template, and the commands sam build, sam local start-api and sam local invoke."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ENVIRONMENT = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu
 
 @pytest.fixture(scope="module")
 def built(sam: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory that sam build made."""
+    """The output directory of sam build."""
     directory = tmp_path_factory.mktemp("sam") / "build"
     run(sam, "build", "--build-dir", str(directory))
     return directory
@@ -35,7 +35,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def test_the_template_is_valid(sam: str) -> None:
+def test_template_is_valid(sam: str) -> None:
     assert "is a valid SAM Template" in run(sam, "validate", "--lint").stdout
     run(str(Path(sam).with_name("cfn-lint")), "template.yaml")
 
@@ -69,7 +69,7 @@ def api(sam: str, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=HANG_SECONDS)
-        print(log.read_text())  # is seen only if a test fails
+        print(log.read_text())  # pytest shows it if a test fails
 
 
 def large_jpeg() -> bytes:
@@ -91,43 +91,45 @@ def pictures() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG with alpha", "4 MB"])
-def test_uploads_give_the_predictions_that_uvicorn_gives(
+def test_uploads_get_the_predictions_of_uvicorn(
     api: httpx.Client, client: httpx.Client, name: str
 ) -> None:
     content = pictures()[name]
-    answer = api.post("/", files={"file": content})
-    assert answer.status_code == 200
-    assert answer.json() == client.post("/", files={"file": content}).json()
+    response = api.post("/", files={"file": content})
+    assert response.status_code == 200
+    assert response.json() == client.post("/", files={"file": content}).json()
 
 
-def test_the_page_and_what_it_loads(api: httpx.Client) -> None:
+def test_page_and_its_assets_load(api: httpx.Client) -> None:
     page = api.get("/", headers={"accept": "text/html"})
     assert "<form" in page.text
     assert api.get("/page/page.js").headers["content-type"].startswith("text/javascript")
 
 
-def test_errors_come_through(api: httpx.Client) -> None:
+def test_problems_pass_the_gateway(api: httpx.Client) -> None:
     assert api.post("/", files={"file": b"no image"}).status_code == 415
     assert api.get("/nothing").json()["status"] == 404
 
 
-def test_an_image_over_the_limit_is_told_the_other_way(api: httpx.Client) -> None:
+def test_too_large_image_is_referred_to_uploads(api: httpx.Client) -> None:
     refused = api.post("/", files={"file": bytes(4_610_000)})
     assert refused.status_code == 413
     assert "POST /uploads" in refused.json()["detail"]
 
 
-def test_an_upload_is_offered(api: httpx.Client) -> None:
+def test_uploads_returns_a_key(api: httpx.Client) -> None:
     offer = api.post("/uploads").json()
     assert offer["key"].startswith("uploads/")
 
 
 @pytest.mark.parametrize("shape", [v1, v2])
-def test_sam_local_invoke(sam: str, built: Path, tmp_path: Path, shape: Shape) -> None:
+def test_sam_local_invoke_returns_the_response(
+    sam: str, built: Path, tmp_path: Path, shape: Shape
+) -> None:
     event = tmp_path / "event.json"
     event.write_text(json.dumps(shape("GET", "/healthz", b"", {})))
     template = str(built / "template.yaml")
     done = run(sam, "local", "invoke", "--template", template, "--event", str(event))
-    answer = json.loads(done.stdout.strip().splitlines()[-1])
-    assert answer["statusCode"] == 200
-    assert json.loads(answer["body"])["status"] == "ok"
+    response = json.loads(done.stdout.strip().splitlines()[-1])
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"])["status"] == "ok"

@@ -1,4 +1,4 @@
-"""docker build --target web: the image as a web server, locked in as tightly as Docker can."""
+"""docker build --target web: the image as a web server, in a restricted container."""
 
 import re
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from tests.support.ports import free_port
 from tests.support.wait import HANG_SECONDS, wait_until
 
 IMAGE = "classifier-web-under-test"
-LOCKED_IN = (
+RESTRICTED = (
     *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
-    # One core: on machines of many, libraries start more threads than the limit allows.
+    # One core: with many cores, libraries start more threads than the limit allows.
     *("--cpuset-cpus", "0", "--pids-limit", "64", "--memory", "512m", "--health-interval", "1s"),
 )
 SECRET = re.compile(r"secret|token|password|access_key", re.IGNORECASE)
@@ -28,11 +28,11 @@ def web() -> str:
 
 @pytest.fixture(scope="module", params=["65534", "1000"], ids=["its own user", "another user"])
 def container(web: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
-    """The name and the address of a container that has just started."""
+    """The name and the URL of a healthy container."""
     user = () if request.param == "65534" else ("--user", request.param)
     port = free_port()
     publish = ["--publish", f"127.0.0.1:{port}:8000"]
-    name = docker("run", "--detach", *LOCKED_IN, *user, *publish, web)
+    name = docker("run", "--detach", *RESTRICTED, *user, *publish, web)
     try:
         wait_until(lambda: is_healthy(name), "a healthy container")
         assert docker("exec", name, "id", "-u") == request.param
@@ -42,25 +42,25 @@ def container(web: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, s
 
 
 def is_healthy(container: str) -> bool:
-    """By the image's health check, which a slow machine may fail at first. Raises `AssertionError`
-    if the container has ended."""
+    """The result of the image's health check, which a slow machine may fail at first. Raises
+    `AssertionError` if the container has exited."""
     state = "{{.State.Status}} {{.State.Health.Status}}"
     status, health = docker("inspect", "-f", state, container).split()
     assert status == "running", docker("logs", container)
     return health == "healthy"
 
 
-def test_it_classifies_without_rights_or_anything_writable(
+def test_container_needs_no_capabilities_and_no_writable_files(
     container: tuple[str, str], client: httpx.Client
 ) -> None:
-    _, address = container
-    answer = httpx.post(address, files={"file": SAMPLE.read_bytes()}, timeout=HANG_SECONDS)
-    assert answer.status_code == 200
-    assert answer.json() == client.post("/", files={"file": SAMPLE.read_bytes()}).json()
+    _, url = container
+    response = httpx.post(url, files={"file": SAMPLE.read_bytes()}, timeout=HANG_SECONDS)
+    assert response.status_code == 200
+    assert response.json() == client.post("/", files={"file": SAMPLE.read_bytes()}).json()
 
 
-def test_nothing_in_it_can_be_changed(web: str) -> None:
-    """Not even where the container's files are not read-only: others than root may not write."""
+def test_container_files_are_not_writable(web: str) -> None:
+    """Even without --read-only, only root may write."""
     code = (
         "import os, pathlib; paths = [*pathlib.Path('/var/task').rglob('*')]; "
         "print(len(paths), sum(os.access(path, os.W_OK) for path in paths))"
@@ -71,7 +71,7 @@ def test_nothing_in_it_can_be_changed(web: str) -> None:
     assert writable == 0
 
 
-def test_the_image_holds_no_secrets(web: str) -> None:
+def test_image_contains_no_secrets(web: str) -> None:
     variables = docker("inspect", "-f", "{{json .Config.Env}}", web)
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", web)
     assert not SECRET.search(variables), variables

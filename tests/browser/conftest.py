@@ -1,4 +1,4 @@
-"""Chromium, and pages in it that must stay free of errors."""
+"""Chromium, and pages that must have no errors."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(needs(CHROMIUM))
 
 
-@pytest.fixture(scope="package")  # it has an event loop, which no test after it is to find
+@pytest.fixture(scope="package")  # closed after these tests: others must not find its event loop
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
@@ -40,15 +40,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, server: Server) -> Iterator[Open]:
-    """Opens the page in a context of its own, with Playwright's options for contexts.
+    """Opens the page in a new context, with Playwright's options for contexts.
 
-    In the end none of them may have had an error, or have broken its content security policy.
+    At the end, no page may have had an error or violated its content security policy.
     """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        # The browser itself notes answers that are errors, and requests that find no network.
+        # The browser logs error responses, and requests without a network.
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             errors.append(message.text)
 

@@ -1,8 +1,8 @@
-"""Draws the pictures that the README shows, into docs/images/:
+"""Takes the screenshots of the README and writes them to docs/images/:
 
     .venv/bin/python -m tests.browser.screenshots
 
-They show the page as the service of this checkout renders it, and the report of a load test of it.
+They show the page of this checkout, and the report of a load test.
 """
 
 import subprocess
@@ -35,10 +35,10 @@ JPEG = {"content-type": "image/jpeg"}
 MAX_BYTES = 150_000
 
 PHOTOS = [("rocket", "rocket.jpg"), ("coffee", "coffee.png"), ("cat", "chelsea.png")]
-"""CC0 or in the public domain, all of them; the last is shown first."""
+"""All are CC0 or in the public domain; the page shows the last one first."""
 
 SETTLE_MS = 300
-"""For the browser to be done drawing: the service, whose times are seen, has the same cores."""
+"""The browser finishes drawing; it shares the cores with the service, whose times are shown."""
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     with TemporaryDirectory() as scratch, sync_playwright() as playwright:
         report = Path(scratch) / "report.html"
         with serving(Path(scratch) / "log") as server:
-            for _ in range(20):  # the first answers of a process are slower than the others
+            for _ in range(20):  # the first responses of a process are slower
                 httpx.post(server.url, content=SAMPLE.read_bytes(), headers=JPEG)
             browser = playwright.chromium.launch(executable_path=CHROMIUM.path(), args=LAUNCH)
             draw(browser, server.url, "page", one, {"width": 1000, "height": 875})

@@ -1,6 +1,6 @@
-"""The page for everybody: on a phone, in the dark, with the keyboard, with a screen reader.
+"""Accessibility: narrow screens, dark mode, keyboard, screen readers.
 
-Each state that is checked is also drawn, into build/screenshots.
+The tests write a screenshot of every state to build/screenshots.
 """
 
 from collections.abc import Callable
@@ -58,10 +58,10 @@ STATES = [empty, one, several, problem, waiting, unreachable, command]
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-def test_every_state_at_every_width(
+def test_every_state_is_accessible_at_every_width(
     open_page: Open, state: Callable[[Page], None], scheme: str
 ) -> None:
-    """Given a state of the page, then axe-core finds nothing, and nothing sticks out sideways."""
+    """axe-core reports no violation, and the page does not scroll sideways."""
     page = open_page(color_scheme=scheme, reduced_motion="reduce", viewport=NARROW, has_touch=True)
     state(page)
     for width in WIDTHS:
@@ -73,8 +73,10 @@ def test_every_state_at_every_width(
 
 
 @pytest.mark.parametrize("state", [empty, several, problem], ids=lambda state: state.__name__)
-def test_every_state_without_javascript(open_page: Open, state: Callable[[Page], None]) -> None:
-    """axe-core is JavaScript itself: it looks at what the server sent, in a page that has it."""
+def test_every_state_is_accessible_without_javascript(
+    open_page: Open, state: Callable[[Page], None]
+) -> None:
+    """axe-core needs JavaScript: it checks the same HTML in a page whose script is blocked."""
     plain = open_page(java_script_enabled=False, viewport=NARROW)
     state(plain)
     plain.screenshot(path=SCREENSHOTS / f"{state.__name__}-without-javascript.png", full_page=True)
@@ -93,26 +95,27 @@ def assert_accessible(page: Page) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_what_keeps_people_out_is_found(open_page: Open) -> None:
-    """The check itself can fail: given text that is hardly darker than its ground, it does."""
+def test_axe_reports_low_contrast(open_page: Open) -> None:
+    """The check can fail."""
     page = open_page()
     page.locator("h1").evaluate("(heading) => { heading.style.color = '#ddd'; }")
-    assert [each["id"] for each in Axe().run(page).response["violations"]] == ["color-contrast"]
+    assert [violation["id"] for violation in Axe().run(page).response["violations"]] == [
+        "color-contrast"
+    ]
 
 
-def test_the_page_is_dark_in_the_dark(open_page: Open) -> None:
+def test_page_follows_the_colour_scheme(open_page: Open) -> None:
     shades = []
     for scheme in ("dark", "light"):
         page = open_page(color_scheme=scheme)
         color = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        shades.append(sum(int(each) for each in color.strip("rgb()").split(",")) / 3)
+        shades.append(sum(int(channel) for channel in color.strip("rgb()").split(",")) / 3)
     assert shades[0] < 40
     assert shades[1] > 220
 
 
-def test_the_keyboard_is_enough(open_page: Open) -> None:
-    """Given a keyboard alone, then each thing is reached in turn, shows that it has the focus, and
-    does its work."""
+def test_page_works_with_the_keyboard_alone(open_page: Open) -> None:
+    """Every control can be reached with Tab, shows its focus, and works."""
     page = open_page()
     page.keyboard.press("Tab")
     expect(page.get_by_label("Choose photos")).to_be_focused()
@@ -138,8 +141,8 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     expect(page.get_by_label("Command")).to_be_visible()
 
 
-def test_the_answer_comes_into_view(open_page: Open) -> None:
-    """Given a small screen, when a sample is tried, then its answer is on it, to the last class."""
+def test_result_scrolls_into_view(open_page: Open) -> None:
+    """Given a small screen and a sample, the last class of the result is visible."""
     page = open_page(viewport=NARROW, has_touch=True, reduced_motion="reduce")
     page.get_by_role("button", name="the cat").click()
     expect(page.get_by_role("listitem").last).to_be_in_viewport()

@@ -1,4 +1,4 @@
-"""The page of a service that has a key: the browser asks for it, with and without JavaScript."""
+"""The page of a service with an API key: the browser prompts, with and without JavaScript."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without JavaScript"])
 @pytest.mark.parametrize("password", ["the-key", "another"])
-def test_the_key_is_the_password(
+def test_key_is_accepted_as_the_password(
     browser: Browser, locked: Server, scripts: bool, password: str
 ) -> None:
     context = browser.new_context(
@@ -32,5 +32,5 @@ def test_the_key_is_the_password(
     if password == "the-key":
         expect_the_cat(page)
     else:
-        expect(page.locator(".problem")).to_contain_text("from those who have its key")
+        expect(page.locator(".problem")).to_contain_text("An API key is required")
     context.close()

@@ -1,4 +1,4 @@
-"""The page in a real browser: the ways in, the answers, and what can go wrong."""
+"""The page in a real browser: choosing photos, results, problems."""
 
 import re
 from base64 import b64encode
@@ -21,7 +21,7 @@ CAT = FilePayload(name="sample.jpg", mimeType="image/jpeg", buffer=SAMPLE.read_b
 NOT_A_PHOTO = FilePayload(name="notes.jpg", mimeType="image/jpeg", buffer=b"just text")
 MAX_WEIGHT = 60_000
 
-# Files reach a page in an object that only the page can make.
+# Only the page can make the object with dropped files.
 TRANSFER = """([name, content]) => {
   const transfer = new DataTransfer();
   if (!name) transfer.setData("text/plain", content);
@@ -33,8 +33,8 @@ TRANSFER = """([name, content]) => {
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     log = tmp_path_factory.mktemp("stage") / "log"
-    with serving(log, UVICORN_ROOT_PATH=PREFIX) as service, gateway(service.url) as made:
-        yield made
+    with serving(log, UVICORN_ROOT_PATH=PREFIX) as service, gateway(service.url) as running:
+        yield running
 
 
 def choose(page: Page, *files: FilePayload) -> None:
@@ -59,7 +59,7 @@ def drop(page: Page, name: str, content: str) -> None:
     page.dispatch_event("h1", "drop", {"dataTransfer": transfer})
 
 
-# The ways in
+# Choosing photos
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
@@ -67,13 +67,13 @@ def page(request: pytest.FixtureRequest, open_page: Open) -> Page:
     return open_page(java_script_enabled=request.param)
 
 
-def test_choose(page: Page) -> None:
+def test_chosen_photo_is_classified(page: Page) -> None:
     choose(page, CAT)
     expect_the_cat(page)
     expect(page.get_by_role("article")).to_have_count(1)
 
 
-def test_choose_the_same_again(open_page: Open) -> None:
+def test_same_photo_can_be_chosen_again(open_page: Open) -> None:
     page = open_page()
     choose(page, CAT)
     expect_the_cat(page)
@@ -81,20 +81,20 @@ def test_choose_the_same_again(open_page: Open) -> None:
     expect(page.locator(".timing")).to_have_count(2)
 
 
-def test_drop(open_page: Open, sample: bytes) -> None:
+def test_dropped_photo_is_classified(open_page: Open, sample: bytes) -> None:
     page = open_page()
     drop(page, "cat.jpg", b64encode(sample).decode())
     expect_the_cat(page)
     expect(page.get_by_role("heading", name="cat.jpg")).to_be_visible()
 
 
-def test_drop_what_is_no_file(open_page: Open) -> None:
+def test_dropped_text_gets_a_message(open_page: Open) -> None:
     page = open_page()
     drop(page, "", "words")
     expect(page.get_by_role("status")).to_contain_text("That was not a file.")
 
 
-def test_dragging_marks_the_place(open_page: Open) -> None:
+def test_dragging_highlights_the_page(open_page: Open) -> None:
     page = open_page()
     page.dispatch_event("h1", "dragover")
     expect(page.locator("body.dragging")).to_have_count(1)
@@ -102,7 +102,7 @@ def test_dragging_marks_the_place(open_page: Open) -> None:
     expect(page.locator("body.dragging")).to_have_count(0)
 
 
-def test_paste(open_page: Open, sample: bytes) -> None:
+def test_pasted_photo_is_classified(open_page: Open, sample: bytes) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     picture = b64encode(encode(photo(), "PNG")).decode()
     page.evaluate(
@@ -118,14 +118,14 @@ def test_paste(open_page: Open, sample: bytes) -> None:
 
 
 @pytest.mark.parametrize(("name", "label"), [("cat", "cat"), ("coffee", "espresso")])
-def test_a_sample(open_page: Open, name: str, label: str) -> None:
+def test_sample_is_classified(open_page: Open, name: str, label: str) -> None:
     page = open_page()
     page.get_by_role("button", name=f"the {name}").click()
     expect(page.get_by_role("listitem").first).to_contain_text(label)
     expect(page.get_by_role("heading", name=f"{name}.jpg")).to_be_visible()
 
 
-def test_a_phone_can_take_a_photo(open_page: Open) -> None:
+def test_phone_can_take_a_photo(open_page: Open) -> None:
     page = open_page(has_touch=True, is_mobile=True)
     camera = page.get_by_label("Take a photo")
     expect(camera).to_have_attribute("capture", "environment")
@@ -134,18 +134,17 @@ def test_a_phone_can_take_a_photo(open_page: Open) -> None:
     expect_the_cat(page)
 
 
-# The answers
+# Results
 
 
-def test_several_photos(page: Page) -> None:
+def test_several_photos_get_a_result_each(page: Page) -> None:
     choose(page, CAT, CAT)
     expect(page.get_by_role("article")).to_have_count(2)
     expect(page.locator(".timing")).to_have_count(2)
 
 
-def test_twenty_photos(open_page: Open, sample: bytes) -> None:
-    """Given twenty photos, among them one that is none, when they are chosen, then each has its
-    answer, in the order in which they were chosen, in a grid."""
+def test_twenty_photos_get_results_in_order_in_a_grid(open_page: Open, sample: bytes) -> None:
+    """Given twenty files, one of which is not a photo."""
     page = open_page(viewport={"width": 1280, "height": 800})
     files = [FilePayload(name=f"{n}.jpg", mimeType="image/jpeg", buffer=sample) for n in range(20)]
     files[7] = NOT_A_PHOTO
@@ -161,8 +160,8 @@ def test_twenty_photos(open_page: Open, sample: bytes) -> None:
     assert tops[0] == tops[1] == tops[2] < tops[3]
 
 
-def test_each_photo_is_shown_at_once(open_page: Open) -> None:
-    """Given a service that takes its time, when a photo is chosen, then it is seen."""
+def test_photo_is_shown_while_it_is_classified(open_page: Open) -> None:
+    """Given a service that does not respond yet."""
     page = open_page()
     page.route("**/", lambda route: None)
     choose(page, CAT)
@@ -174,7 +173,7 @@ def test_each_photo_is_shown_at_once(open_page: Open) -> None:
     page.unroute_all(behavior="ignoreErrors")
 
 
-def test_no_reload(open_page: Open) -> None:
+def test_classifying_does_not_reload_the_page(open_page: Open) -> None:
     page = open_page()
     page.evaluate("window.mark = 'still here'")
     choose(page, CAT)
@@ -182,7 +181,7 @@ def test_no_reload(open_page: Open) -> None:
     assert page.evaluate("window.mark") == "still here"
 
 
-def test_the_answer_is_announced(open_page: Open) -> None:
+def test_result_is_announced(open_page: Open) -> None:
     page = open_page()
     choose(page, CAT)
     expect(page.get_by_role("status")).to_have_text(
@@ -190,7 +189,7 @@ def test_the_answer_is_announced(open_page: Open) -> None:
     )
 
 
-def test_the_bars_are_as_long_as_they_are_probable(open_page: Open) -> None:
+def test_bar_lengths_match_the_probabilities(open_page: Open) -> None:
     page = open_page()
     choose(page, CAT)
     rows = page.get_by_role("listitem")
@@ -203,13 +202,13 @@ def test_the_bars_are_as_long_as_they_are_probable(open_page: Open) -> None:
         assert 100 * filled["width"] / bar["width"] == pytest.approx(shown, abs=0.2)
 
 
-def test_the_command_line_is_of_this_host(open_page: Open, page: Page) -> None:
+def test_command_line_names_this_host(open_page: Open, page: Page) -> None:
     page.get_by_text("Use it from the command line").click()
     host = page.url.partition("#")[0]
     expect(page.get_by_label("Command")).to_have_text(f"curl --form file=@photo.jpg {host}")
 
 
-def test_the_command_line_is_copied(open_page: Open) -> None:
+def test_command_line_can_be_copied(open_page: Open) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     page.get_by_text("Use it from the command line").click()
     page.get_by_role("button", name="Copy").click()
@@ -219,8 +218,8 @@ def test_the_command_line_is_copied(open_page: Open) -> None:
     )
 
 
-def test_the_page_is_light(open_page: Open, server: Server) -> None:
-    """Given the page, when both samples are tried, then all that was loaded is a small download."""
+def test_page_download_is_small(open_page: Open, server: Server) -> None:
+    """The page and both samples together stay below MAX_WEIGHT bytes."""
     responses: list[Response] = []
     page = open_page("about:blank")
     page.on("response", lambda response: responses.append(response))  # noqa: PLW0108
@@ -228,27 +227,27 @@ def test_the_page_is_light(open_page: Open, server: Server) -> None:
     for name in ("cat", "coffee"):
         page.get_by_role("button", name=f"the {name}").click()
     expect(page.locator(".timing")).to_have_count(2)
-    fetched = [each for each in responses if each.url.startswith("http")]
-    assert {each.url.rpartition("/")[2] for each in fetched} >= {
+    fetched = [response for response in responses if response.url.startswith("http")]
+    assert {response.url.rpartition("/")[2] for response in fetched} >= {
         "",
         "page.js",
         "page.css",
         "cat.jpg",
     }
-    # What comes from the browser's cache has a size below 0.
-    weight = sum(max(0, each.request.sizes()["responseBodySize"]) for each in fetched)
+    # Responses from the browser's cache have a negative size.
+    weight = sum(max(0, response.request.sizes()["responseBodySize"]) for response in fetched)
     assert 20_000 < weight <= MAX_WEIGHT
 
 
-# What can go wrong
+# Problems
 
 
-def test_not_a_photo(page: Page) -> None:
+def test_file_that_is_not_a_photo_gets_a_problem(page: Page) -> None:
     choose(page, NOT_A_PHOTO)
     expect(page.get_by_role("article")).to_contain_text("Convert it to JPEG or PNG")
 
 
-def test_the_problem_stands_beside_its_photo(page: Page) -> None:
+def test_problem_is_shown_beside_its_photo(page: Page) -> None:
     choose(page, CAT, NOT_A_PHOTO)
     articles = page.get_by_role("article")
     expect(articles.nth(0)).to_contain_text(SAMPLE_LABEL)
@@ -256,7 +255,7 @@ def test_the_problem_stands_beside_its_photo(page: Page) -> None:
     expect(articles.nth(1)).to_contain_text("Convert it to JPEG or PNG")
 
 
-def test_what_no_browser_shows_has_no_preview(open_page: Open) -> None:
+def test_tiff_has_no_preview(open_page: Open) -> None:
     page = open_page()
     tiff = FilePayload(name="scan.tiff", mimeType="image/tiff", buffer=encode(photo(), "TIFF"))
     choose(page, tiff)
@@ -264,11 +263,11 @@ def test_what_no_browser_shows_has_no_preview(open_page: Open) -> None:
     expect(page.get_by_role("article")).to_contain_text("No preview")
 
 
-def test_try_again_once_the_service_answers(open_page: Open) -> None:
+def test_unreachable_service_can_be_retried(open_page: Open) -> None:
     page = open_page()
     page.context.set_offline(True)
     choose(page, CAT)
-    expect(page.get_by_role("article")).to_contain_text("The service does not answer.")
+    expect(page.get_by_role("article")).to_contain_text("The service does not respond.")
     page.context.set_offline(False)
     page.get_by_role("button", name="Try again").click()
     expect_the_cat(page)
@@ -278,8 +277,10 @@ def test_try_again_once_the_service_answers(open_page: Open) -> None:
     ("status", "message"),
     [(413, "too large for the service"), (429, "is busy"), (500, "(status 500)"), (503, "is busy")],
 )
-def test_a_gateway_in_the_way(open_page: Open, status: int, message: str) -> None:
-    """Given a gateway that answers in the service's place, its words are not what is shown."""
+def test_gateway_errors_get_a_message_of_the_page(
+    open_page: Open, status: int, message: str
+) -> None:
+    """The page does not show the body of a gateway's error."""
     page = open_page()
     page.route("**/", lambda route: route.fulfill(status=status, json={"message": "Throttled"}))
     choose(page, CAT)
@@ -287,16 +288,16 @@ def test_a_gateway_in_the_way(open_page: Open, status: int, message: str) -> Non
     expect(page.get_by_role("article")).not_to_contain_text("Throttled")
 
 
-def test_a_sample_without_a_network(open_page: Open) -> None:
+def test_sample_without_a_network_gets_a_message(open_page: Open) -> None:
     page = open_page()
     page.route("**/cat.jpg", lambda route: route.abort())
     page.get_by_role("button", name="the cat").click()
     expect(page.get_by_role("status")).to_contain_text("The sample cannot be fetched.")
 
 
-def test_a_large_photo_is_made_smaller_first(open_page: Open, stage: Gateway) -> None:
-    """Given a photo of a phone, 12 megapixels that lie on their side, when it is chosen, then what
-    is sent is small, stands upright, and shows the same."""
+def test_large_photo_is_shrunk_before_upload(open_page: Open, stage: Gateway) -> None:
+    """Given a rotated phone photo of 12 megapixels, the upload is small, upright, and looks the
+    same."""
     orientation = Image.Exif()
     orientation[0x0112] = 6
     upright = photo().resize((3000, 4000))
@@ -305,13 +306,13 @@ def test_a_large_photo_is_made_smaller_first(open_page: Open, stage: Gateway) ->
     assert len(content) > 4_000_000
     stage.bodies.clear()
     page = open_page(f"{stage.url}/")
-    expect(page.get_by_text("are made smaller in your browser")).to_be_visible()
+    expect(page.get_by_text("are shrunk in your browser")).to_be_visible()
     choose(page, FilePayload(name="phone.jpg", mimeType="image/jpeg", buffer=content))
     expect(page.get_by_role("listitem").first).to_contain_text("cat")
     [(content_type, body)] = stage.bodies
     assert len(body) < 1_000_000
     form = message_from_bytes(f"Content-Type: {content_type}\n\n".encode() + body)
-    [part] = [each for each in form.walk() if not each.is_multipart()]
+    [part] = [part for part in form.walk() if not part.is_multipart()]
     jpeg = part.get_payload(decode=True)
     assert isinstance(jpeg, bytes)
     with Image.open(BytesIO(jpeg)) as sent:
@@ -320,8 +321,8 @@ def test_a_large_photo_is_made_smaller_first(open_page: Open, stage: Gateway) ->
         assert difference(np.asarray(sent), expected) < 3
 
 
-def test_a_large_webp_is_made_smaller_whatever_its_bytes(open_page: Open, stage: Gateway) -> None:
-    """Given 12 megapixels, of which the service by itself would take a quarter."""
+def test_webp_with_many_pixels_is_shrunk_before_upload(open_page: Open, stage: Gateway) -> None:
+    """Given 12 megapixels, four times the service's memory limit for WebP."""
     content = encode(photo().resize((4000, 3000)), "WEBP", quality=50)
     assert len(content) < 4_000_000
     stage.bodies.clear()
@@ -332,12 +333,12 @@ def test_a_large_webp_is_made_smaller_whatever_its_bytes(open_page: Open, stage:
     assert b"\xff\xd8\xff" in body
 
 
-# Where it stands
+# Navigation
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_behind_a_path(open_page: Open, stage: Gateway, script: bool) -> None:
-    """Given a stage in front of the service, the page, its parts and its form lead back to it."""
+def test_page_works_behind_a_path_prefix(open_page: Open, stage: Gateway, script: bool) -> None:
+    """Page, assets, form and links work behind the stage of a gateway."""
     page = open_page(f"{stage.url}/", java_script_enabled=script)
     choose(page, CAT)
     expect_the_cat(page)
@@ -350,8 +351,8 @@ def test_behind_a_path(open_page: Open, stage: Gateway, script: bool) -> None:
     expect(page.locator("body")).to_contain_text("efficientnet")
 
 
-def test_the_back_button(page: Page) -> None:
-    """Given an answer, when another page is seen and left again, then the form works as before."""
+def test_form_works_after_the_back_button(page: Page) -> None:
+    """Given a result, a visit to another page, and a return to the form."""
     choose(page, CAT)
     expect_the_cat(page)
     page.get_by_role("link", name="Model card").click()

@@ -1,4 +1,4 @@
-"""Model files and their card: where the service finds them, and when it refuses to start."""
+"""Model files and their card: where they are read from, and which are refused at start."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ def change_card(model: Path, **changes: object) -> None:
     (model / "model.json").write_text(json.dumps({**card, **changes}))
 
 
-def test_a_graph_that_is_not_onnx(model_copy: Path) -> None:
+def test_invalid_onnx_graph_refuses_to_start(model_copy: Path) -> None:
     (model_copy / "model.onnx").write_bytes(b"not a graph")
     change_card(model_copy, sha256=hashlib.sha256(b"not a graph").hexdigest())
     line = start_refused(MODEL_DIR=str(model_copy))
@@ -40,41 +40,41 @@ def assert_refused(location: str | Path, message: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_a_graph_that_is_not_the_card_s(model_copy: Path) -> None:
+def test_graph_with_another_checksum_refuses_to_start(model_copy: Path) -> None:
     graph = bytearray((model_copy / "model.onnx").read_bytes())
     graph[-1] ^= 1
     (model_copy / "model.onnx").write_bytes(graph)
     assert_refused(model_copy, "is not the file that model.json describes")
 
 
-def test_a_directory_without_a_model(tmp_path: Path) -> None:
+def test_directory_without_a_model_refuses_to_start(tmp_path: Path) -> None:
     assert_refused(tmp_path, "MODEL_DIR must be a directory that holds")
 
 
 @pytest.mark.parametrize(
     "card", ["", "{}", "[]", '{"name": "x", "sha256": "", "preprocessing": 1}']
 )
-def test_a_card_that_is_none(model_copy: Path, card: str) -> None:
+def test_invalid_model_card_refuses_to_start(model_copy: Path, card: str) -> None:
     (model_copy / "model.json").write_text(card)
     assert_refused(model_copy, "is not a model card")
 
 
-def test_an_interpolation_that_is_unknown(model_copy: Path) -> None:
+def test_unknown_interpolation_refuses_to_start(model_copy: Path) -> None:
     preprocessing = json.loads((model_copy / "model.json").read_text())["preprocessing"]
     change_card(model_copy, preprocessing={**preprocessing, "interpolation": "magic"})
     assert_refused(model_copy, "interpolation")
 
 
-def test_labels_that_are_too_few(model_copy: Path) -> None:
+def test_too_few_labels_refuse_to_start(model_copy: Path) -> None:
     (model_copy / "labels.txt").write_text("cat\ndog\n")
     assert_refused(model_copy, "1000 classes, its labels file has 2 lines")
 
 
-def test_a_model_that_is_not_in_s3(bucket: str) -> None:
+def test_missing_model_in_s3_refuses_to_start(bucket: str) -> None:
     assert_refused(f"s3://{bucket}/nothing", f"s3://{bucket}/nothing/model.json")
 
 
-def test_an_s3_address_without_a_bucket() -> None:
+def test_s3_url_without_a_bucket_refuses_to_start() -> None:
     assert_refused("s3://", "write s3://bucket/prefix")
 
 
@@ -84,15 +84,15 @@ def upload_model(s3: S3Client, bucket: str, prefix: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "lite0/v1", "lite0/v1/"])
-def test_a_model_in_s3_is_found(s3: S3Client, bucket: str, prefix: str) -> None:
+def test_model_in_s3_equals_the_local_one(s3: S3Client, bucket: str, prefix: str) -> None:
     upload_model(s3, bucket, f"{prefix.rstrip('/')}/".lstrip("/"))
     assert read_artifact(f"s3://{bucket}/{prefix}") == read_artifact(str(SHIPPED_MODEL))
 
 
-def test_a_model_in_s3_is_fetched_at_start(
+def test_model_in_s3_is_downloaded_at_start(
     s3: S3Client, bucket: str, tmp_path: Path, sample: bytes
 ) -> None:
     upload_model(s3, bucket, "lite0/v1/")
     with serving(tmp_path / "log", MODEL_DIR=f"s3://{bucket}/lite0/v1") as server:
-        answer = server.client.post("/", files={"file": sample})
-    assert answer.json()["predictions"][0]["label"] == SAMPLE_LABEL
+        response = server.client.post("/", files={"file": sample})
+    assert response.json()["predictions"][0]["label"] == SAMPLE_LABEL

@@ -1,4 +1,4 @@
-"""The cores that a process may use, with the files of both versions of control groups."""
+"""CPU cores available to the process: affinity, and the quotas of cgroup versions 1 and 2."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cores(folder: Path, membership: str, **limits: str) -> int:
-    """`limits`: the content of files, by path with double underscores for slashes."""
+    """`limits` maps paths, with double underscores for slashes, to the content of the files."""
     (folder / "membership").write_text(membership)
     for name, content in limits.items():
         path = (
@@ -27,7 +27,7 @@ def cores(folder: Path, membership: str, **limits: str) -> int:
     return usable_cores(folder / "membership", folder / "groups")
 
 
-def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
+def test_affinity_counts_without_cgroups(tmp_path: Path) -> None:
     assert usable_cores(tmp_path / "none", tmp_path / "none") == 8
 
 
@@ -36,11 +36,11 @@ def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
     [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1),
      ("1600000 100000", 8), ("", 8), ("nonsense", 8)],
 )  # fmt: skip
-def test_the_quota_of_a_container(tmp_path: Path, limit: str, expected: int) -> None:
+def test_cgroup_quota_limits_the_cores(tmp_path: Path, limit: str, expected: int) -> None:
     assert cores(tmp_path, "0::/\n", cpu_max=f"{limit}\n") == expected
 
 
-def test_the_smallest_quota_of_a_group_and_those_it_is_in(tmp_path: Path) -> None:
+def test_smallest_quota_of_the_cgroup_and_its_parents_counts(tmp_path: Path) -> None:
     found = cores(
         tmp_path,
         "0::/kube/pod/container\n",
@@ -51,7 +51,7 @@ def test_the_smallest_quota_of_a_group_and_those_it_is_in(tmp_path: Path) -> Non
     assert found == 3
 
 
-def test_version_1(tmp_path: Path) -> None:
+def test_cgroup_version_1_quota_limits_the_cores(tmp_path: Path) -> None:
     membership = "5:cpuset:/x\n4:cpu,cpuacct:/docker/1234\n0::/\n"
     where = "cpu,cpuacct__"
     limits = {f"{where}cfs_quota_us": "250000\n", f"{where}cfs_period_us": "100000\n"}

@@ -19,7 +19,7 @@ def pixels(model: Model) -> np.ndarray:
     return read_image(SAMPLE.read_bytes(), model.card.size)
 
 
-def test_probabilities_of_all_classes(model: Model, pixels: np.ndarray) -> None:
+def test_probabilities_of_all_classes_sum_to_one(model: Model, pixels: np.ndarray) -> None:
     probabilities = model.probabilities(pixels)
     assert probabilities.shape == (1000,)
     assert probabilities.dtype == np.float32
@@ -27,16 +27,18 @@ def test_probabilities_of_all_classes(model: Model, pixels: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("top_k", [1, 5, 100, 1000, 2000])
-def test_the_largest_come_first(model: Model, pixels: np.ndarray, top_k: int) -> None:
+def test_predictions_are_sorted_by_probability(
+    model: Model, pixels: np.ndarray, top_k: int
+) -> None:
     order = np.argsort(-model.probabilities(pixels), kind="stable")
     predictions = model.predict(pixels, top_k)
-    assert [each["index"] for each in predictions] == order[:top_k].tolist()
+    assert [prediction["index"] for prediction in predictions] == order[:top_k].tolist()
 
 
-def test_of_equal_classes_the_lower_index_comes_first(
+def test_equal_probabilities_are_sorted_by_index(
     model: Model, monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray
 ) -> None:
     equal = np.full(1000, 0.001, np.float32)
     equal[500] = 0.002
     monkeypatch.setattr(model, "probabilities", lambda _: equal)
-    assert [each["index"] for each in model.predict(pixels, 4)] == [500, 0, 1, 2]
+    assert [top["index"] for top in model.predict(pixels, 4)] == [500, 0, 1, 2]

@@ -30,13 +30,13 @@ def bucketed(
 
 @pytest.fixture
 def service(bucketed: Server, bucket: str) -> Server:
-    """A service whose bucket is there, and empty."""
+    """A service with an empty bucket."""
     assert bucket == BUCKET
     return bucketed
 
 
 def upload(offer: dict[str, Any], content: bytes, content_type: str) -> httpx.Response:
-    """What any HTML form or HTTP client would do."""
+    """POST the form to S3, as an HTML form or an HTTP client does."""
     fields = {**offer["fields"], "Content-Type": content_type}
     return httpx.post(offer["url"], data=fields, files={"file": content}, timeout=HANG_SECONDS)
 
@@ -47,11 +47,11 @@ def offer_of(service: Server) -> dict[str, Any]:
 
 
 def classify(service: Server, key: str) -> httpx.Response:
-    """Have the service classify the object `key`."""
+    """Send the request to classify the object `key`."""
     return service.client.post("/", json={"key": key})
 
 
-def test_an_image_too_large_for_a_request(service: Server, sample: bytes) -> None:
+def test_image_too_large_for_a_request_goes_through_s3(service: Server, sample: bytes) -> None:
     refused = service.client.post("/", files={"file": sample})
     assert refused.status_code == 413
     assert "POST /uploads takes larger images" in refused.json()["detail"]
@@ -59,9 +59,9 @@ def test_an_image_too_large_for_a_request(service: Server, sample: bytes) -> Non
     offer = offer_of(service)
     schemas.Upload.model_validate(offer)
     assert upload(offer, sample, "image/jpeg").status_code == 204
-    answer = classify(service, offer["key"])
-    assert answer.status_code == 200
-    assert answer.json()["predictions"][0]["label"] == SAMPLE_LABEL
+    response = classify(service, offer["key"])
+    assert response.status_code == 200
+    assert response.json()["predictions"][0]["label"] == SAMPLE_LABEL
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_image_too_large_for_a_request(service: Server, sample: bytes) -> Non
         ("image/jpeg", 0, "EntityTooSmall"),
     ],
 )
-def test_what_the_offer_does_not_allow(
+def test_presigned_policy_refuses_other_types_and_sizes(
     service: Server, content_type: str, size: int, code: str
 ) -> None:
     offer = offer_of(service)
@@ -81,16 +81,14 @@ def test_what_the_offer_does_not_allow(
     assert code in refused.text
 
 
-def test_an_offer_is_for_its_key_alone(service: Server, sample: bytes) -> None:
+def test_presigned_upload_accepts_only_its_key(service: Server, sample: bytes) -> None:
     offer = offer_of(service)
     offer["fields"]["key"] = "results/forged.json"
     assert upload(offer, sample, "image/jpeg").status_code == 403
 
 
-def test_keys_that_were_never_offered_tell_nothing(
-    service: Server, s3: S3Client, bucket: str
-) -> None:
-    """The answer is the same whether an object is there or not."""
+def test_key_that_was_not_offered_gets_403(service: Server, s3: S3Client, bucket: str) -> None:
+    """The response is the same whether or not an object has the key."""
     s3.put_object(Bucket=bucket, Key="incoming/secret.jpg", Body=b"secret")
     keys = [
         "incoming/secret.jpg",
@@ -99,44 +97,44 @@ def test_keys_that_were_never_offered_tell_nothing(
         "uploads/",
     ]
     refused = [classify(service, key) for key in keys]
-    assert {answer.status_code for answer in refused} == {403}
-    assert len({answer.text for answer in refused}) == 1
+    assert {response.status_code for response in refused} == {403}
+    assert len({response.text for response in refused}) == 1
 
 
-def test_nothing_under_the_key(service: Server) -> None:
+def test_missing_object_gets_404(service: Server) -> None:
     gone = classify(service, f"uploads/{uuid.uuid4().hex}")
     assert gone.status_code == 404
     assert "POST /uploads returns a new key" in gone.json()["detail"]
 
 
-def test_an_object_that_is_too_large(service: Server, s3: S3Client, bucket: str) -> None:
+def test_too_large_object_gets_413(service: Server, s3: S3Client, bucket: str) -> None:
     key = f"uploads/{uuid.uuid4().hex}"
     s3.put_object(Bucket=bucket, Key=key, Body=bytes(LIMIT + 1))
     assert classify(service, key).status_code == 413
 
 
-def test_an_object_that_is_no_image(service: Server, s3: S3Client, bucket: str) -> None:
+def test_object_that_is_not_an_image_gets_415(service: Server, s3: S3Client, bucket: str) -> None:
     key = f"uploads/{uuid.uuid4().hex}"
     s3.put_object(Bucket=bucket, Key=key, Body=b"hello")
     assert classify(service, key).status_code == 415
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"key": 1}', "not json"])
-def test_json_without_a_key(service: Server, body: str) -> None:
+def test_json_without_a_key_gets_422(service: Server, body: str) -> None:
     headers = {"content-type": "application/json"}
     assert service.client.post("/", content=body, headers=headers).status_code == 422
 
 
-def test_a_bucket_that_is_missing(bucketed: Server, s3: S3Client) -> None:
+def test_missing_bucket_gets_502(bucketed: Server, s3: S3Client) -> None:
     assert s3.list_buckets()["Buckets"] == []
-    answer = classify(bucketed, f"uploads/{uuid.uuid4().hex}")
-    assert answer.status_code == 502
-    assert BUCKET not in answer.text
+    response = classify(bucketed, f"uploads/{uuid.uuid4().hex}")
+    assert response.status_code == 502
+    assert BUCKET not in response.text
     assert bucketed.client.get("/healthz").status_code == 200
-    wait_until(lambda: "NoSuchBucket" in bucketed.log.read_text(), "a line for the operator")
+    wait_until(lambda: "NoSuchBucket" in bucketed.log.read_text(), "the error in the log")
 
 
-def test_without_a_bucket_there_are_no_uploads(client: httpx.Client) -> None:
-    answer = client.post("/uploads")
-    assert answer.status_code == 404
-    assert "BUCKET is not set" in answer.json()["detail"]
+def test_uploads_without_a_bucket_get_404(client: httpx.Client) -> None:
+    response = client.post("/uploads")
+    assert response.status_code == 404
+    assert "BUCKET is not set" in response.json()["detail"]

@@ -1,4 +1,4 @@
-"""Settings come from the environment and are checked at start."""
+"""Settings from the environment, validated at start."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.support.pictures import encode
 from tests.support.server import Server, serving
 
 
-def test_defaults() -> None:
+def test_empty_environment_gives_the_defaults() -> None:
     settings = Settings.from_environment({})
     assert settings.model_dir == str(SHIPPED_MODEL)
     assert settings.max_bytes == 20 * 1024 * 1024
@@ -20,7 +20,7 @@ def test_defaults() -> None:
     assert settings.intra_op_threads == 1
 
 
-def test_the_environment_decides() -> None:
+def test_environment_overrides_the_defaults() -> None:
     environment = {"MODEL_DIR": "s3://bucket/prefix", "MAX_BYTES": " 1024 ", "THREADS": ""}
     settings = Settings.from_environment(environment)
     assert settings.model_dir == "s3://bucket/prefix"
@@ -29,7 +29,7 @@ def test_the_environment_decides() -> None:
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", "20MB"])
-def test_a_value_that_cannot_be_used_is_named(value: str) -> None:
+def test_invalid_number_is_refused(value: str) -> None:
     message = f"^MAX_BYTES must be a whole number of bytes, 1 or more; it is '{value}'.$"
     with pytest.raises(SettingsError, match=message):
         Settings.from_environment({"MAX_BYTES": value})
@@ -48,16 +48,16 @@ def test_a_value_that_cannot_be_used_is_named(value: str) -> None:
         ("PROMETHEUS_MULTIPROC_DIR", "/none", "PROMETHEUS_MULTIPROC_DIR must be a directory"),
     ],
 )
-def test_what_cannot_be_used_is_explained(variable: str, value: str, message: str) -> None:
+def test_invalid_setting_is_refused_with_a_reason(variable: str, value: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.from_environment({variable: value})
 
 
-def test_the_key_is_not_shown() -> None:
+def test_repr_does_not_show_the_key() -> None:
     assert "secret" not in repr(Settings(api_key="secret"))
 
 
-# A server with settings of its own
+# A running server
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +67,16 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_limits_are_settings(configured: Server, sample: bytes) -> None:
+def test_limits_are_configurable(configured: Server, sample: bytes) -> None:
     small = encode(Image.new("1", (101, 100)), "PNG")
     for image, reason in ((sample, "0.009537 MiB"), (small, "0.0 megapixels")):
-        answer = configured.client.post("/", files={"file": image})
-        assert answer.status_code == 413
-        assert reason in answer.json()["detail"]
+        response = configured.client.post("/", files={"file": image})
+        assert response.status_code == 413
+        assert reason in response.json()["detail"]
 
 
-def test_the_log_can_be_silent(configured: Server) -> None:
-    """Given a request that was answered before another one: its line would be written."""
+def test_access_log_can_be_disabled(configured: Server) -> None:
+    """After the second response, the line of the first request would have been written."""
     for _ in range(2):
         assert configured.client.get("/model").status_code == 200
     assert "/model" not in configured.log.read_text()

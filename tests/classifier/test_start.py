@@ -17,11 +17,11 @@ from tests.support.server import serving, start_refused
 from tests.support.wait import HANG_SECONDS
 
 
-def test_a_setting_that_cannot_be_used() -> None:
+def test_invalid_setting_refuses_to_start() -> None:
     assert "MAX_PIXELS must be a whole number of pixels" in start_refused(MAX_PIXELS="lots")
 
 
-def test_the_classic_command_in_the_folder(tmp_path: Path, sample: bytes) -> None:
+def test_uvicorn_main_app_serves_from_its_folder(tmp_path: Path, sample: bytes) -> None:
     """`cd function && uvicorn main:app --reload` serves."""
     with serving(tmp_path / "log", "--reload", folder="function") as server:
         assert server.client.post("/", files={"file": sample}).status_code == 200
@@ -29,8 +29,8 @@ def test_the_classic_command_in_the_folder(tmp_path: Path, sample: bytes) -> Non
 
 @dataclass(frozen=True)
 class Start:
-    """What `import main` did in an interpreter of its own: the threads that it started, the
-    modules that were imported, and whether `app` is a FastAPI; `files` were written at home."""
+    """The effects of `import main` in a new interpreter: threads started, modules imported,
+    whether `app` is a FastAPI, and files written to the home directory."""
 
     threads: int
     modules: set[str]
@@ -59,7 +59,7 @@ print(json.dumps([started, modules, isinstance(main.app, fastapi.FastAPI)]))
 
 
 def interpret(code: str, **environment: str) -> str:
-    """Run `code` in the folder of the function; the last line that it prints."""
+    """Run `code` in the folder of the function. Returns the last line of its output."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT / "function",
@@ -76,18 +76,18 @@ def test_boto3_is_imported_only_for_s3(started: Start) -> None:
     assert "boto3" not in started.modules
 
 
-def test_the_application_is_a_fastapi(started: Start) -> None:
+def test_app_is_a_fastapi_application(started: Start) -> None:
     assert started.is_fastapi
 
 
-def test_the_model_starts_no_thread_and_writes_no_file(started: Start) -> None:
-    """ONNX Runtime's telemetry would do both."""
+def test_loading_the_model_starts_no_thread_and_writes_no_file(started: Start) -> None:
+    """ONNX Runtime's telemetry does both unless it is disabled."""
     assert started.threads == 0
     assert started.files == []
 
 
-def test_lambda_imports_fastapi_only_for_what_is_not_a_classification(sample: bytes) -> None:
-    """Its import is two fifths of a cold start."""
+def test_lambda_classifies_without_importing_fastapi(sample: bytes) -> None:
+    """Importing FastAPI takes two fifths of a cold start; only other routes need it."""
     classify, describe = (
         function_url(method, path, body, {"content-type": "image/jpeg"})
         for method, path, body in (("POST", "/", sample), ("GET", "/openapi.json", b""))
@@ -95,27 +95,27 @@ def test_lambda_imports_fastapi_only_for_what_is_not_a_classification(sample: by
     code = f"""
 import json, sys
 from main import handler
-answers = []
+responses = []
 for event in json.loads({json.dumps([classify, describe])!r}):
-    answer = handler(event, None)
-    found = "predictions" in answer["body"]
-    answers.append([answer["statusCode"], found, "fastapi" in sys.modules])
+    response = handler(event, None)
+    found = "predictions" in response["body"]
+    responses.append([response["statusCode"], found, "fastapi" in sys.modules])
     assert not {{"prometheus_client", "uvicorn", "multiprocessing", "boto3"}} & sys.modules.keys()
-print(json.dumps(answers))
+print(json.dumps(responses))
 """
     printed = interpret(code, AWS_LAMBDA_FUNCTION_NAME="classifier")
     assert json.loads(printed) == [[200, True, False], [200, True, True]]
 
 
 def test_serving_writes_no_file_and_opens_no_connection(tmp_path: Path, sample: bytes) -> None:
-    """Given an empty home and no temporary files, and photos small and large."""
+    """Given an empty home, an empty temporary directory, and a small and a large photo."""
     home, temporary = tmp_path / "home", tmp_path / "tmp"
     home.mkdir()
     temporary.mkdir()
     places = {"HOME": str(home), "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(home)}
     with serving(tmp_path / "log", "--timeout-keep-alive", "600", **places) as server:
         process = psutil.Process(server.process.pid)
-        large = sample + bytes(8 * 1024 * 1024)  # a JPEG may be followed by anything
+        large = sample + bytes(8 * 1024 * 1024)  # data after the end of a JPEG is ignored
         with httpx.Client(timeout=HANG_SECONDS) as client:
             for body in (sample, large):
                 assert client.post(server.url, files={"file": body}).status_code == 200

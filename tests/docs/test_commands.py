@@ -1,4 +1,4 @@
-"""Each command of local/ tells how it is used, and what is wrong in one line."""
+"""Each command of local/ has examples, and reports an error in one line."""
 
 import runpy
 import sys
@@ -8,7 +8,7 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.scripts import script
 
-# A module may be imported already, for another test of this process.
+# Another test of this process may have imported the module.
 pytestmark = pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 
 COMMANDS = [
@@ -27,7 +27,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_examples_and_words_for_every_option(command: str) -> None:
+def test_help_has_examples(command: str) -> None:
     done = script(*command.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "examples:" in done.stdout
@@ -36,18 +36,18 @@ def test_help_has_examples_and_words_for_every_option(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_unknown_option_is_one_line_that_leads_on(
+def test_unknown_option_gets_one_line_that_names_help(
     command: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """In this process: a new interpreter for each takes its time, and the test above starts one."""
+    """In this process, which is faster than a new interpreter."""
     monkeypatch.setattr(sys, "argv", [command, "--nonsense"])
     monkeypatch.setattr(sys, "path", [*sys.path])
     module = command.startswith("-m ")
     run = runpy.run_module if module else runpy.run_path
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         run(command.removeprefix("-m ") if module else str(ROOT / command), run_name="__main__")
     out, err = capfd.readouterr()
-    assert (ended.value.code, out) == (2, "")
+    assert (exit_info.value.code, out) == (2, "")
     (line,) = err.splitlines()
     assert line.startswith("error: ")
     assert line.endswith("(see --help)")

@@ -1,4 +1,4 @@
-"""What people read is what the code and the measurements say, and leads somewhere."""
+"""The documentation matches the code and the measurements, and its links work."""
 
 import re
 import subprocess
@@ -22,36 +22,36 @@ def names(paths: list[Path]) -> list[str]:
 
 
 def code_of(page: str) -> str:
-    """The commands: what stands in blocks and between backticks."""
+    """The commands in shell blocks and backticks."""
     blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
     return "\n".join([*blocks, *re.findall(r"`(make [^`]+)`", page)])
 
 
 def anchors(page: Path) -> set[str]:
-    """Of its headings, as GitHub makes them."""
+    """The anchors that GitHub generates for its headings."""
     titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_the_tables_are_as_new() -> None:
-    """After a change of settings, limits, card or figures: make readme."""
+def test_generated_tables_are_up_to_date() -> None:
+    """If this fails, run `make readme`."""
     assert main(["--check"]) == 0
 
 
-def test_every_part_is_on_some_page() -> None:
+def test_every_generated_part_is_on_a_page() -> None:
     text = "".join(path.read_text("utf-8") for path in pages())
     assert {name for name in PARTS if f"<!-- made: {name} -->" in text} == set(PARTS)
 
 
-def test_every_setting_is_told() -> None:
+def test_every_setting_is_documented() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    settings = [each.name.upper() for each in fields(Settings) if "meaning" in each.metadata]
+    settings = [field.name.upper() for field in fields(Settings) if "meaning" in field.metadata]
     assert len(settings) > 5
     assert [name for name in settings if f"| `{name}` |" not in readme] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
-def test_every_relative_link_and_picture_is_there(page: Path) -> None:
+def test_relative_links_and_images_exist(page: Path) -> None:
     targets = [a or b for a, b in LINK.findall(page.read_text("utf-8"))]
     missing = []
     for target in targets:
@@ -65,7 +65,7 @@ def test_every_relative_link_and_picture_is_there(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
-def test_every_make_target_and_script_exists(page: Path) -> None:
+def test_documented_make_targets_and_scripts_exist(page: Path) -> None:
     code = code_of(page.read_text("utf-8"))
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     targets = set(COMMAND.findall(listed.stdout))
@@ -77,7 +77,7 @@ def test_every_make_target_and_script_exists(page: Path) -> None:
         assert (ROOT / "local" / script).exists(), script
 
 
-def test_a_part_is_made_anew_and_the_rest_is_left() -> None:
+def test_only_generated_parts_change() -> None:
     page = "a\n<!-- made: x -->\nold\n<!-- end -->\nb\n"
     assert renewed(page, {"x": lambda: "new"}) == (
         "a\n<!-- made: x -->\n\nnew\n\n<!-- end -->\nb\n"
@@ -92,26 +92,26 @@ def test_a_part_is_made_anew_and_the_rest_is_left() -> None:
         ("old\n<!-- end -->\n", "needs an `<!-- end -->`"),
     ],
 )
-def test_markers_that_cannot_be_understood(page: str, message: str) -> None:
+def test_invalid_markers_are_refused(page: str, message: str) -> None:
     with pytest.raises(PageError, match=re.escape(message)):
         renewed(page, {"x": lambda: "new"})
 
 
-def test_the_tables_are_the_same_on_a_machine_with_other_cores() -> None:
+def test_tables_do_not_depend_on_the_number_of_cores() -> None:
     program = (
         "import os; os.sched_getaffinity = lambda _: set(range(7)); "
         "from local.tables.settings import settings_table; print(settings_table())"
     )
-    made = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert made.stdout.strip() == PARTS["settings"]()
-    assert "| 1 a core |" in made.stdout
+    assert done.stdout.strip() == PARTS["settings"]()
+    assert "| 1 a core |" in done.stdout
 
 
-def test_every_metric_is_told() -> None:
+def test_every_metric_is_documented() -> None:
     source = (ROOT / "function/classifier/telemetry/emf.py").read_text("utf-8")
     metrics = set(re.findall(r'"([A-Z][A-Za-z]+)": \(_', source))
     assert {"ColdStart", "Errors"} <= metrics
-    told = (ROOT / "docs" / "aws.md").read_text("utf-8")
-    assert {name for name in metrics if f"`{name}`" not in told} == set()
+    page = (ROOT / "docs" / "aws.md").read_text("utf-8")
+    assert {name for name in metrics if f"`{name}`" not in page} == set()

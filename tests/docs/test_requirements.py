@@ -1,4 +1,4 @@
-"""What is installed is what was pinned: one version everywhere, each file by its hash."""
+"""Pinned requirements: one version everywhere, with hashes."""
 
 import re
 from pathlib import Path
@@ -37,31 +37,33 @@ def test_every_pin_has_hashes_and_no_file_names_a_registry(path: Path) -> None:
     assert "://" not in text
 
 
-def test_what_ships_is_what_a_laptop_installs() -> None:
-    laptop = pins(ROOT / "requirements.txt")
-    assert pins(ROOT / "function" / "requirements.txt").items() <= laptop.items()
+def test_shipped_versions_are_the_development_versions() -> None:
+    development = pins(ROOT / "requirements.txt")
+    assert pins(ROOT / "function" / "requirements.txt").items() <= development.items()
 
 
 @pytest.mark.parametrize("name", ["tests/requirements.txt", "local/models/requirements.txt"])
-def test_tools_share_the_versions_of_what_they_test(name: str) -> None:
-    laptop, tools = pins(ROOT / "requirements.txt"), pins(ROOT / name)
-    assert {each: tools[each] for each in tools.keys() & laptop.keys()}.items() <= laptop.items()
+def test_tools_pin_the_same_versions(name: str) -> None:
+    development, tools = pins(ROOT / "requirements.txt"), pins(ROOT / name)
+    assert {
+        package: tools[package] for package in tools.keys() & development.keys()
+    }.items() <= development.items()
 
 
-def test_the_lock_covers_every_file() -> None:
+def test_make_lock_covers_every_requirements_file() -> None:
     makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     listed = re.search(r"^REQUIREMENTS := (.*)$", makefile, re.MULTILINE)
     assert listed
-    assert sorted(f"{each}.txt" for each in listed[1].split()) == names(LOCKED)
+    assert sorted(f"{path}.txt" for path in listed[1].split()) == names(LOCKED)
 
 
-def test_a_known_vulnerability_is_told() -> None:
+def test_known_vulnerability_is_reported() -> None:
     found = {"id": "PYSEC-1", "fix_versions": ["2.1"], "aliases": [], "description": ""}
     report = {"dependencies": [{"name": "left", "version": "2.0", "vulns": [found]}]}
     assert vulnerable(report) == ["left 2.0: PYSEC-1, mended in 2.1"]
 
 
-def test_a_package_that_the_service_does_not_know_is_no_success() -> None:
+def test_skipped_package_fails_the_audit() -> None:
     known = {"name": "left", "version": "2.0", "vulns": []}
     report = {"dependencies": [known, {"name": "right", "skip_reason": "not found"}]}
     with pytest.raises(Unasked, match=r"does not know 1 of 2 packages \(not found\)"):

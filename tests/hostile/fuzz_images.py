@@ -1,9 +1,9 @@
-"""Fuzz `read_image`: whatever the bytes, it returns pixels or raises an `ImageError`, in a second.
+"""Fuzz `read_image`: for any bytes, it returns pixels or raises an `ImageError` within a second.
 
     make fuzz
 
-Any option of libFuzzer goes (`-max_total_time=300`, a folder for the corpus). Coverage guides it
-through `classifier` and Pillow's plugins; Pillow's decoders in C are run, but not instrumented.
+All options of libFuzzer work (`-max_total_time=300`, a folder for the corpus). `classifier` and
+Pillow's plugins are instrumented for coverage; Pillow's decoders in C are not.
 """
 
 import logging
@@ -39,7 +39,7 @@ def test_one_input(data: bytes) -> None:
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """As libFuzzer does it, but beginning anew with an ordinary file now and then."""
+    """Mutate as libFuzzer does, but start from an ordinary file now and then."""
     chance = random.Random(seed)
     if chance.random() < 0.1 or len(data) < 8:
         data = chance.choice(_FILES)
@@ -53,6 +53,6 @@ def mutate(data: bytes, max_size: int, seed: int) -> bytes:
 if __name__ == "__main__":
     warnings.simplefilter("ignore", UserWarning)
     logging.disable()
-    options = [each for each in sys.argv if each.startswith("-max_len")] or ["-max_len=20000"]
+    options = [option for option in sys.argv if option.startswith("-max_len")] or ["-max_len=20000"]
     atheris.Setup([*sys.argv, "-len_control=0", *options], test_one_input, custom_mutator=mutate)
     atheris.Fuzz()

@@ -1,8 +1,8 @@
-"""Fuzz `read_uploads`: whatever the body, its chunks and headers, it gives images or `UploadError`.
+"""Fuzz `read_uploads`: for any headers and body, it returns images or raises `UploadError`.
 
     make fuzz
 
-All of the path is Python, and instrumented: `classifier.uploads` and `python_multipart`.
+`classifier` and `python_multipart` are instrumented for coverage.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ def test_one_input(data: bytes) -> None:
             raise AssertionError(f"{error.status}: {error}") from error
     else:
         assert images
-        assert all(isinstance(each, bytes) and each for each in images)
+        assert all(isinstance(image, bytes) and image for image in images)
         assert sum(map(len, images)) <= LIMITS.bytes
         assert len(images) <= LIMITS.files
     took = time.process_time() - start
@@ -57,7 +57,7 @@ def _headers(provider: atheris.FuzzedDataProvider) -> dict[str, str]:
     if which < len(TYPES):
         headers["content-type"] = TYPES[which]
     elif which == len(TYPES):
-        # A header's value reaches the app as Latin-1.
+        # Header values reach the application as Latin-1.
         headers["content-type"] = provider.ConsumeBytes(40).decode("latin-1")
     if provider.ConsumeIntInRange(0, 9) == 0:
         headers["content-length"] = provider.ConsumeBytes(8).decode("latin-1")
@@ -65,7 +65,7 @@ def _headers(provider: atheris.FuzzedDataProvider) -> dict[str, str]:
 
 
 def _body(provider: atheris.FuzzedDataProvider) -> list[bytes]:
-    """A form of the fuzzer's parts, or just its bytes; in chunks of its sizes."""
+    """A form of random parts, or random bytes, in chunks."""
     width = provider.ConsumeIntInRange(1, 300)
     if provider.ConsumeBool():
         content = b""
@@ -80,7 +80,7 @@ def _body(provider: atheris.FuzzedDataProvider) -> list[bytes]:
     else:
         content = b""
     content += provider.ConsumeBytes(provider.remaining_bytes())
-    return [content[each : each + width] for each in range(0, len(content), width)]
+    return [content[start : start + width] for start in range(0, len(content), width)]
 
 
 async def _stream(chunks: list[bytes]) -> AsyncIterator[bytes]:
@@ -93,6 +93,6 @@ _run = _loop.run_until_complete
 
 if __name__ == "__main__":
     logging.disable()
-    options = [each for each in sys.argv if each.startswith("-max_len")] or ["-max_len=2048"]
+    options = [option for option in sys.argv if option.startswith("-max_len")] or ["-max_len=2048"]
     atheris.Setup([*sys.argv, "-len_control=0", *options], test_one_input)
     atheris.Fuzz()

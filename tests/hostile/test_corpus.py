@@ -1,5 +1,5 @@
-"""Malformed and malicious image files get a response that says what is wrong, and the server goes
-on. What reading them costs is measured by tests/measure/images.py."""
+"""Malformed and malicious image files get a response with a reason, and the server keeps serving.
+tests/measure/images.py measures the time and memory that they take."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,44 +17,44 @@ from tests.support.wait import HANG_SECONDS
 STATUSES: Final = {200, 413, 415, 422}
 PNG: Final = {"content-type": "image/png"}
 
-# Pillow remarks on what the corpus is made of.
+# Pillow warns while it makes the corpus.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 every_maker = pytest.mark.parametrize("make", corpus.MAKERS, ids=lambda make: make.__name__)
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that closes no connection while the next file is made, however long that takes."""
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that keeps connections open while the next file is made."""
     log = tmp_path_factory.mktemp("hostile") / "log"
-    guard = str(HANG_SECONDS)
+    timeout = str(HANG_SECONDS)
     with serving(
-        log, "--timeout-keep-alive", guard, HEAD_SECONDS=guard, BODY_SECONDS=guard
+        log, "--timeout-keep-alive", timeout, HEAD_SECONDS=timeout, BODY_SECONDS=timeout
     ) as server:
         yield server
 
 
 def problem_with(response: httpx.Response) -> str:
-    """What is wrong with a response to an image file; empty if nothing is."""
+    """The defect of a response to an image file; empty if there is none."""
     if response.status_code not in STATUSES:
         return f"status {response.status_code}"
-    told = response.json()
+    result = response.json()
     if response.status_code == 200:
-        return "" if told["predictions"] else "no predictions"
-    if told["status"] != response.status_code or not told["title"] or not told["detail"]:
-        return f"no reason: {told}"
+        return "" if result["predictions"] else "no predictions"
+    if result["status"] != response.status_code or not result["title"] or not result["detail"]:
+        return f"no reason: {result}"
     return ""
 
 
 def assert_reasons(server: Server, files: corpus.Files, connections: int) -> None:
-    """Sends `files`, of which no more are in memory than there are connections."""
+    """Send `files`, with at most one file per connection in memory."""
     sent: list[tuple[str, str]] = []
-    taking = Lock()
+    next_file = Lock()
 
     def send() -> None:
         with httpx.Client(base_url=server.url, timeout=HANG_SECONDS) as client:
             while True:
-                with taking:
+                with next_file:
                     file = next(files, None)
                 if file is None:
                     return
@@ -69,21 +69,17 @@ def assert_reasons(server: Server, files: corpus.Files, connections: int) -> Non
 
 
 @every_maker
-def test_a_malformed_file_gets_a_response_that_says_why(
-    lasting: Server, make: corpus.Maker
-) -> None:
-    assert_reasons(lasting, corpus.selection(make), connections=1)
+def test_selected_malformed_files_get_a_reason(patient: Server, make: corpus.Maker) -> None:
+    assert_reasons(patient, corpus.selection(make), connections=1)
 
 
 @pytest.mark.slow
 @every_maker
-def test_every_malformed_file_gets_a_response_that_says_why(
-    lasting: Server, make: corpus.Maker
-) -> None:
-    assert_reasons(lasting, make(), connections=3)
+def test_every_malformed_file_gets_a_reason(patient: Server, make: corpus.Maker) -> None:
+    assert_reasons(patient, make(), connections=3)
 
 
-def test_the_server_classifies_after_all_that(lasting: Server, sample: bytes) -> None:
-    response = httpx.post(lasting.url, content=sample, headers=PNG, timeout=HANG_SECONDS)
+def test_server_still_classifies_after_malformed_files(patient: Server, sample: bytes) -> None:
+    response = httpx.post(patient.url, content=sample, headers=PNG, timeout=HANG_SECONDS)
     assert response.status_code == 200
     assert response.json()["predictions"][0]["label"] == SAMPLE_LABEL

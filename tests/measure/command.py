@@ -1,4 +1,4 @@
-"""What the measurement commands have in common."""
+"""Parts that the measurement commands share."""
 
 import argparse
 import signal
@@ -15,8 +15,7 @@ def positive(text: str) -> int:
 
 
 def stop(number: int, _: object = None) -> NoReturn:
-    """End because of the signal `number`. Servers are given time to end: another signal does not
-    cut that short."""
+    """Exit because of the signal `number`. Later signals are ignored while servers shut down."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("stopped", file=sys.stderr)
@@ -24,8 +23,8 @@ def stop(number: int, _: object = None) -> NoReturn:
 
 
 def run_command(main: Callable[[], int]) -> int:
-    """The exit status of `main`. Ctrl-C and SIGTERM stop it with the status 130 or 143, and with a
-    line instead of a traceback."""
+    """The exit status of `main`. SIGINT and SIGTERM stop it with status 130 or 143 and one line
+    instead of a traceback."""
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     return main()

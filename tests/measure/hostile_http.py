@@ -1,6 +1,8 @@
-"""Memory that endless headers and bodies take in the service: python -m tests.measure.hostile_http
+"""Memory of the service while it receives endless headers and bodies.
 
-Each is sent until the service closes the connection. Exit status 0 if no peak is above its target.
+    python -m tests.measure.hostile_http
+
+Each is sent until the service closes the connection. Exit status 0 if all targets are met.
 """
 
 import argparse
@@ -20,13 +22,13 @@ TARGETS: Final = [
     Target(str(HEADERS), 20, "MiB"),
     *(Target(str(body), 100, "MiB") for body in BODIES),
 ]
-"""The growth of the peak of the resident memory."""
+"""Growth of the peak resident memory"""
 
 
 def peak_growth(server: Server, endless: Endless) -> float:
-    """The MiB by which the service's peak is above its memory of before, while `endless` comes."""
+    """MiB by which the peak memory exceeds the initial memory while the service reads `endless`."""
     process = server.process.pid
-    Path(f"/proc/{process}/clear_refs").write_text("5")  # the peak begins again (Linux: proc(5))
+    Path(f"/proc/{process}/clear_refs").write_text("5")  # reset the peak (Linux: proc(5))
     before = _status(process, "VmRSS")
     with raw.connection(server.url) as greedy:
         greedy.sendall(endless.start)
@@ -36,7 +38,7 @@ def peak_growth(server: Server, endless: Endless) -> float:
 
 
 def _status(process: int, name: str) -> int:
-    """A line of /proc/PID/status, in kB."""
+    """The value of a line of /proc/PID/status, in kB."""
     found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
     assert found
     return int(found[1])
@@ -47,7 +49,7 @@ def measure() -> Mapping[str, float]:
         tempfile.TemporaryDirectory() as folder,
         serving(Path(folder) / "log", ACCESS_LOG="0") as server,
     ):
-        return {str(each): peak_growth(server, each) for each in (HEADERS, *BODIES)}
+        return {str(endless): peak_growth(server, endless) for endless in (HEADERS, *BODIES)}
 
 
 def main() -> int:

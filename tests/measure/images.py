@@ -1,8 +1,8 @@
-"""What it takes to read a malformed image: python -m tests.measure.images --quick
+"""Time and memory for reading malformed images: python -m tests.measure.images --quick
 
-For each maker of tests/hostile/corpus.py a process of its own reads all files as the service does.
-Judged are the largest processor time of a file, in units of an ordinary PNG of 12 megapixels in
-the same process, and the largest memory, which is beside the file's own bytes.
+For each maker of tests/hostile/corpus.py, a separate process reads all files as the service does.
+The targets limit the CPU time of the slowest file, as a multiple of that of an ordinary PNG of 12
+megapixels in the same process, and the largest memory beside the file itself.
 """
 
 import argparse
@@ -30,16 +30,15 @@ sys.path.insert(0, "function")
 from classifier.errors import ImageError
 from classifier.images import read_image
 from tests.hostile import corpus
-from tests.support.pictures import encode, photo
+from tests.support.pictures import SIZE, encode, photo
 
 TIME: Final = 2.5
-"""Times that of the ordinary PNG, which takes about 0.4 s."""
+"""Multiple of the time of the ordinary PNG, which is about 0.4 s"""
 
 MEMORY: Final = 64.0
-"""MiB; the service's own limit, by estimate, is 56."""
+"""MiB; the service limits its own estimate to 56."""
 
 MIB: Final = 2**20
-SIZE: Final = 224
 ORDINARY_SIZE: Final = (4000, 3000)
 CLEAR_REFS: Final = Path("/proc/self/clear_refs")
 
@@ -48,7 +47,7 @@ MAKERS: Final = {make.__name__: make for make in corpus.MAKERS}
 
 @dataclass(frozen=True)
 class Cost:
-    """Processor seconds, and bytes of memory beside the file, that reading `name` took."""
+    """CPU seconds, and bytes of memory beside the file, for reading `name`."""
 
     name: str
     seconds: float
@@ -56,7 +55,7 @@ class Cost:
 
 
 def resident(key: str) -> int:
-    """Bytes: VmRSS, what is resident now; VmHWM, the most since the last reset (proc(5))."""
+    """Bytes of VmRSS (resident now) or VmHWM (the peak since the last reset; proc(5))."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(key):
             return 1024 * int(line.split()[1])
@@ -65,7 +64,9 @@ def resident(key: str) -> int:
 
 def cost(name: str, data: bytes) -> Cost:
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # else decoders could use memory that counts already
+    ctypes.CDLL(None).malloc_trim(
+        0
+    )  # otherwise decoders could reuse memory that is already resident
     CLEAR_REFS.write_text("5")
     before, start = resident("VmRSS"), time.process_time()
     with contextlib.suppress(ImageError):
@@ -74,13 +75,13 @@ def cost(name: str, data: bytes) -> Cost:
 
 
 def costs(maker: str, ordinary: bytes, *, quick: bool) -> tuple[float, list[Cost]]:
-    """Processor seconds of the ordinary image, and the cost of each file of `maker`."""
+    """CPU seconds of the ordinary image, and the cost of each file of `maker`."""
     warnings.simplefilter("ignore")
     logging.disable()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff comments on each file
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff warns about each file
     for kind, options in corpus.KINDS.items():
         cost(kind, encode(photo(), kind, **options))
-    gc.freeze()  # what is here stays: the collections before each file need not look at it
+    gc.freeze()  # the collections before each file skip the objects of the imports
     unit = cost("ordinary", ordinary).seconds
     make = MAKERS[maker]
     files = corpus.made_soon(make) if quick else make()
@@ -88,15 +89,15 @@ def costs(maker: str, ordinary: bytes, *, quick: bool) -> tuple[float, list[Cost
 
 
 def measure(makers: list[str], ordinary: bytes, *, quick: bool) -> Figures:
-    """Both figures of each maker; prints the file that each comes from."""
+    """Both figures of each maker. Prints the slowest and the largest file."""
     figures = {}
     width = max(map(len, makers))
-    for maker in tqdm(makers, unit="maker", disable=None):  # seen on a terminal only
+    for maker in tqdm(makers, unit="maker", disable=None):  # on terminals only
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn) as own:
             unit, found = own.submit(costs, maker, ordinary, quick=quick).result()
-        slowest = max(found, key=lambda each: each.seconds)
-        largest = max(found, key=lambda each: each.memory)
+        slowest = max(found, key=lambda cost: cost.seconds)
+        largest = max(found, key=lambda cost: cost.memory)
         figures[f"{maker}: time"] = slowest.seconds / unit
         figures[f"{maker}: memory"] = largest.memory / MIB
         tqdm.write(
@@ -108,14 +109,14 @@ def measure(makers: list[str], ordinary: bytes, *, quick: bool) -> Figures:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="without files that take long to make")
+    parser.add_argument("--quick", action="store_true", help="skip files that are slow to make")
     parser.add_argument(
-        "--maker", action="append", choices=MAKERS, help="only this one; repeatable"
+        "--maker", action="append", choices=MAKERS, help="only this maker; repeatable"
     )
     add_verdict_options(parser)
     arguments = parser.parse_args()
     if not CLEAR_REFS.exists():
-        parser.error("peaks of memory are read from Linux's /proc, which is not here")
+        parser.error("peak memory is read from /proc, which only Linux has")
     makers: list[str] = arguments.maker or list(MAKERS)
     ordinary = encode(photo().resize(ORDINARY_SIZE), "PNG")
     targets = [

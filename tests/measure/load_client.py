@@ -1,11 +1,11 @@
-"""The cost of the load-test client, against a server in C that costs next to nothing.
+"""The cost of the load-test client, measured against a minimal server in C.
 
     python -m tests.measure.load_client
 
-Each repetition measures how late a wave of 200 requests starts, beside a bare loop of as many
-connect() calls to the same server, and the CPU time per request of run_multiple_tests.py beside
-that of Locust and of wrk, which makes a connection for each request as well. Exit status 0 if all
-targets are met, 1 if one is missed, 2 if it cannot be measured.
+Each repetition measures the lateness of a wave of 200 requests, beside that of a loop of 200
+connect() calls to the same server, and the CPU time per request of run_multiple_tests.py, beside
+those of Locust and wrk, with a new connection for each request. Exit status 0 if all targets are
+met, 1 if one is missed, 2 if the measurement is not possible.
 """
 
 import argparse
@@ -39,7 +39,7 @@ LATENESS: Final = Target("lateness of a wave of 200, p99", 5, "ms")
 """3.1 to 3.6 ms on two idle cores of an AMD EPYC."""
 
 LATENESS_TO_LOOP: Final = Target("lateness / that of a loop of connect()", 1.5)
-"""0.4 there: two processes share the wave. It is more than 1 on a single core."""
+"""0.4 on the same machine: two processes share the wave. More than 1 on a single core."""
 
 CPU_TO_LOCUST: Final = Target("CPU per request / Locust's", 1)
 CPU_TO_WRK: Final = Target("CPU per request / wrk's", 10)
@@ -47,7 +47,7 @@ CPU_TO_WRK: Final = Target("CPU per request / wrk's", 10)
 
 @dataclass(frozen=True)
 class Effort:
-    """How much each repetition does."""
+    """The amount of work in a repetition."""
 
     lateness_waves: int
     cpu_waves: int
@@ -78,7 +78,7 @@ def _accepts(port: int) -> bool:
 
 
 def lateness_ms(port: int, waves: int, folder: Path) -> float:
-    """The p99 of a run of the script."""
+    """The p99 of the lateness in a run of the script."""
     report = folder / "report.json"
     _cpu_seconds(*_waves(port, waves, 0.5), "--json", report)
     lateness: float = json.loads(report.read_text())["lateness_ms"]["p99"]
@@ -86,28 +86,28 @@ def lateness_ms(port: int, waves: int, folder: Path) -> float:
 
 
 def loop_ms(port: int, waves: int) -> float:
-    """The p99 of the same waves, sent by one thread that only calls connect()."""
+    """The p99 of the lateness of the same waves in one thread that only calls connect()."""
     late: list[float] = []
     for _ in range(waves):
-        time.sleep(0.1)  # the server closes the connections of the wave before
+        time.sleep(0.1)  # for the server to close the connections of the previous wave
         with ExitStack() as stack:
             opened = [stack.enter_context(socket.socket()) for _ in range(PARALLEL)]
-            for each in opened:
-                each.setblocking(False)
+            for connection in opened:
+                connection.setblocking(False)
             start = time.perf_counter()
-            for each in opened:
+            for connection in opened:
                 late.append(time.perf_counter() - start)
-                each.connect_ex(("127.0.0.1", port))
+                connection.connect_ex(("127.0.0.1", port))
     return percentile(sorted(late), 99) * 1000
 
 
 def script_cpu(port: int, waves: int) -> float:
-    """CPU seconds per request of the script, with its start."""
+    """CPU seconds per request of the script, startup included."""
     return _cpu_seconds(*_waves(port, waves, 0.25))[0] / (waves * PARALLEL)
 
 
 def locust_cpu(port: int, waves: int) -> float:
-    """CPU seconds per request of the same waves with Locust, with its start."""
+    """CPU seconds per request of the same waves with Locust, startup included."""
     plan = ("--N", PARALLEL, "--T", 0.25, "--R", waves)
     command = (sys.executable, "-m", "locust", "-f", "locustfiles/waves.py", "--headless")
     spent, _ = _cpu_seconds(*command, *plan, "-H", f"http://127.0.0.1:{port}")
@@ -115,7 +115,7 @@ def locust_cpu(port: int, waves: int) -> float:
 
 
 def wrk_cpu(port: int, seconds: int, folder: Path) -> float:
-    """CPU seconds per request of wrk, with a connection for each request."""
+    """CPU seconds per request of wrk, with a new connection for each request."""
     (body,) = read_bodies(SAMPLE)
     (folder / "body").write_bytes(body.content)
     lua = folder / "post.lua"
@@ -138,11 +138,11 @@ def _waves(port: int, waves: int, period: float) -> tuple[object, ...]:
 
 
 def _cpu_seconds(*command: object) -> tuple[float, str]:
-    """User and system time of a command and all its children, and its output. Raises
-    `CalledProcessError` if a request failed."""
+    """User and system time of a command and its children, and its output. Raises
+    `CalledProcessError` if a request fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [str(each) for each in command], cwd=ROOT, capture_output=True, text=True, check=True
+        list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=True
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
@@ -154,7 +154,9 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="fewer waves: about 10 s each time")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer waves: about 10 s per repetition"
+    )
     add_verdict_options(parser)
     options = parser.parse_args()
     effort = QUICK if options.quick else FULL
@@ -164,7 +166,7 @@ def main() -> int:
         return 2
     targets = [LATENESS, LATENESS_TO_LOOP, CPU_TO_LOCUST]
     if WRK.is_missing():
-        print(f"without the comparison with wrk, which is missing: {WRK.install}")
+        print(f"no comparison with wrk, which is missing: {WRK.install}")
     else:
         targets.append(CPU_TO_WRK)
 

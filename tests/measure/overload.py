@@ -1,7 +1,7 @@
-"""Send the service five times the requests that it sustains, and see which promises it keeps.
+"""Send the service five times the load that it sustains, and measure how it responds.
 
-Images are slow to decode and small to send, so that the service and not its client is loaded. One
-thread classifies, eight images may wait. All times are compared within one run.
+Images are slow to decode and small to send, so the service is loaded and its client is not. One
+thread classifies; the queue holds eight images. Only times of the same run are compared.
 """
 
 import argparse
@@ -45,7 +45,7 @@ FACTOR: Final = 5
 REFUSED: Final = "status 503, Retry-After: 1"
 
 _WAVE_SECONDS: Final = 0.1
-"""Requests that fall due in this time are sent by one process, at once."""
+"""Requests that are due within this time are sent at once, by one process."""
 
 _PROBE_SECONDS: Final = 0.2
 
@@ -53,7 +53,7 @@ _fork = multiprocessing.get_context("fork")
 
 LOST: Final = "requests lost"
 OFFERED: Final = "offered / accepted requests"
-WORK: Final = "time that the thread works / time"
+WORK: Final = "busy time of the thread / time"
 ACCEPTED: Final = "p99 of accepted / time of a full queue"
 REFUSALS: Final = "p99 of refused / p50 of accepted"
 HEALTH: Final = "slowest /healthz / p50 of accepted"
@@ -82,8 +82,8 @@ examples:
 
 @dataclass
 class Probes:
-    """What a monitoring system sees during the overload: seconds of its requests, by path, those
-    that failed, and the resident bytes of the service."""
+    """Monitoring during the overload: seconds of its requests, by path, its failed requests, and
+    the resident bytes of the service."""
 
     seconds: dict[str, list[float]] = field(
         default_factory=lambda: {"/healthz": [], "/metrics": []}
@@ -94,31 +94,35 @@ class Probes:
 
 @dataclass(frozen=True)
 class Measured:
-    """One overload. Times in seconds, those of single requests from when they were due."""
+    """One overload. Times are in seconds; latencies count from the time when a request is due."""
 
     before: Sequence[float]
     outcomes: Sequence[Outcome]
     start: float
     work: Sequence[float]
-    """Decoding and inference of each accepted request's image."""
+    """Decoding and inference of the image of each accepted request"""
     probes: Probes
     after: Sequence[float]
 
     def losses(self) -> Counter[str]:
-        """Requests that were neither accepted nor refused, by what became of them."""
+        """Requests that were neither accepted nor refused, by failure."""
         lost = Counter(
-            each.failure for each in self.outcomes if each.failure not in (ANSWERED, REFUSED)
+            outcome.failure
+            for outcome in self.outcomes
+            if outcome.failure not in (ANSWERED, REFUSED)
         )
         return lost + Counter(self.probes.failures)
 
     def figures(self) -> Figures:
-        accepted = [each for each in self.outcomes if each.failure == ANSWERED]
-        latencies = sorted(each.latency for each in accepted)
-        refusals = sorted(each.latency for each in self.outcomes if each.failure == REFUSED)
-        wall = max((each.ended for each in accepted), default=math.inf) - self.start
+        accepted = [outcome for outcome in self.outcomes if outcome.failure == ANSWERED]
+        latencies = sorted(outcome.latency for outcome in accepted)
+        refusals = sorted(
+            outcome.latency for outcome in self.outcomes if outcome.failure == REFUSED
+        )
+        wall = max((outcome.ended for outcome in accepted), default=math.inf) - self.start
         half = len(self.probes.memory) // 2
         growth = max(self.probes.memory[half:]) - max(self.probes.memory[: half or 1])
-        p50, p99 = (percentile(latencies, each) if latencies else math.inf for each in (50, 99))
+        p50, p99 = (percentile(latencies, rank) if latencies else math.inf for rank in (50, 99))
         return {
             LOST: self.losses().total(),
             OFFERED: len(self.outcomes) / max(len(accepted), 1),
@@ -132,8 +136,8 @@ class Measured:
         }
 
 
-def judge_answer(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    """For `local.load`: answered, `REFUSED`, or what is wrong."""
+def classify_response(status: int, headers: Mapping[str, str], body: bytes) -> str:
+    """For `local.load`: `ANSWERED`, `REFUSED`, or the failure."""
     if status == 200 and b'"predictions"' in body:
         return ANSWERED
     if status == 503 and headers.get("retry-after") == "1":
@@ -155,21 +159,21 @@ def measure_overload(server: Server, image: bytes, seconds: float) -> Measured:
     with probing(server) as probes:
         overload = send(target, rate, seconds)
     after = one_by_one(server, image, 10)
-    accepted = sum(each.failure == ANSWERED for each in overload.outcomes)
+    accepted = sum(outcome.failure == ANSWERED for outcome in overload.outcomes)
     work = work_seconds(server.log)[len(before) : len(before) + accepted]
     return Measured(before, overload.outcomes, overload.start, work, probes, after)
 
 
 def load_target(url: str, image: bytes) -> LoadTarget:
     """Every second request keeps its connection open."""
-    target = replace(http_target(f"{url}/", [Body(image, "image/png")]), judge=judge_answer)
+    target = replace(http_target(f"{url}/", [Body(image, "image/png")]), judge=classify_response)
     (closing,) = target.messages()
     messages = [closing, closing.replace(b"Connection: close\r\n", b"", 1)]
     return replace(target, messages=lambda: messages)
 
 
 def send(target: LoadTarget, rate: float, seconds: float) -> Run:
-    """`rate` requests a second, whatever becomes of them. Raises `SystemExit` for a signal."""
+    """Send `rate` requests per second, whatever the responses. Raises `SystemExit` for a signal."""
     parallel = max(1, round(rate * _WAVE_SECONDS))
     period = parallel / rate
     plan = WavePlan(parallel, period, max(2, round(seconds / period)))
@@ -183,40 +187,40 @@ def send(target: LoadTarget, rate: float, seconds: float) -> Run:
 
 @contextmanager
 def probing(server: Server) -> Iterator[Probes]:
-    """Another process probes the server meanwhile; the result is complete afterwards."""
+    """Probe the server from another process; the result is complete after the context."""
     probes = Probes()
-    ours, theirs = multiprocessing.Pipe()
+    channel, remote = multiprocessing.Pipe()
     prober = _fork.Process(
-        target=probe, args=(server.url, server.process.pid, theirs, os.getpid()), daemon=True
+        target=probe, args=(server.url, server.process.pid, remote, os.getpid()), daemon=True
     )
     with signals.blocked():
         prober.start()
-    theirs.close()
+    remote.close()
     try:
         yield probes
-        ours.send(None)
-        seen = ours.recv()
+        channel.send(None)
+        seen = channel.recv()
         probes.seconds, probes.failures, probes.memory = seen.seconds, seen.failures, seen.memory
     finally:
         prober.kill()
         prober.join()
-        ours.close()
+        channel.close()
 
 
 def probe(url: str, server: int, channel: Connection, parent: int) -> None:
-    """Probe five times a second, until something comes over `channel`; then send the `Probes`."""
+    """Probe five times per second until `channel` has a message; then send the `Probes`."""
     signals.ignore_in_child()
     probes = Probes()
     process = psutil.Process(server)
     with httpx.Client(base_url=url, timeout=HANG_SECONDS, verify=False) as client:
         while os.getppid() == parent:
             for path, seconds in probes.seconds.items():
-                begun = time.monotonic()
+                start = time.monotonic()
                 try:
                     status = f"status {client.get(path).status_code}"
                 except httpx.TransportError as error:
                     status = repr(error)
-                seconds.append(time.monotonic() - begun)
+                seconds.append(time.monotonic() - start)
                 if status != "status 200":
                     probes.failures.append(f"{path}: {status}")
             probes.memory.append(process.memory_info().rss)
@@ -226,20 +230,20 @@ def probe(url: str, server: int, channel: Connection, parent: int) -> None:
 
 
 def one_by_one(server: Server, image: bytes, count: int) -> list[float]:
-    """The seconds that each of `count` requests takes, one after the other."""
+    """Send `count` requests one after the other. Returns the seconds of each."""
     seconds = []
     for _ in range(count):
-        begun = time.monotonic()
-        answer = server.client.post("/", content=image, headers={"content-type": "image/png"})
-        seconds.append(time.monotonic() - begun)
-        answer.raise_for_status()
+        start = time.monotonic()
+        response = server.client.post("/", content=image, headers={"content-type": "image/png"})
+        seconds.append(time.monotonic() - start)
+        response.raise_for_status()
     return seconds
 
 
 def work_seconds(log: Path) -> list[float]:
-    """The seconds of decoding and inference of each answered request, in the order of answers."""
+    """The seconds of decoding and inference of each successful request, in log order."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if '"decode_ms"' in line]
-    return [(each["decode_ms"] + each["infer_ms"]) / 1e3 for each in lines if each["status"] == 200]
+    return [(line["decode_ms"] + line["infer_ms"]) / 1e3 for line in lines if line["status"] == 200]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -254,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=positive,
         default=20,
         metavar="N",
-        help="of overload in each repetition (default: %(default)s)",
+        help="seconds of overload per repetition (default: %(default)s)",
     )
     add_verdict_options(parser)
     options = parser.parse_args(arguments)

@@ -1,13 +1,13 @@
 """Speed of the forecast: python -m tests.measure.simulation
 
-Time that the simulation takes for a request, as a multiple of the time that plain Python takes to
-add up as many durations, one after another, in the same repetition.
+Time of the simulation per request, as a multiple of the time that plain Python takes to add up as
+many durations in the same repetition.
 
 examples:
   python -m tests.measure.simulation
   python -m tests.measure.simulation --quick --gross     the short form of continuous integration
 
-exit status: 0 every target met, 1 a target missed, 2 the command cannot be done
+exit status: 0 all targets met, 1 a target missed, 2 invalid command
 """
 
 import argparse
@@ -29,7 +29,7 @@ from local.simulation.scaling import Limits
 WAVES: Final = "waves of 1,000: time / addition"
 SINGLE: Final = "single requests: time / addition"
 
-# Measured on 2 cores of an AMD EPYC that other work kept busy: 5.5 to 8, and 90 to 150.
+# Measured on 2 busy cores of an AMD EPYC: 5.5 to 8, and 90 to 150.
 TARGETS: Final = (Target(WAVES, 10), Target(SINGLE, 160))
 
 REQUESTS: Final = 2_000_000
@@ -39,7 +39,7 @@ _TIMES: Final = Times(LogNormal(1500, 4000), LogNormal(25, 60))
 
 
 def measure(requests: int) -> Figures:
-    """Single requests are a tenth of `requests`: each is a wave of its own."""
+    """A tenth of `requests` are simulated as waves of a single request."""
     durations = _TIMES.warm.draw(np.random.default_rng(0), requests).tolist()
     before = seconds(lambda: add(durations))
     waves = seconds(lambda: forecast(Plan(1000, 0.5, requests // 1000)))
@@ -58,13 +58,13 @@ def forecast(plan: Plan) -> Prediction:
 
 def add(durations: Sequence[int]) -> int:
     total = 0
-    for each in durations:
-        total += each
+    for duration in durations:
+        total += duration
     return total
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """CPU time: of the clock's, other processes take a share that differs from call to call."""
+    """CPU time, which other processes do not change much."""
     gc.collect()
     start = time.process_time()
     call()

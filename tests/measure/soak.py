@@ -1,4 +1,4 @@
-"""Send many requests of every kind to the service, and see whether anything grows."""
+"""Send many requests of every kind to the service, and measure the growth of its process."""
 
 import argparse
 import asyncio
@@ -26,7 +26,7 @@ from tests.support.wait import HANG_SECONDS, wait_until
 CONNECTIONS: Final = 8
 
 OPTIONS: Final = ("--timeout-keep-alive", str(HANG_SECONDS))
-"""For the server: no connection is closed while a client sends its next request."""
+"""Options of the server. It closes no connection while a client sends its next request."""
 
 MEMORY: Final = "memory growth"
 THREADS: Final = "threads growth"
@@ -34,7 +34,7 @@ DESCRIPTORS: Final = "descriptors growth"
 WRONG: Final = "wrong responses"
 
 TARGETS: Final = (
-    # Memory may differ between two moments of the same state: allocators keep some.
+    # Memory of the same state differs: allocators keep some.
     Target(MEMORY, 16, "MiB"),
     Target(THREADS, 0),
     Target(DESCRIPTORS, 0),
@@ -50,7 +50,7 @@ examples:
 
 @dataclass(frozen=True)
 class Size:
-    """What an idle process takes; memory in bytes."""
+    """Resources of an idle process; memory in bytes."""
 
     memory: int
     threads: int
@@ -59,25 +59,27 @@ class Size:
 
 @dataclass
 class Responses:
-    """Counts by status, and a line for each response with the wrong status."""
+    """Counts by status, and a line for each wrong status."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
 
 def size_of(server: Server) -> Size:
-    """The size of the server's process after its last connection has ended."""
+    """The size of the server's process when all connections are closed."""
     process = psutil.Process(server.process.pid)
 
     def is_idle() -> bool:
-        return all(each.status == psutil.CONN_LISTEN for each in process.net_connections())
+        return all(
+            connection.status == psutil.CONN_LISTEN for connection in process.net_connections()
+        )
 
     wait_until(is_idle, "the end of all connections")
     return Size(process.memory_info().rss, process.num_threads(), process.num_fds())
 
 
 def kinds() -> list[tuple[dict[str, object], int]]:
-    """Requests, as arguments of httpx, and the status that is right for each."""
+    """Requests, as arguments of httpx, and the expected status of each."""
     jpeg = encode(Image.new("RGB", (64, 48), "orange"), "JPEG")
     png = encode(Image.new("RGBA", (32, 32), "blue"), "PNG")
     bomb = encode(Image.new("1", (9000, 9000)), "PNG")
@@ -99,7 +101,7 @@ def kinds() -> list[tuple[dict[str, object], int]]:
 
 
 async def soak(server: Server, requests: int, seed: int) -> Responses:
-    """Send every kind once, and then kinds at random, `requests` in all."""
+    """Send every kind once, then random kinds, `requests` in total."""
     choose = random.Random(seed)
     responses = Responses()
     variants = kinds()
@@ -108,29 +110,29 @@ async def soak(server: Server, requests: int, seed: int) -> Responses:
 
     async def send() -> None:
         async with httpx.AsyncClient(timeout=HANG_SECONDS, verify=False) as client:
-            for number, (arguments, right) in left:
+            for number, (arguments, expected) in left:
                 response = await client.post(server.url, **arguments)  # type: ignore[arg-type]
                 responses.statuses[response.status_code] += 1
-                if response.status_code != right:
+                if response.status_code != expected:
                     responses.wrong.append(
-                        f"{response.status_code} instead of {right}: {response.text}"
+                        f"{response.status_code} instead of {expected}: {response.text}"
                     )
                 if number % 100 == 0:
-                    leave(server)
+                    disconnect(server)
 
     await asyncio.gather(*(send() for _ in range(CONNECTIONS)))
     return responses
 
 
-def leave(server: Server) -> None:
+def disconnect(server: Server) -> None:
     """Send half a request and disconnect."""
     with raw.connection(server.url) as leaving:
         leaving.sendall(raw.post("image/png", "Content-Length: 100000") + b"x" * 1000)
 
 
 def warm_up(server: Server, requests: int, seed: int) -> Responses:
-    """Start all threads, and let allocators and caches take what they will."""
-    images = [("file", b"no image")] * 32  # more than threads: each is started for one of them
+    """Start all threads and fill caches and allocators."""
+    images = [("file", b"no image")] * 32  # more than threads, so that all of them start
     server.client.post("/", files=images)
     return asyncio.run(soak(server, requests, seed))
 
@@ -147,17 +149,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=positive,
         default=100_000,
         metavar="N",
-        help="requests of each repetition (default: %(default)s)",
+        help="requests per repetition (default: %(default)s)",
     )
     parser.add_argument(
         "--warm-up",
         type=positive,
         default=2_000,
         metavar="N",
-        help="requests before those (default: %(default)s)",
+        help="requests before the measurement (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=1, help="of the order of requests (default: %(default)s)"
+        "--seed", type=int, default=1, help="seed of the order of requests (default: %(default)s)"
     )
     add_verdict_options(parser, repetitions=1)
     options = parser.parse_args(arguments)
@@ -182,8 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
 
     status = judge(measure, TARGETS, repeat=options.repeat, gross=options.gross)
-    for each in wrong[:10]:
-        print(f"wrong response: {each}", file=sys.stderr)
+    for line in wrong[:10]:
+        print(f"wrong response: {line}", file=sys.stderr)
     return 1 if wrong else status
 
 

@@ -1,4 +1,4 @@
-"""The command that measures the load client: its options, and a machine without a compiler."""
+"""The command that measures the load client: its options, and a missing compiler."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def test_help_lists_the_options() -> None:
         assert option in done.stdout
 
 
-def test_without_a_compiler_it_says_how_to_get_one(tmp_path: Path) -> None:
+def test_missing_compiler_is_reported(tmp_path: Path) -> None:
     done = script(*COMMAND, environment={"PATH": str(tmp_path)})
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: a C compiler is missing: {COMPILER.install}\n"

@@ -21,9 +21,9 @@ each_command = pytest.mark.parametrize("command", COMMANDS, ids=["overload", "so
 
 @each_command
 def test_help_shows_an_example(command: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         command.main(["--help"])
-    assert ended.value.code == 0
+    assert exit_info.value.code == 0
     assert f"python -m {command.__name__} --" in capsys.readouterr().out
 
 
@@ -36,23 +36,23 @@ def test_help_shows_an_example(command: ModuleType, capsys: pytest.CaptureFixtur
         (soak, "--repeat", "-1"),
     ],
 )
-def test_an_unusable_option_is_refused(
+def test_invalid_option_is_refused(
     command: ModuleType, option: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         command.main([option, value])
-    assert ended.value.code == 2
-    told = capsys.readouterr()
-    assert f"argument {option}: '{value}' is not a whole number above 0\n" in told.err
-    assert told.out == ""
+    assert exit_info.value.code == 2
+    output = capsys.readouterr()
+    assert f"argument {option}: '{value}' is not a whole number above 0\n" in output.err
+    assert output.out == ""
 
 
 @each_command
 def test_ctrl_c_stops_a_measurement(command: ModuleType) -> None:
-    """The servers and processes that it started have ended, too."""
+    """No server or process outlives it."""
     process = start("-m", command.__name__)
     assert process.stdout
-    assert "cores of" in process.stdout.readline()  # it prints the machine first
+    assert "cores of" in process.stdout.readline()  # the machine comes first
     interrupt(process)
     done = finish(process)
     assert done.returncode == 130
@@ -61,14 +61,14 @@ def test_ctrl_c_stops_a_measurement(command: ModuleType) -> None:
 
 @pytest.mark.slow
 @each_command
-def test_a_measurement_prints_each_figure_beside_its_target(command: ModuleType) -> None:
-    """On a machine of any speed: whether a target is met does not matter here."""
+def test_measurement_prints_each_figure_beside_its_target(command: ModuleType) -> None:
+    """Whether a target is met depends on the machine and is not checked."""
     done = script("-m", command.__name__, *SHORT[command])
     assert done.returncode in (0, 1), done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     for target in command.TARGETS:
-        (line,) = [each for each in lines if each.startswith(target.name)]
+        (line,) = [line for line in lines if line.startswith(target.name)]
         assert line.endswith(("met", "missed"))
 
 
@@ -76,12 +76,12 @@ def outcome(start: float, end: float, failure: str) -> Outcome:
     return Outcome(0, 0, start, start, end, failure)
 
 
-def test_figures_of_an_overload() -> None:
-    """Given 10 s in which 10 of 40 requests were accepted and 28 refused."""
+def test_overload_figures_count_accepted_refused_and_lost() -> None:
+    """Given 10 s in which 10 of 40 requests are accepted and 28 refused."""
     measured = Measured(
         before=[0.8, 1.2],
         outcomes=[
-            *(outcome(100 + each, 100 + each + 1, ANSWERED) for each in range(9)),
+            *(outcome(100 + second, 101 + second, ANSWERED) for second in range(9)),
             outcome(100, 110, ANSWERED),
             *(outcome(100, 100.25, REFUSED) for _ in range(28)),
             outcome(100, 100.5, "status 500"),
@@ -112,16 +112,16 @@ def test_figures_of_an_overload() -> None:
     )
 
 
-def test_an_overload_without_answers_misses_its_targets() -> None:
+def test_overload_without_responses_misses_its_targets() -> None:
     probes = Probes(memory=[1])
     measured = Measured([1.0], [outcome(0, 1, "reset")], 0, [], probes, [1.0])
     figures = measured.figures()
-    missed = {each.name for each in overload.TARGETS if not each.is_met(figures[each.name])}
+    missed = {target.name for target in overload.TARGETS if not target.is_met(figures[target.name])}
     assert missed >= {overload.LOST, overload.OFFERED, overload.WORK, overload.REFUSALS}
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "body", "judgement"),
+    ("status", "headers", "body", "expected"),
     [
         (200, {}, b'{"predictions": []}', ANSWERED),
         (503, {"retry-after": "1"}, b"", REFUSED),
@@ -130,7 +130,7 @@ def test_an_overload_without_answers_misses_its_targets() -> None:
         (500, {}, b"", "status 500"),
     ],
 )
-def test_a_refusal_counts_only_if_it_says_when_to_retry(
-    status: int, headers: dict[str, str], body: bytes, judgement: str
+def test_refusal_counts_only_with_retry_after(
+    status: int, headers: dict[str, str], body: bytes, expected: str
 ) -> None:
-    assert overload.judge_answer(status, headers, body) == judgement
+    assert overload.classify_response(status, headers, body) == expected

@@ -1,4 +1,4 @@
-"""The service's access log, as a test reads it."""
+"""Reads the service's access log."""
 
 import json
 from typing import Any
@@ -8,14 +8,16 @@ from tests.support.wait import wait_until
 
 
 def line_of(server: Server, request_id: str) -> dict[str, Any]:
-    """The line of the log for this request, which is written after its answer."""
+    """The line for this request. The service writes it after the response."""
 
     def found() -> list[dict[str, Any]]:
-        # Whatever is not a whole line of JSON is not of this log, or not yet complete.
-        lines = [line for line in server.log.read_text().splitlines(keepends=True) if ends(line)]
+        # Other lines are uvicorn's, or incomplete.
+        lines = [
+            line for line in server.log.read_text().splitlines(keepends=True) if is_complete(line)
+        ]
         return [line for line in map(json.loads, lines) if line["request_id"] == request_id]
 
-    def ends(line: str) -> bool:
+    def is_complete(line: str) -> bool:
         return line.startswith("{") and line.endswith("}\n")
 
     wait_until(found, f"a line for {request_id}")

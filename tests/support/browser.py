@@ -1,4 +1,4 @@
-"""The browser, its patience, and where its pictures go."""
+"""Timeout, options and screenshots of the browser."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,7 +9,7 @@ from tests.support.paths import ROOT
 from tests.support.wait import HANG_SECONDS
 
 HANG_MS: Final = 1000 * HANG_SECONDS
-"""Only a guard, as HANG_SECONDS is, in Playwright's unit. Its own defaults are 5 and 30 s."""
+"""HANG_SECONDS in Playwright's unit. Its own defaults are 5 and 30 s."""
 
 LAUNCH: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"

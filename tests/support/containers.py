@@ -1,4 +1,4 @@
-"""How the function's image is run under test."""
+"""Options for containers of the function's image."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Requests that never end, as clients send them that want to fill the server's memory."""
+"""Endless requests, which try to fill the server's memory."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 from tests.support import raw
 
 FLOOD_BYTES: Final = 400 * 2**20
-"""More than the buffers of any system hold: what took as much has been read by the server."""
+"""More than any system buffers: if a client can send as much, the server has read it."""
 
 
 @dataclass(frozen=True)
 class Endless:
-    """`start`, and then `chunk` again and again; `statuses` are the right answers."""
+    """`start`, then `chunk` repeatedly; `statuses` are the expected ones."""
 
     name: str
     start: bytes

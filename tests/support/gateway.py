@@ -1,4 +1,4 @@
-"""A gateway that puts a path in front of the service, as an API Gateway stage does."""
+"""A gateway that adds a path prefix, as an API Gateway stage does."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ PREFIX = "/prod"
 
 @dataclass
 class Gateway:
-    """`url` ends without a slash; `bodies` are what was posted, in the order of arrival."""
+    """`url` has no trailing slash; `bodies` are the posted content types and bodies, in order."""
 
     url: str
     bodies: list[tuple[str, bytes]] = field(default_factory=list)
@@ -23,7 +23,7 @@ class Gateway:
 
 @contextmanager
 def gateway(service: str) -> Iterator[Gateway]:
-    """Passes what is below PREFIX on to `service`, which must run with that root path."""
+    """Forward requests below PREFIX to `service`, which must run with that root path."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -31,7 +31,7 @@ def gateway(service: str) -> Iterator[Gateway]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            made.bodies.append((self.headers["content-type"], body))
+            running.bodies.append((self.headers["content-type"], body))
             self._forward(body)
 
         def _forward(self, body: bytes) -> None:
@@ -40,14 +40,14 @@ def gateway(service: str) -> Iterator[Gateway]:
                 return
             path = self.path.removeprefix(PREFIX)
             headers = {name: self.headers[name] for name in self.headers if name != "connection"}
-            answer = client.request(self.command, path, content=body, headers=headers)
-            self.send_response(answer.status_code)
-            for name, value in answer.headers.items():
+            response = client.request(self.command, path, content=body, headers=headers)
+            self.send_response(response.status_code)
+            for name, value in response.headers.items():
                 if name not in {"date", "server", "content-length", "content-encoding"}:
                     self.send_header(name, value)
-            self.send_header("content-length", str(len(answer.content)))
+            self.send_header("content-length", str(len(response.content)))
             self.end_headers()
-            self.wfile.write(answer.content)
+            self.wfile.write(response.content)
 
         def log_message(self, *arguments: object) -> None:
             pass
@@ -56,9 +56,9 @@ def gateway(service: str) -> Iterator[Gateway]:
         httpx.Client(base_url=service, timeout=HANG_SECONDS) as client,
         ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server,
     ):
-        made = Gateway(f"http://127.0.0.1:{server.server_port}{PREFIX}")
+        running = Gateway(f"http://127.0.0.1:{server.server_port}{PREFIX}")
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield made
+        yield running
         server.shutdown()
         thread.join()

@@ -1,4 +1,4 @@
-"""HTTP requests in the shapes that Lambda hands them to a function."""
+"""HTTP requests as Lambda events, in every supported shape."""
 
 import base64
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def v1(
     query: dict[str, str] | None = None,
     stage: str = "Prod",
 ) -> dict[str, Any]:
-    """API Gateway REST API: the path is without the stage, the context's is with it."""
+    """API Gateway REST API: only the path in the context contains the stage."""
     return {
         "resource": "/{proxy+}",
         "path": path,

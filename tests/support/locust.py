@@ -1,4 +1,4 @@
-"""Locust as users start it, and the tables it writes."""
+"""Locust as users start it, and the tables that it writes."""
 
 import csv
 import subprocess
@@ -13,7 +13,7 @@ PARALLEL = "locustfiles/parallel.py"
 
 
 class Table(NamedTuple):
-    """The line of all requests in Locust's `_stats.csv`; response times in milliseconds."""
+    """The row of all requests in Locust's `_stats.csv`; response times in milliseconds."""
 
     requests: int
     failures: int

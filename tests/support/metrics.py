@@ -1,36 +1,40 @@
-"""The service's metrics, as a monitoring system reads them."""
+"""The service's metrics, parsed as a monitoring system does."""
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 
 class Scrape:
-    """The metrics of one moment."""
+    """One reading of `/metrics`."""
 
     def __init__(self, client: httpx.Client) -> None:
-        answer = client.get("/metrics")
-        answer.raise_for_status()
-        self._families = list(text_string_to_metric_families(answer.text))
+        response = client.get("/metrics").raise_for_status()
+        self._samples = [
+            sample
+            for family in text_string_to_metric_families(response.text)
+            for sample in family.samples
+        ]
+
+    def samples(self, name: str) -> list[Sample]:
+        """The samples of the metric `name`, one for each set of labels."""
+        return [sample for sample in self._samples if sample.name == name]
 
     def value(self, name: str, **labels: str) -> float:
-        """The value of the sample `classifier_NAME` with these labels; 0 where there is none."""
-        return sum(
-            sample.value
-            for family in self._families
-            for sample in family.samples
-            if sample.name == f"classifier_{name}" and sample.labels == labels
-        )
+        """The value of `classifier_NAME` with these labels; 0 if there is no such sample."""
+        samples = self.samples(f"classifier_{name}")
+        return sum(sample.value for sample in samples if sample.labels == labels)
 
     @property
     def in_flight(self) -> int:
-        """Requests without an answer, except the one that reads the metrics."""
+        """Requests in flight, without the one that reads the metrics."""
         return int(self.value("in_flight")) - 1
 
-    def answered(self, status: int) -> int:
-        """Requests that ended with `status`."""
+    def finished(self, status: int) -> int:
+        """Requests that finished with `status`."""
         return int(self.value("requests_total", status=str(status)))
 
     @property
     def decoded(self) -> int:
-        """Images that were decoded."""
+        """Decoded images."""
         return int(self.value("decode_seconds_count"))

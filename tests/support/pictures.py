@@ -1,4 +1,4 @@
-"""Pictures for the tests: scikit-image's photos, and the files that hold one in many ways."""
+"""Pictures for the tests: scikit-image's photos, and their encodings."""
 
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SAMPLE_TOP5 = [282, 285, 281, 287, 904]
-"""Classes of local/sample.jpg. FP32 finds the same, in this order."""
+"""Classes of local/sample.jpg; those of the FP32 model are the same."""
 
 SAMPLE_LABEL, SAMPLE_WNID = "tiger cat", "n02123159"
 

@@ -1,4 +1,4 @@
-"""TCP ports for servers that have to be told theirs."""
+"""TCP ports for servers that need a fixed one."""
 
 import itertools
 import os
@@ -8,8 +8,8 @@ from typing import Final
 _FIRST: Final = 20_000
 _PER_PROCESS: Final = 500
 
-# Below the ports that Linux gives to clients (32768), and another range for each of
-# pytest-xdist's processes: nothing takes a port between this answer and the server's start.
+# Below Linux's ephemeral ports (32768), and a separate range for each process of pytest-xdist:
+# nothing takes a port before the server starts.
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _numbers = itertools.cycle(
     range(_FIRST + _worker * _PER_PROCESS, _FIRST + (_worker + 1) * _PER_PROCESS)

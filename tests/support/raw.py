@@ -1,4 +1,4 @@
-"""Requests as no HTTP client would send them: bytes over a socket."""
+"""HTTP over a plain socket, for requests that no HTTP client sends."""
 
 import contextlib
 import select
@@ -22,28 +22,28 @@ def connection(url: str, timeout: float = HANG_SECONDS) -> Iterator[socket.socke
 
 
 def post(content_type: str, *headers: str) -> bytes:
-    """The head of a POST, complete."""
+    """The complete head of a POST."""
     lines = ["POST / HTTP/1.1", "Host: service", f"Content-Type: {content_type}", *headers]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
 
 
 def get(path: str, *headers: str) -> bytes:
-    """A GET, complete."""
+    """A complete GET."""
     lines = [f"GET {path} HTTP/1.1", "Host: service", *headers]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
 
 
-def answer(opened: socket.socket) -> bytes:
-    """What comes until the server closes the connection. Raises `ConnectionResetError` if it
-    breaks it off."""
+def response(opened: socket.socket) -> bytes:
+    """The bytes until the server closes the connection. Raises `ConnectionResetError` if it resets
+    the connection."""
     received = b""
     while chunk := opened.recv(65536):
         received += chunk
     return received
 
 
-def one_answer(opened: socket.socket) -> bytes:
-    """One whole answer, with the body of its Content-Length, from a connection that stays open."""
+def one_response(opened: socket.socket) -> bytes:
+    """One response with a Content-Length, from a connection that stays open."""
     received = b""
     while b"\r\n\r\n" not in received:
         received += _chunk(opened)
@@ -56,10 +56,10 @@ def one_answer(opened: socket.socket) -> bytes:
 
 
 def drip(opened: socket.socket, byte: bytes = b"z") -> bytes:
-    """Send one byte after the other until the server closes the connection; what it answered."""
+    """Send byte after byte until the server closes the connection. Returns its response."""
     received = b""
     deadline = time.monotonic() + HANG_SECONDS
-    with contextlib.suppress(ConnectionError):  # a byte that meets a closed connection resets it
+    with contextlib.suppress(ConnectionError):  # sending to a closed connection resets it
         while time.monotonic() < deadline:
             if not is_readable(opened, 0.02):
                 opened.sendall(byte)
@@ -67,19 +67,19 @@ def drip(opened: socket.socket, byte: bytes = b"z") -> bytes:
                 received += chunk
             else:
                 return received
-        raise AssertionError("the server reads on without end")
+        raise AssertionError("the server keeps reading")
     return received
 
 
 def flood(opened: socket.socket, chunk: bytes, most: int) -> tuple[bool, bytes]:
-    """Send `chunk` after `chunk`, whatever the server answers, up to `most` bytes. Whether it
-    closed the connection before, and what it had answered."""
+    """Send `chunk` repeatedly, up to `most` bytes. Returns whether the server closed the connection
+    before, and its response."""
     received = bytearray()
 
     def read() -> None:
         with contextlib.suppress(OSError):
-            while answered := opened.recv(65536):
-                received.extend(answered)
+            while data := opened.recv(65536):
+                received.extend(data)
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -95,16 +95,16 @@ def flood(opened: socket.socket, chunk: bytes, most: int) -> tuple[bool, bytes]:
 
 
 def is_readable(opened: socket.socket, seconds: float = 0) -> bool:
-    """Whether an answer, or the end of the connection, is there or comes within `seconds`."""
+    """Whether data or the end of the connection arrives within `seconds`."""
     return bool(select.select([opened], [], [], seconds)[0])
 
 
 def status(received: bytes) -> int:
-    """The status of the first answer in `received`."""
+    """The status of the first response in `received`."""
     return int(received.split(b" ", 2)[1])
 
 
 def _chunk(opened: socket.socket) -> bytes:
     chunk = opened.recv(65536)
-    assert chunk, "the connection ended within an answer"
+    assert chunk, "the connection ended within a response"
     return chunk

@@ -1,4 +1,4 @@
-"""An S3 server over real HTTP: moto's, behind a guard that applies POST policies as S3 does."""
+"""An S3 server over real HTTP: moto behind a guard that applies POST policies as S3 does."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class PolicyGuard:
-    """Refuses what the signed policy of a POST upload does not allow; moto takes everything.
+    """Refuses POST uploads that their signed policy does not allow; moto accepts all.
 
     The rules are those of the Amazon S3 API Reference, "Browser-Based Uploads Using POST": the
     signature covers the base64 of the policy, and each condition must hold.
@@ -76,7 +76,7 @@ def _signature(fields: dict[str, str]) -> str:
 
 @contextmanager
 def s3_server() -> Iterator[dict[str, str]]:
-    """Serves on a free loopback port; yields the environment that leads boto3 to it."""
+    """Serve on a free loopback port. Yields the environment that points boto3 to it."""
     application = PolicyGuard(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,4 +1,4 @@
-"""For schemathesis: what is an image, which no schema can tell it."""
+"""Valid images for schemathesis, which a schema cannot describe."""
 
 import io
 

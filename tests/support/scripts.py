@@ -1,4 +1,4 @@
-"""The scripts as users start them: in a terminal, from the root or from their folder."""
+"""Runs the scripts as users do: from a terminal, in the root or in their folder."""
 
 import contextlib
 import io
@@ -24,9 +24,8 @@ def start(
     environment: Mapping[str, str] | None = None,
     output: Path | None = None,
 ) -> subprocess.Popen[str]:
-    """Start `python arguments...` in a session of its own, as a terminal would, with `environment`
-    beside this process's own. With `output`, its stdout and stderr go to that file, to be read
-    while it runs."""
+    """Start `python arguments...` in a new session, as a terminal does, with `environment` added to
+    the environment of this process. With `output`, stdout and stderr go to that file."""
     with contextlib.ExitStack() as stack:
         return subprocess.Popen(
             [sys.executable, *map(str, arguments)],
@@ -40,13 +39,13 @@ def start(
 
 
 def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    """Wait for the end; nothing that it started may outlive it."""
+    """Wait for the end. Raises `AssertionError` if a child process outlives it."""
     try:
         out, err = process.communicate(timeout=HANG_SECONDS)
     finally:
         left = session_of(process)
-        for each in left:
-            each.kill()
+        for child in left:
+            child.kill()
     assert left == []
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
@@ -58,7 +57,7 @@ def script(
 
 
 def refused(script: str, *arguments: object) -> str:
-    """Run in this process a command line that a script refuses: the one line on stderr."""
+    """Run, in this process, a command line that a script refuses. Returns the line on stderr."""
     out, err = io.StringIO(), io.StringIO()
     status: object = None
     saved = sys.argv, sys.path
@@ -83,7 +82,7 @@ def refused(script: str, *arguments: object) -> str:
 def measured(
     *arguments: object, folder: Path, environment: Mapping[str, str] | None = None
 ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
-    """Run a script with --json: what it did, and the report."""
+    """Run a script with --json. Returns the completed process and the report."""
     path = folder / "report.json"
     done = script(*arguments, "--json", path, environment=environment)
     assert path.exists(), done.stderr
@@ -93,7 +92,7 @@ def measured(
 
 
 def assert_consistent(report: Mapping[str, Any]) -> None:
-    """Each request is in the report exactly once."""
+    """The report counts each request exactly once."""
     assert report["requests"] == report["answered"] + report["failures"] + report["in_flight"]
     assert report["failures"] == sum(report["failures_by_kind"].values())
     for name in ("requests", "failures", "in_flight"):
@@ -101,17 +100,17 @@ def assert_consistent(report: Mapping[str, Any]) -> None:
 
 
 def session_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The processes of its session that are alive, without itself."""
+    """The other live processes in its session."""
     found = []
-    for each in psutil.process_iter():
+    for other in psutil.process_iter():
         try:
-            if os.getsid(each.pid) == process.pid and each.status() != psutil.STATUS_ZOMBIE:
-                found.append(each)
+            if os.getsid(other.pid) == process.pid and other.status() != psutil.STATUS_ZOMBIE:
+                found.append(other)
         except (ProcessLookupError, psutil.NoSuchProcess):
             continue
-    return [each for each in found if each.pid != process.pid]
+    return [other for other in found if other.pid != process.pid]
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
-    """Ctrl-C: the terminal sends SIGINT to every process in front."""
+    """Ctrl-C: a terminal sends SIGINT to all processes in the foreground."""
     os.killpg(process.pid, signal.SIGINT)

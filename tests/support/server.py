@@ -1,4 +1,4 @@
-"""The one way to start the service: a real uvicorn."""
+"""Starts the service with a real uvicorn."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _ADDRESS: Final = re.compile(r"Uvicorn running on (http://\S+) \(")
 
 @dataclass
 class Server:
-    """A running uvicorn: `url` ends without a slash, `log` holds its output."""
+    """A running uvicorn: `url` has no trailing slash, `log` contains its output."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -29,12 +29,12 @@ class Server:
 
     @cached_property
     def client(self) -> httpx.Client:
-        """A client of this server. It opens a connection for each request, so that no request
-        meets one that the server is just closing."""
+        """A client that opens a connection for each request, so that none is sent over a
+        connection that the server is closing."""
         return httpx.Client(
             base_url=self.url,
             timeout=HANG_SECONDS,
-            verify=False,  # plain HTTP: reading the certificates would cost more than a request
+            verify=False,  # plain HTTP: loading the certificates takes longer than a request
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 
@@ -43,8 +43,8 @@ class Server:
 def serving(
     log: Path, *options: str, app: str = "main:app", folder: str = "", **environment: str
 ) -> Iterator[Server]:
-    """uvicorn with `options` on a free loopback port, with `environment` beside this process's
-    own. It is started in the root; where `folder` is "function", in that folder."""
+    """uvicorn with `options` on a free loopback port, with `environment` added to the environment
+    of this process. It is started in the root, or in the folder "function"."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*_command(folder), app, *options, "--port", "0"],
@@ -63,7 +63,7 @@ def serving(
 
 
 def is_healthy(server: Server) -> bool:
-    """Raises `AssertionError` if it has ended."""
+    """Raises `AssertionError` if the server has ended."""
     _assert_runs(server.process, server.log)
     try:
         server.client.get("/healthz").raise_for_status()
@@ -73,7 +73,7 @@ def is_healthy(server: Server) -> bool:
 
 
 def start_refused(**environment: str) -> str:
-    """Start the service with settings that it refuses; the one line that it says of them."""
+    """Start the service with invalid settings. Returns its line on stderr."""
     done = subprocess.run(
         [*_command(), "main:app", "--port", "0"],
         cwd=ROOT,
@@ -95,8 +95,8 @@ def _command(folder: str = "") -> list[str]:
 
 
 def _url(process: subprocess.Popen[bytes], log: Path) -> str:
-    """The address that uvicorn writes to its log. The system chose the port: no other process can
-    have taken it before."""
+    """The address in uvicorn's log. The system chooses the port, so no other process can take it
+    first."""
 
     def found() -> re.Match[str] | None:
         _assert_runs(process, log)

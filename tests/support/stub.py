@@ -1,4 +1,4 @@
-"""A server whose delays and failures are known exactly: the path of a request says what it gets."""
+"""A server with known delays and failures, which the path of a request selects."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ _ENDS = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, s
 
 @dataclass
 class Received:
-    """A request as it came: when it was complete (seconds of `time.perf_counter`), and what."""
+    """A received request, and when it was complete (seconds of `time.perf_counter`)."""
 
     at: float
     path: str
@@ -35,7 +35,7 @@ class Received:
 
 @dataclass
 class Stub:
-    """`url` ends without a slash. `/delay/0.2` responds after 0.2 s, `/held/a` after
+    """`url` has no trailing slash. `/delay/0.2` responds after 0.2 s, `/held/a` after
     `release("a")`, `/together/20` when 20 requests are in flight, `/status/500` with a 500; `/plan`
     follows `plan`, one behaviour for each request; see `_BEHAVIOURS` for all."""
 
@@ -45,15 +45,15 @@ class Stub:
     received: list[Received] = field(default_factory=list)
     close_listener: Callable[[], object] = lambda: None
     release: Callable[[str], object] = lambda _: None
-    """Respond to the requests that are held under this name, and to later ones at once."""
+    """Respond to the requests that wait for this name, and to later ones at once."""
     gates: dict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
-    """By the name that opens each."""
+    """By name."""
     barriers: dict[int, asyncio.Barrier] = field(default_factory=dict)
-    """By the number of requests that each waits for."""
+    """By number of requests."""
 
     def follow(self, *plan: str, then: str = "") -> str:
-        """The URL at which requests get each of `plan` in turn: over and over, or once, with `then`
-        for all later requests."""
+        """Respond as `plan` says, one behaviour for each request: repeatedly, or once, with `then`
+        for all later requests. Returns the URL."""
         self.plan = chain(plan, repeat(then)) if then else cycle(plan)
         return f"{self.url}/plan"
 
@@ -88,8 +88,7 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
         )
 
     async def close_listener() -> None:
-        # A connection that the loop has accepted and not yet handed over needs its server: without
-        # it, it is left open.
+        # Otherwise connections that the loop is still accepting would stay open.
         while accepting := asyncio.all_tasks() - {asyncio.current_task()} - serving:
             await asyncio.wait(accepting)
         server[0].close()
@@ -99,12 +98,12 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
 
     async def stop() -> None:
         await close_listener()
-        for each in serving:
-            each.cancel()
+        for task in serving:
+            task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
         for writer in writers:
             writer.transport.abort()
-        await asyncio.sleep(0.01)  # transports close in the turn after
+        await asyncio.sleep(0.01)  # transports close in the next iteration
 
     call(start())
     scheme = "https" if tls else "http"
@@ -123,13 +122,13 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
 
 async def _serve(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(*_ENDS):
-        while await _exchange(stub, reader, writer):
+        while await _handle(stub, reader, writer):
             pass
     writer.close()
 
 
-async def _exchange(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    """Whether the connection goes on."""
+async def _handle(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Handle one request. Returns whether the connection stays open."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     path = head[0].split(" ")[1].partition("?")[0].removeprefix("/").removesuffix("/")
     headers = {
@@ -145,23 +144,23 @@ async def _exchange(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.St
     return headers.get("connection") != "close"
 
 
-def _answer(body: bytes, status: int = 200) -> bytes:
+def _response(body: bytes, status: int = 200) -> bytes:
     return f"HTTP/1.1 {status} Any\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def _delay(_: Stub, writer: asyncio.StreamWriter, seconds: str) -> None:
     await asyncio.sleep(float(seconds or 0))
-    writer.write(_answer(PREDICTIONS))
+    writer.write(_response(PREDICTIONS))
 
 
 async def _held(stub: Stub, writer: asyncio.StreamWriter, name: str) -> None:
     await stub.gates[name].wait()
-    writer.write(_answer(PREDICTIONS))
+    writer.write(_response(PREDICTIONS))
 
 
 async def _half(stub: Stub, writer: asyncio.StreamWriter, name: str) -> None:
-    """Half of the response comes at once, the rest after `release(name)`."""
-    content = _answer(PREDICTIONS)
+    """Send half of the response at once, the rest after `release(name)`."""
+    content = _response(PREDICTIONS)
     middle = len(content) // 2
     writer.write(content[:middle])
     await stub.gates[name].wait()
@@ -169,18 +168,18 @@ async def _half(stub: Stub, writer: asyncio.StreamWriter, name: str) -> None:
 
 
 async def _together(stub: Stub, writer: asyncio.StreamWriter, count: str) -> None:
-    """No request gets its response before `count` of them are in flight."""
+    """Respond when `count` requests are in flight."""
     number = int(count)
     await stub.barriers.setdefault(number, asyncio.Barrier(number)).wait()
-    writer.write(_answer(PREDICTIONS))
+    writer.write(_response(PREDICTIONS))
 
 
 async def _status(_: Stub, writer: asyncio.StreamWriter, status: str) -> None:
-    writer.write(_answer(b'{"title": "no"}', int(status)))
+    writer.write(_response(b'{"title": "no"}', int(status)))
 
 
 async def _json(_: Stub, writer: asyncio.StreamWriter, content: str) -> None:
-    writer.write(_answer(content.encode()))
+    writer.write(_response(content.encode()))
 
 
 async def _hang(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
@@ -188,8 +187,8 @@ async def _hang(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
 
 
 async def _reset(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
-    raw = writer.get_extra_info("socket")
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
     await asyncio.sleep(0.01)
     raise ConnectionError
@@ -200,7 +199,7 @@ async def _close(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
 
 
 async def _cut(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
-    writer.write(_answer(PREDICTIONS)[:-10])
+    writer.write(_response(PREDICTIONS)[:-10])
     await writer.drain()
     raise ConnectionError
 
@@ -224,8 +223,8 @@ async def _garbage(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
 
 
 async def _early(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
-    """Answers before it has read the body, and closes."""
-    writer.write(_answer(b"", 413))
+    """Respond before reading the body, and close."""
+    writer.write(_response(b"", 413))
     await writer.drain()
     raise ConnectionError
 

@@ -1,4 +1,4 @@
-"""Programs that some tests need, and how to get each."""
+"""Programs that some tests need, and how to install them."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ _VENV_SAM: Final = ROOT / ".venv-sam" / "bin"
 
 @dataclass(frozen=True)
 class Tool:
-    """A program or file; `install` is the command that brings it."""
+    """A program or file; `install` is the command that provides it."""
 
     name: str
     install: str
@@ -25,11 +25,13 @@ class Tool:
     file: Path | None = None
 
     def path(self) -> str | None:
-        """Where it is, or None where it is missing."""
+        """Its path; None if it is missing."""
         if self.file:
             return str(self.file) if self.file.exists() else None
         places = f"{_VENV_SAM}{os.pathsep}{os.environ['PATH']}"
-        return next(filter(None, (shutil.which(each, path=places) for each in self.commands)), None)
+        return next(
+            filter(None, (shutil.which(command, path=places) for command in self.commands)), None
+        )
 
     def is_missing(self) -> bool:
         return self.path() is None
@@ -58,5 +60,5 @@ FP32: Final = Tool("the float model", "make build/fp32.onnx", file=FLOAT_MODEL)
 
 
 def needs(tool: Tool) -> pytest.MarkDecorator:
-    """Skip where `tool` is missing, with a reason that says how to get it."""
+    """Skip the test if `tool` is missing; the reason names the command that installs it."""
     return pytest.mark.skipif(tool.is_missing(), reason=f"{tool.name} is missing: {tool.install}")

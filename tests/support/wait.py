@@ -1,17 +1,17 @@
-"""Waiting for what must happen, on machines of any speed."""
+"""Waiting for conditions, on machines of any speed."""
 
 import time
 from collections.abc import Callable
 from typing import Final
 
 HANG_SECONDS: Final = 120
-"""Only a guard: what takes longer hangs. No test may depend on how much sooner it happens."""
+"""A test that waits longer hangs. No test may depend on the duration of a shorter wait."""
 
 
-def wait_until(condition: Callable[[], object], what: str = "") -> None:
-    """Raises `AssertionError`, naming `what`, if `condition` stays false for `HANG_SECONDS`."""
+def wait_until(condition: Callable[[], object], event: str = "") -> None:
+    """Raises `AssertionError` with `event` if `condition` is false for `HANG_SECONDS`."""
     deadline = time.monotonic() + HANG_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what or condition} did not happen in {HANG_SECONDS} s")
+            raise AssertionError(f"{event or condition} did not happen in {HANG_SECONDS} s")
         time.sleep(0.01)

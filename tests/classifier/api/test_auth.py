@@ -1,4 +1,4 @@
-"""The API key: which requests need it, and that it is never shown."""
+"""The API key: which requests require it, and that it is never logged."""
 
 import base64
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ def basic(password: str) -> str:
 
 
 @pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer  {KEY}", basic(KEY)])
-def test_who_has_the_key_may_post(locked: Server, header: str, sample: bytes) -> None:
+def test_valid_key_gets_200(locked: Server, header: str, sample: bytes) -> None:
     headers = {"authorization": header}
-    answer = locked.client.post("/", files={"file": sample}, headers=headers)
-    assert answer.status_code == 200
+    response = locked.client.post("/", files={"file": sample}, headers=headers)
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,18 @@ def test_who_has_the_key_may_post(locked: Server, header: str, sample: bytes) ->
      "Bearer ключ", basic("x"), basic(""), "Basic !!!", "Basic"],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/uploads"])
-def test_who_has_not_may_not(locked: Server, header: str | None, path: str, sample: bytes) -> None:
+def test_missing_or_wrong_key_gets_401(
+    locked: Server, header: str | None, path: str, sample: bytes
+) -> None:
     headers = {} if header is None else {b"authorization": header.encode()}
-    answer = locked.client.post(path, files={"file": sample}, headers=headers)
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert "Authorization: Bearer KEY" in answer.json()["detail"]
-    assert KEY not in answer.text
+    response = locked.client.post(path, files={"file": sample}, headers=headers)
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert "Authorization: Bearer KEY" in response.json()["detail"]
+    assert KEY not in response.text
 
 
-def test_every_post_of_the_document_is_locked(locked: Server) -> None:
+def test_every_post_requires_the_key(locked: Server) -> None:
     paths = locked.client.get("/openapi.json").json()["paths"]
     posts = [path for path, methods in paths.items() if "post" in methods]
     assert posts
@@ -53,8 +55,8 @@ def test_every_post_of_the_document_is_locked(locked: Server) -> None:
         assert paths[path]["post"]["security"]
 
 
-def test_a_browser_asks_for_the_key(locked: Server, sample: bytes) -> None:
-    """The page is readable, and its form is answered with what makes a browser ask."""
+def test_browser_gets_a_basic_auth_challenge(locked: Server, sample: bytes) -> None:
+    """The page is public; its form gets the challenge for which browsers prompt."""
     assert locked.client.get("/", headers={"accept": "text/html"}).status_code == 200
     page = locked.client.post("/", files={"file": sample}, headers={"accept": "text/html"})
     assert page.status_code == 401
@@ -62,15 +64,15 @@ def test_a_browser_asks_for_the_key(locked: Server, sample: bytes) -> None:
     assert "An API key is required" in page.text
 
 
-def test_no_image_is_read_for_who_has_no_key(locked: Server) -> None:
-    with raw.connection(locked.url) as stranger:
-        stranger.sendall(raw.post("image/jpeg", "Content-Length: 1000000"))
-        assert raw.status(raw.one_answer(stranger)) == 401
+def test_missing_key_gets_401_before_the_body_is_sent(locked: Server) -> None:
+    with raw.connection(locked.url) as client:
+        client.sendall(raw.post("image/jpeg", "Content-Length: 1000000"))
+        assert raw.status(raw.one_response(client)) == 401
 
 
-def test_the_key_is_not_in_the_log(locked: Server, sample: bytes) -> None:
+def test_key_is_not_logged(locked: Server, sample: bytes) -> None:
     headers = {"authorization": f"Bearer {KEY}", "x-request-id": "with-the-key"}
-    answer = locked.client.post(f"/?key={KEY}", files={"file": (KEY, sample)}, headers=headers)
-    assert answer.status_code == 200
+    response = locked.client.post(f"/?key={KEY}", files={"file": (KEY, sample)}, headers=headers)
+    assert response.status_code == 200
     assert line_of(locked, "with-the-key")["status"] == 200
     assert KEY not in locked.log.read_text()

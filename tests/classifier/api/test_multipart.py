@@ -1,4 +1,4 @@
-"""multipart/form-data: the field `file`, and forms that are refused."""
+"""Forms: the field `file`, and refused bodies."""
 
 import httpx
 import pytest
@@ -11,37 +11,37 @@ def multipart(boundary: str) -> dict[str, str]:
     return {"content-type": f"multipart/form-data; boundary={boundary}"}
 
 
-def test_other_fields_of_the_form_do_not_matter(client: httpx.Client, sample: bytes) -> None:
-    answer = client.post("/", data={"note": "a cat"}, files={"file": sample})
-    assert answer.json()["predictions"][0]["index"] == SAMPLE_TOP5[0]
+def test_other_form_fields_are_ignored(client: httpx.Client, sample: bytes) -> None:
+    response = client.post("/", data={"note": "a cat"}, files={"file": sample})
+    assert response.json()["predictions"][0]["index"] == SAMPLE_TOP5[0]
 
 
-def test_a_file_without_a_name_is_a_file(client: httpx.Client, sample: bytes) -> None:
+def test_file_part_without_filename_is_classified(client: httpx.Client, sample: bytes) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n'
-    answer = client.post("/", content=head + sample + b"\r\n--b--\r\n", headers=multipart("b"))
-    assert answer.json()["predictions"][0]["index"] == SAMPLE_TOP5[0]
+    response = client.post("/", content=head + sample + b"\r\n--b--\r\n", headers=multipart("b"))
+    assert response.json()["predictions"][0]["index"] == SAMPLE_TOP5[0]
 
 
-def test_no_such_field(client: httpx.Client, sample: bytes) -> None:
-    answer = client.post("/", files={"image": sample})
-    assert_problem(answer, 422, "no field 'file' (its fields: image)")
+def test_form_without_file_field_gets_422(client: httpx.Client, sample: bytes) -> None:
+    response = client.post("/", files={"image": sample})
+    assert_problem(response, 422, "no field 'file' (its fields: image)")
 
 
-def test_a_field_that_holds_text(client: httpx.Client) -> None:
-    """curl --form file=photo.jpg, without the @."""
+def test_text_in_the_file_field_gets_422(client: httpx.Client) -> None:
+    """Given `curl --form file=photo.jpg`, without the @."""
     body = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nphoto.jpg\r\n--b--\r\n'
-    answer = client.post("/", content=body, headers=multipart("b"))
-    assert_problem(answer, 422, "write an @ before the path")
+    response = client.post("/", content=body, headers=multipart("b"))
+    assert_problem(response, 422, "write an @ before the path")
 
 
 @pytest.mark.parametrize("content", [b"", b"--b--\r\n"])
-def test_an_empty_form(client: httpx.Client, content: bytes) -> None:
-    answer = client.post("/", content=content, headers=multipart("b"))
-    assert answer.status_code in (400, 422)
-    assert_problem(answer, answer.status_code, "")
+def test_empty_form_gets_400_or_422(client: httpx.Client, content: bytes) -> None:
+    response = client.post("/", content=content, headers=multipart("b"))
+    assert response.status_code in (400, 422)
+    assert_problem(response, response.status_code, "")
 
 
-def test_no_file_chosen(client: httpx.Client) -> None:
+def test_form_without_a_chosen_file_gets_422(client: httpx.Client) -> None:
     body = (
         b'--b\r\nContent-Disposition: form-data; name="file"; filename=""\r\n'
         b"Content-Type: application/octet-stream\r\n\r\n\r\n--b--\r\n"
@@ -69,11 +69,13 @@ def test_no_file_chosen(client: httpx.Client) -> None:
         ),
     ],
 )
-def test_malformed_multipart(client: httpx.Client, content_type: str, content: bytes) -> None:
-    answer = client.post("/", content=content, headers={"content-type": content_type})
-    assert_problem(answer, 400, "The multipart body cannot be read")
+def test_malformed_multipart_gets_400(
+    client: httpx.Client, content_type: str, content: bytes
+) -> None:
+    response = client.post("/", content=content, headers={"content-type": content_type})
+    assert_problem(response, 400, "The multipart body cannot be read")
 
 
-def test_too_many_parts(client: httpx.Client, sample: bytes) -> None:
+def test_too_many_parts_get_400(client: httpx.Client, sample: bytes) -> None:
     fields = [(f"field{number}", (None, b"x")) for number in range(100)]
     assert_problem(client.post("/", files=[*fields, ("file", sample)]), 400, "parts")

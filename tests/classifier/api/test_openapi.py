@@ -15,7 +15,7 @@ from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS
 
 
-def test_openapi_describes_the_contract(client: httpx.Client) -> None:
+def test_openapi_describes_classify(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     classify = document["paths"]["/"]["post"]
     assert set(classify["requestBody"]["content"]) == {"multipart/form-data", "image/*"}
@@ -53,16 +53,16 @@ def assert_conforms(url: str, place: Path, examples: int, *options: str) -> None
     assert "No issues found" in done.stdout
 
 
-def test_some_requests_are_answered_as_the_document_says(server: Server, tmp_path: Path) -> None:
+def test_responses_conform_to_openapi(server: Server, tmp_path: Path) -> None:
     assert_conforms(server.url, tmp_path, FEW, "--phases", "coverage,fuzzing")
 
 
 @pytest.mark.slow
-def test_the_service_is_what_it_says(server: Server, tmp_path: Path) -> None:
+def test_many_responses_conform_to_openapi(server: Server, tmp_path: Path) -> None:
     assert_conforms(server.url, tmp_path, MANY)
 
 
 @pytest.mark.slow
-def test_with_a_bucket_and_a_key(bucket: str, tmp_path: Path) -> None:
+def test_responses_with_bucket_and_key_conform_to_openapi(bucket: str, tmp_path: Path) -> None:
     with serving(tmp_path / "log", BUCKET=bucket, API_KEY="secret") as service:
         assert_conforms(service.url, tmp_path, MANY, "--header", "Authorization: Bearer secret")

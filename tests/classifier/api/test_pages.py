@@ -8,7 +8,7 @@ import pytest
 from tests.support.pictures import SAMPLE_LABEL
 
 
-def test_the_page_has_a_form(client: httpx.Client) -> None:
+def test_page_has_a_form_and_its_assets_exist(client: httpx.Client) -> None:
     page = client.get("/", headers={"accept": "text/html"})
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "<form" in page.text
@@ -19,14 +19,14 @@ def test_the_page_has_a_form(client: httpx.Client) -> None:
     assert client.head("/").status_code == 200
 
 
-def test_a_plain_form_gets_a_page(client: httpx.Client, sample: bytes) -> None:
+def test_form_without_javascript_gets_a_page(client: httpx.Client, sample: bytes) -> None:
     page = client.post("/", files={"file": sample}, headers={"accept": "text/html,*/*;q=0.8"})
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert re.search(rf"{SAMPLE_LABEL}.*?\d\d\.\d%", page.text)
 
 
-def test_a_plain_form_gets_its_errors_as_a_page(client: httpx.Client) -> None:
+def test_form_without_javascript_gets_problems_as_a_page(client: httpx.Client) -> None:
     page = client.post("/", files={"file": b"<b>no</b>"}, headers={"accept": "text/html"})
     assert page.status_code == 415
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -34,7 +34,7 @@ def test_a_plain_form_gets_its_errors_as_a_page(client: httpx.Client) -> None:
     assert "<form" in page.text
 
 
-def test_docs_list_every_operation_and_need_no_other_site(client: httpx.Client) -> None:
+def test_docs_list_every_operation_and_load_no_other_site(client: httpx.Client) -> None:
     page = client.get("/docs")
     assert page.status_code == 200
     for path, methods in client.get("/openapi.json").json()["paths"].items():
@@ -54,14 +54,14 @@ def test_page_assets_are_revalidated(client: httpx.Client) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_pages_have_nothing_inline(client: httpx.Client) -> None:
-    """Which their policy would block."""
+def test_pages_have_no_inline_scripts_or_styles(client: httpx.Client) -> None:
+    """The content security policy blocks both."""
     for path in ("/", "/docs"):
         page = client.get(path).text
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", page)
 
 
-def test_what_comes_from_outside_is_escaped(client: httpx.Client) -> None:
+def test_field_names_are_escaped_on_the_page(client: httpx.Client) -> None:
     field = "<script>alert(1)</script>"
     page = client.post("/", files={field: b"x"}, headers={"accept": "text/html"})
     assert page.status_code == 422
@@ -69,7 +69,7 @@ def test_what_comes_from_outside_is_escaped(client: httpx.Client) -> None:
     assert "&lt;script&gt;" in page.text
 
 
-def test_file_names_never_reach_the_page(client: httpx.Client, sample: bytes) -> None:
+def test_file_names_are_not_on_the_page(client: httpx.Client, sample: bytes) -> None:
     evil = '"><script>alert(1)</script>.jpg'
     files = [("file", (evil, sample, "image/jpeg")), ("file", (evil, b"none", f"text/{evil}"))]
     page = client.post("/", files=files, headers={"accept": "text/html"})

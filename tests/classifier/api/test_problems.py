@@ -1,4 +1,4 @@
-"""The types of problems: stable, documented, and one for each error."""
+"""Problem types: stable, documented, and one class for each."""
 
 import re
 from collections.abc import Iterator
@@ -18,28 +18,30 @@ SLUGS = [
     "invalid-parameter", "no-image", "unreadable-image", "internal-error", "store-unavailable",
     "queue-full", "too-many-uploads",
 ]  # fmt: skip
-"""Programs compare them: a type is never renamed."""
+"""Clients compare these: a type is never renamed."""
 
 
 def subclasses(base: type[ServiceError]) -> Iterator[type[ServiceError]]:
-    for each in base.__subclasses__():
-        yield each
-        yield from subclasses(each)
+    for subclass in base.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)
 
 
-def test_types_are_stable() -> None:
-    assert sorted(each.slug for each in problem_types()) == sorted(SLUGS)
+def test_problem_types_are_stable() -> None:
+    assert sorted(documented.slug for documented in problem_types()) == sorted(SLUGS)
 
 
-def test_each_type_has_one_status() -> None:
+def test_each_problem_type_has_one_class() -> None:
     for documented in problem_types():
         same = [
-            each for each in subclasses(ServiceError) if vars(each).get("slug") == documented.slug
+            error
+            for error in subclasses(ServiceError)
+            if vars(error).get("slug") == documented.slug
         ]
         assert same == [documented]
 
 
-def test_the_page_documents_each_type(client: httpx.Client) -> None:
+def test_problems_page_documents_each_type(client: httpx.Client) -> None:
     page = client.get("/problems")
     assert page.status_code == 200
     assert set(re.findall(r'<section id="([^"]+)">', page.text)) == set(SLUGS)
@@ -60,20 +62,20 @@ def test_the_page_documents_each_type(client: httpx.Client) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_programs_tell_problems_apart_by_their_type(
+def test_problem_has_its_type_and_status(
     client: httpx.Client, request_: tuple[str, str, dict[str, object]], slug: str
 ) -> None:
     method, path, options = request_
     problem = client.request(method, path, **options).json()  # type: ignore[arg-type]
     assert problem["type"] == f"/problems#{slug}"
-    (kind,) = [each for each in problem_types() if each.slug == slug]
-    assert problem["status"] == kind.status
+    (documented,) = [error for error in problem_types() if error.slug == slug]
+    assert problem["status"] == documented.status
 
 
-def test_one_of_several_images_keeps_its_type(client: httpx.Client, sample: bytes) -> None:
+def test_problem_of_one_image_keeps_its_type(client: httpx.Client, sample: bytes) -> None:
     problem = client.post("/", files=[("file", sample), ("file", b"none")]).json()
     assert problem["type"] == problem["results"][1]["type"] == "/problems#unsupported-format"
 
 
-def test_errors_are_all_in_one_module() -> None:
-    assert {each.__module__ for each in subclasses(ServiceError)} == {errors.__name__}
+def test_all_errors_are_in_one_module() -> None:
+    assert {error.__module__ for error in subclasses(ServiceError)} == {errors.__name__}

@@ -19,7 +19,7 @@ from classifier.model import load_model
 from classifier.settings import SHIPPED_MODEL, Settings
 from classifier.telemetry.metrics import Metrics
 from tests.classifier.api.problem import assert_problem
-from tests.support.held import serving_held
+from tests.support.gate import serving_gated
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +36,14 @@ def apps(service: Service) -> list[Starlette]:
 def test_classify_is_a_route_of_the_fastapi_app(service: Service) -> None:
     app = create_app(service)
     (route,) = [
-        each
-        for each in app.routes
-        if isinstance(each, APIRoute) and each.path == "/" and each.methods == {"POST"}
+        route
+        for route in app.routes
+        if isinstance(route, APIRoute) and route.path == "/" and route.methods == {"POST"}
     ]
     operation = app.openapi()["paths"]["/"]["post"]
     assert operation["operationId"] == route.operation_id == "classify"
     assert operation["security"] == [{"key": []}]
-    assert [each["name"] for each in operation["parameters"]] == ["top_k"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["top_k"]
     assert {"200", "401", "422", "503"} <= operation["responses"].keys()
 
 
@@ -55,7 +55,7 @@ def test_lambda_routes_classify_and_mounts_the_rest(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "given", "status"),
+    ("request_line", "given", "status"),
     [
         (("POST", "/"), {}, 200),
         (("POST", "/?top_k=3"), {}, 200),
@@ -73,15 +73,19 @@ def test_lambda_routes_classify_and_mounts_the_rest(service: Service) -> None:
         (("POST", "/page/page.css"), {}, 405),
     ],
 )
-def test_both_tables_give_the_same_response(
-    apps: list[Starlette], sample: bytes, asked: tuple[str, str], given: dict[str, str], status: int
+def test_both_routing_tables_give_the_same_response(
+    apps: list[Starlette],
+    sample: bytes,
+    request_line: tuple[str, str],
+    given: dict[str, str],
+    status: int,
 ) -> None:
     headers = {"authorization": "Bearer secret", "content-type": "image/jpeg", **given}
 
     async def respond(app: Starlette) -> httpx.Response:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
-            return await client.request(*asked, content=sample, headers=headers)
+            return await client.request(*request_line, content=sample, headers=headers)
 
     first, second = (asyncio.run(respond(app)) for app in apps)
     assert first.status_code == second.status_code == status
@@ -89,24 +93,24 @@ def test_both_tables_give_the_same_response(
     assert first.headers.get("allow") == second.headers.get("allow")
 
 
-def test_unknown_paths_and_methods(client: httpx.Client) -> None:
+def test_unknown_path_gets_404_and_unknown_method_405(client: httpx.Client) -> None:
     assert_problem(client.get("/nothing"), 404, "nothing at /nothing")
     refused = client.put("/")
     assert_problem(refused, 405, "PUT is not possible at /")
     assert "POST" in refused.headers["allow"]
 
 
-def test_healthz(client: httpx.Client) -> None:
+def test_healthz_reports_ok(client: httpx.Client) -> None:
     health = schemas.Health.model_validate(client.get("/healthz").json())
     assert health.status == "ok"
     assert client.head("/healthz").status_code == 200
 
 
-def test_healthz_answers_while_images_are_classified(tmp_path: Path, sample: bytes) -> None:
-    """Given one thread that is held by the first of three images, healthz does not wait for it."""
+def test_healthz_responds_while_images_are_classified(tmp_path: Path, sample: bytes) -> None:
+    """Given one thread, which is blocked by the first of three images."""
     with (
         ThreadPoolExecutor(1) as threads,
-        serving_held(tmp_path / "log", THREADS="1") as server,
+        serving_gated(tmp_path / "log", THREADS="1") as server,
     ):
         post = threads.submit(server.client.post, "/", files=[("file", sample)] * 3)
         server.gate.next()
@@ -116,7 +120,7 @@ def test_healthz_answers_while_images_are_classified(tmp_path: Path, sample: byt
         assert post.result().status_code == 200
 
 
-def test_the_model_card(client: httpx.Client) -> None:
+def test_model_returns_the_model_card(client: httpx.Client) -> None:
     card = client.get("/model").json()
     assert card["task"] == "image-classification"
     assert card["license"] == "Apache-2.0"

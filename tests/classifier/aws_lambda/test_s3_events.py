@@ -41,7 +41,7 @@ def created(*keys: str, bucket: str = "images") -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def event_loop_for_mangum() -> Iterator[None]:
-    """On Lambda its loop is never closed; here the next test is not to find it."""
+    """Mangum never closes its loop; close it after each test."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield
@@ -61,10 +61,10 @@ def result(s3: S3Client, bucket: str, key: str) -> dict[str, Any]:
     return parsed
 
 
-def test_an_incoming_image_gets_its_result(
+def test_incoming_image_gets_a_result(
     handle: Any, s3: S3Client, bucket: str, sample: bytes
 ) -> None:
-    """Given a key that the event writes in its own way (spaces as +, others percent-encoded)."""
+    """Given a key that is encoded in the event: spaces as +, other characters percent-encoded."""
     s3.put_object(Bucket=bucket, Key="incoming/my cät.jpg", Body=sample)
     assert handle(created("incoming/my+c%C3%A4t.jpg")) == {"results": ["results/my cät.jpg.json"]}
     first = result(s3, bucket, "results/my cät.jpg.json")
@@ -72,22 +72,22 @@ def test_an_incoming_image_gets_its_result(
     assert first["key"] == "incoming/my cät.jpg"
 
 
-def test_the_same_event_twice_changes_nothing(
+def test_repeated_event_writes_the_same_result(
     handle: Any, s3: S3Client, bucket: str, sample: bytes
 ) -> None:
     s3.put_object(Bucket=bucket, Key="incoming/cat.jpg", Body=sample)
-    outcomes = []
+    results = []
     for _ in range(2):
         handle(created("incoming/cat.jpg"))
-        outcomes.append(result(s3, bucket, "results/cat.jpg.json"))
-    assert outcomes[0] == outcomes[1]
+        results.append(result(s3, bucket, "results/cat.jpg.json"))
+    assert results[0] == results[1]
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 2
 
 
 @pytest.mark.parametrize(
     ("content", "status"), [(b"no image", 415), (b"", 422), (bytes(LIMIT + 1), 413), (None, 404)]
 )
-def test_what_cannot_be_classified_has_a_result_too(
+def test_unclassifiable_object_gets_an_error_result(
     handle: Any, s3: S3Client, bucket: str, content: bytes | None, status: int
 ) -> None:
     if content is not None:
@@ -96,17 +96,15 @@ def test_what_cannot_be_classified_has_a_result_too(
     assert result(s3, bucket, "results/bad.json")["status"] == status
 
 
-def test_other_places_are_left_alone(handle: Any, s3: S3Client, bucket: str) -> None:
-    """A result must not be taken for an image, or the function would feed itself."""
+def test_other_prefixes_and_buckets_are_ignored(handle: Any, s3: S3Client, bucket: str) -> None:
+    """Classifying results would make the function trigger itself."""
     s3.put_object(Bucket=bucket, Key="results/cat.jpg.json", Body=b"{}")
     assert handle(created("results/cat.jpg.json", "uploads/x")) == {"results": []}
     assert handle(created("incoming/cat.jpg", bucket="another")) == {"results": []}
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
 
 
-def test_a_bucket_that_does_not_answer_is_an_error_of_the_invocation(
-    classifier: Classifier, s3: S3Client
-) -> None:
+def test_missing_bucket_fails_the_invocation(classifier: Classifier, s3: S3Client) -> None:
     settings = Settings(bucket="no-such-bucket")
     handler = create_handler(None, Service(classifier, settings))  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="2 of 2 objects failed"):

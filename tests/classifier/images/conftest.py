@@ -1,4 +1,4 @@
-"""The photo that the tests encode in many ways, and its pixels."""
+"""A photo, and the pixels that its lossless encodings decode to."""
 
 import numpy as np
 import pytest

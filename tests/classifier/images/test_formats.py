@@ -1,4 +1,4 @@
-"""The accepted formats, and the refusal of all others."""
+"""Accepted formats, and the refusal of all others."""
 
 from io import BytesIO
 from typing import Any, Final
@@ -48,14 +48,14 @@ def test_heic_is_read_where_pillow_heif_is_installed(cat: Image.Image, pixels: P
     assert difference(read_image(encode(cat, "HEIF", quality=95), SIZE), pixels) < 6
 
 
-def test_every_format_of_the_list_is_compiled_in() -> None:
+def test_pillow_supports_every_accepted_format() -> None:
     assert features.check("webp")
     assert features.check("avif")
     assert features.check("libtiff")
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
-def test_of_an_animation_the_first_frame_counts(cat: Image.Image, kind: str) -> None:
+def test_first_frame_of_an_animation_is_read(cat: Image.Image, kind: str) -> None:
     black = Image.new("RGB", cat.size)
     options = {"lossless": True} if kind == "WEBP" else {}
     animation = encode_fast(cat, kind, save_all=True, append_images=[black, black], **options)
@@ -63,7 +63,7 @@ def test_of_an_animation_the_first_frame_counts(cat: Image.Image, kind: str) -> 
     assert difference(read_image(animation, SIZE), expected) < 3
 
 
-def test_a_phone_jpeg_with_a_second_picture_in_it(cat: Image.Image, pixels: Pixels) -> None:
+def test_first_picture_of_an_mpo_is_read(cat: Image.Image, pixels: Pixels) -> None:
     data = encode(cat, "MPO", save_all=True, append_images=[Image.new("RGB", cat.size)], quality=95)
     with Image.open(BytesIO(data)) as image:
         assert image.format == "MPO"
@@ -81,12 +81,12 @@ def test_a_phone_jpeg_with_a_second_picture_in_it(cat: Image.Image, pixels: Pixe
         bytes(4096),
     ],
 )
-def test_what_is_no_image_is_of_no_accepted_format(data: bytes) -> None:
+def test_other_files_are_unsupported(data: bytes) -> None:
     with pytest.raises(UnsupportedFormat, match="Convert it to JPEG or PNG"):
         read_image(data, SIZE)
 
 
 @pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "PCX", "JPEG2000"])
-def test_formats_outside_the_list_are_refused(cat: Image.Image, kind: str) -> None:
+def test_other_image_formats_are_unsupported(cat: Image.Image, kind: str) -> None:
     with pytest.raises(UnsupportedFormat):
         read_image(encode(cat, kind), SIZE)

@@ -13,15 +13,15 @@ from tests.support.pictures import SIZE, encode
 Options = dict[str, Any]
 
 
-def test_the_limit_on_pixels_comes_before_decoding() -> None:
+def test_pixel_limit_is_checked_before_decoding() -> None:
     data = encode(Image.new("1", (1000, 1001)), "PNG")
     with pytest.raises(TooManyPixels, match=r"1\.0 megapixels; at most 1 are"):
         read_image(data, SIZE, max_pixels=1_000_000)
     assert read_image(data, SIZE, max_pixels=1_001_000).shape == (SIZE, SIZE, 3)
 
 
-def test_an_enormous_header_costs_nothing() -> None:
-    """Given a PNG of some bytes that claims 4 gigapixels."""
+def test_header_claiming_gigapixels_is_refused() -> None:
+    """Given a PNG of a few bytes whose header claims 4 gigapixels."""
     data = bytearray(encode(Image.new("L", (8, 8)), "PNG"))
     data[16:24] = (65535).to_bytes(4, "big") * 2
     data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
@@ -43,21 +43,21 @@ def _plain(mode: str, size: tuple[int, int], kind: str, **options: Any) -> bytes
         ("RGB", (4032, 3024), "JPEG", {"progressive": True}),
     ],
 )
-def test_what_phones_and_cameras_make_is_read(
+def test_photos_of_phones_and_cameras_are_read(
     mode: str, size: tuple[int, int], kind: str, options: Options
 ) -> None:
     assert read_image(_plain(mode, size, kind, **options), SIZE).shape == (SIZE, SIZE, 3)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP"])
-def test_memory_is_the_limit(kind: str) -> None:
+def test_image_above_the_memory_limit_is_refused(kind: str) -> None:
     data = _plain("RGB", (1000, 1000), kind)
     with pytest.raises(TooManyPixels, match="MiB of memory; the limit is 5 MiB"):
         read_image(data, SIZE, max_decode_bytes=5 << 20)
     assert read_image(data, SIZE, max_decode_bytes=22 << 20).shape == (SIZE, SIZE, 3)
 
 
-def test_a_jpeg_of_many_scans_is_refused() -> None:
+def test_jpeg_with_many_scans_is_refused() -> None:
     data = _plain("L", (2000, 2000), "JPEG", progressive=True)
     scan = data.rindex(b"\xff\xda")
     with pytest.raises(TooManyPixels, match=r"progressive JPEG of .* scans, which takes too long"):

@@ -26,8 +26,8 @@ def test_pixels_are_the_centred_square_resized(cat: Image.Image, pixels: Pixels)
     assert np.array_equal(pixels, np.asarray(expected))
 
 
-def test_jpeg_is_decoded_at_the_scale_that_still_covers_the_input() -> None:
-    """A large photo and its copy at an eighth of the size look the same to the model."""
+def test_jpeg_is_decoded_at_a_scale_that_covers_the_input() -> None:
+    """A large photo has the pixels of its copy at an eighth of the size."""
     small = photo().resize((420, 280), Image.Resampling.LANCZOS)
     large = small.resize((3360, 2240), Image.Resampling.BICUBIC)
     reduced = read_image(encode(large, "JPEG", quality=95), SIZE)
@@ -36,10 +36,10 @@ def test_jpeg_is_decoded_at_the_scale_that_still_covers_the_input() -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
-def test_orientations_give_the_same_pixels(
+def test_exif_orientation_is_applied(
     cat: Image.Image, pixels: Pixels, kind: str, orientation: int
 ) -> None:
-    """Given the picture turned, and the tag that says how to turn it back."""
+    """Given a rotated image and the EXIF tag that undoes the rotation."""
     undo = Image.Exif()
     undo[0x0112] = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
     picture = cat.copy()
@@ -57,26 +57,26 @@ def test_orientations_give_the_same_pixels(
     assert difference(read_image(data, SIZE), pixels) < 4
 
 
-def test_damaged_exif_is_no_reason_to_refuse(cat: Image.Image, pixels: Pixels) -> None:
+def test_damaged_exif_is_ignored(cat: Image.Image, pixels: Pixels) -> None:
     data = encode(cat, "PNG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
     assert difference(read_image(data, SIZE), pixels) == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (2, 2), (257, 31)])
-def test_odd_shapes_have_pixels(size: tuple[int, int]) -> None:
+def test_extreme_aspect_ratios_are_read(size: tuple[int, int]) -> None:
     for mode in ("RGB", "RGBA"):
         data = encode(Image.new(mode, size, "red"), "PNG")
         assert read_image(data, SIZE)[..., 0].min() == 255
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
-def test_a_file_cut_short_does_not_decode(cat: Image.Image, kind: str) -> None:
+def test_truncated_file_is_unreadable(cat: Image.Image, kind: str) -> None:
     data = encode(cat, kind)
     for length in (len(data) // 2, 60, 20):
         with pytest.raises(UnreadableImage, match="does not decode"):
             read_image(data[:length], SIZE)
 
 
-def test_no_bytes() -> None:
+def test_empty_file_is_unreadable() -> None:
     with pytest.raises(UnreadableImage, match="empty"):
         read_image(b"", SIZE)

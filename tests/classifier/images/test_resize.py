@@ -12,7 +12,7 @@ Pixels = NDArray[np.uint8]
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "LA", "RGBA", "1", "PA"])
-def test_modes_of_png_and_gif(cat: Image.Image, mode: str) -> None:
+def test_palette_grey_and_alpha_modes_become_rgb(cat: Image.Image, mode: str) -> None:
     converted = cat.convert("L").convert("PA") if mode == "PA" else cat.convert(mode)
     expected = read_image(encode(converted.convert("RGB"), "PNG"), SIZE)
     kind = "TIFF" if mode == "PA" else "PNG"
@@ -20,7 +20,7 @@ def test_modes_of_png_and_gif(cat: Image.Image, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "F", "I", "I;16"])
-def test_modes_of_tiff(cat: Image.Image, mode: str) -> None:
+def test_tiff_modes_become_rgb(cat: Image.Image, mode: str) -> None:
     grey = np.asarray(cat.convert("L"))
     converted = {
         "F": lambda: Image.fromarray((grey / 255).astype(np.float32)),
@@ -32,7 +32,7 @@ def test_modes_of_tiff(cat: Image.Image, mode: str) -> None:
     assert difference(read_image(encode(converted, "TIFF"), SIZE), expected) < 2
 
 
-def test_lab_tiff(cat: Image.Image, pixels: Pixels) -> None:
+def test_lab_tiff_becomes_rgb(cat: Image.Image, pixels: Pixels) -> None:
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     converted = ImageCms.profileToProfile(cat, srgb, lab, outputMode="LAB")
     assert converted
@@ -46,13 +46,13 @@ def test_sixteen_bit_png_keeps_its_greys(cat: Image.Image) -> None:
     assert difference(read_image(deep, SIZE), expected) <= 1
 
 
-def test_cmyk_jpeg(cat: Image.Image, pixels: Pixels) -> None:
+def test_cmyk_jpeg_becomes_rgb(cat: Image.Image, pixels: Pixels) -> None:
     assert difference(read_image(encode(cat.convert("CMYK"), "JPEG", quality=95), SIZE), pixels) < 4
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
-def test_transparency_is_laid_over_white(kind: str) -> None:
-    """Given red at half opacity on the left and nothing on the right, one sees pink and white."""
+def test_transparency_is_composited_on_white(kind: str) -> None:
+    """Given red at half opacity and full transparency, the pixels are pink and white."""
     picture = Image.new("RGBA", (400, 400), (255, 0, 0, 128))
     picture.paste((0, 0, 0, 0), (200, 0, 400, 400))
     seen = read_image(encode_fast(picture, kind), SIZE).astype(int)
@@ -61,12 +61,12 @@ def test_transparency_is_laid_over_white(kind: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGB"])
-def test_a_transparent_colour_is_white(mode: str) -> None:
+def test_transparent_colour_becomes_white(mode: str) -> None:
     picture = Image.new(mode, (400, 400), 0)
     seen = read_image(encode(picture, "PNG", transparency=(0, 0, 0) if mode == "RGB" else 0), SIZE)
     assert seen.min() == 255
 
 
-def test_a_transparent_grey_of_a_deep_png_is_white() -> None:
+def test_transparent_grey_of_a_16_bit_png_becomes_white() -> None:
     deep = Image.fromarray(np.zeros((400, 400), np.uint16))
     assert read_image(encode(deep, "PNG", transparency=0), SIZE).min() == 255

@@ -1,4 +1,4 @@
-"""Clients that send a request over a connection of their own and read the response later."""
+"""Clients that send a request and read the response later."""
 
 import socket
 from contextlib import ExitStack, suppress
@@ -13,7 +13,7 @@ from tests.support.server import Server
 
 
 def image(number: int) -> bytes:
-    """A small PNG; each of the numbers 0 to 255 gives another one."""
+    """A small PNG that differs for each number from 0 to 255."""
     return encode(Image.new("RGB", (8, 8), (number, 0, 0)), "PNG")
 
 
@@ -34,27 +34,27 @@ class Clients:
         return self._open.enter_context(raw.connection(self._url))
 
     def post(self, *images: bytes) -> socket.socket:
-        """The connection over which a request with `images` was sent."""
+        """Send a request with `images` over a new connection. Returns the connection."""
         connection = self.connect()
         connection.sendall(request(*images))
         return connection
 
 
 def request(*images: bytes) -> bytes:
-    """A whole request, head and body, after whose response the server closes the connection."""
-    form = httpx.Request("POST", "http://service/", files=[("file", each) for each in images])
+    """Head and body of a request with `Connection: close`."""
+    form = httpx.Request("POST", "http://service/", files=[("file", image) for image in images])
     body = form.read()
     length = f"Content-Length: {len(body)}"
     return raw.post(form.headers["content-type"], length, "Connection: close") + body
 
 
 def open_half_requests(url: str, stack: ExitStack) -> list[socket.socket]:
-    """200 connections with half a head, and 200 with half a body."""
+    """Open 200 connections that send half a head, and 200 that send half a body."""
     body = raw.post("image/jpeg", "Content-Length: 100000") + b"\xff\xd8\xff"
     opened = []
     for number in range(400):
         opened.append(stack.enter_context(raw.connection(url)))
-        with suppress(ConnectionError):  # its time may be over already
+        with suppress(ConnectionError):  # it may have timed out already
             opened[-1].sendall(body if number % 2 else body[:40])
     return opened
 

@@ -1,4 +1,4 @@
-"""The service, with short timeouts, for connections on a fake clock."""
+"""The service with short timeouts, for connections on a fake clock."""
 
 import pytest
 from uvicorn.config import Config
@@ -14,7 +14,7 @@ from tests.classifier.server.fake_clock import BODY_SECONDS, HEAD_SECONDS, MAX_B
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    """The whole service, whose settings are short."""
+    """uvicorn's configuration for the whole service."""
     settings = Settings(
         head_seconds=HEAD_SECONDS,
         body_seconds=BODY_SECONDS,

@@ -1,5 +1,7 @@
-"""The service's connections on a clock that only the test moves: a real uvicorn protocol, parser
-and application, a real event loop; the clock and the transport are fakes."""
+"""Connections of the service on a fake clock, which only the test advances.
+
+Protocol, parser, application and event loop are real; clock and transport are fakes.
+"""
 
 import asyncio
 import contextvars
@@ -27,7 +29,7 @@ JUST: Final = 0.001
 _Arguments = TypeVarTuple("_Arguments")
 
 _TURNS: Final = 50
-"""More turns of the event loop than a request takes that waits for neither a thread nor time."""
+"""Iterations of the event loop; more than a request needs that waits for no thread or timer."""
 
 
 class FakeClockLoop(asyncio.SelectorEventLoop):
@@ -53,7 +55,7 @@ class FakeClockLoop(asyncio.SelectorEventLoop):
         return timer
 
     def armed(self) -> list[float]:
-        """The seconds from now after which each timer fires that was not cancelled."""
+        """The remaining seconds of each active timer."""
         return [
             round(timer.when() - self._now, 6)
             for timer in self._timers
@@ -61,19 +63,19 @@ class FakeClockLoop(asyncio.SelectorEventLoop):
         ]
 
     async def advance(self, seconds: float) -> None:
-        """Move the clock on, and let everything happen that is then due."""
+        """Advance the clock and run all callbacks that are due."""
         self._now = round(self._now + seconds, 6)
         await settle()
 
 
 async def settle() -> None:
-    """Let everything happen that needs neither time nor a thread."""
+    """Run all callbacks that wait for no timer or thread."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)
 
 
 class FakeTransport(asyncio.Transport):
-    """`written` is what the client would receive."""
+    """Collects in `written` the bytes for the client."""
 
     def __init__(self, loop: FakeClockLoop) -> None:
         super().__init__()
@@ -98,14 +100,14 @@ class FakeTransport(asyncio.Transport):
             self._loop.call_soon(self.protocol.connection_lost, None)
 
     def pause_reading(self) -> None:
-        """What arrives is the test's choice."""
+        """The test decides when data arrives."""
 
     def resume_reading(self) -> None:
         pass
 
 
 class Connection:
-    """A connection that a client has just opened to the service."""
+    """A new connection of a client."""
 
     def __init__(self, loop: FakeClockLoop, config: Config) -> None:
         self.transport = FakeTransport(loop)
@@ -116,12 +118,12 @@ class Connection:
         self.protocol.connection_made(self.transport)
 
     async def send(self, data: bytes) -> None:
-        """The client sends `data`, and the service does all that it can at once."""
+        """Send `data` from the client and run the callbacks."""
         self.protocol.data_received(data)
         await settle()
 
-    async def has_answered(self) -> None:
-        """Wait for a thread of the service, which takes real time."""
+    async def has_responded(self) -> None:
+        """Wait for a response that a thread makes, in real time."""
         deadline = time.monotonic() + HANG_SECONDS
         while not self.transport.written:
             assert time.monotonic() < deadline
@@ -134,12 +136,12 @@ class Connection:
 
     @property
     def received(self) -> bytes:
-        """What the client has received."""
+        """The bytes that the client has received."""
         return self.transport.written
 
 
 def run(test: Callable[[FakeClockLoop], Coroutine[Any, Any, None]]) -> None:
-    """Run `test` on an event loop with a clock of its own."""
+    """Run `test` on an event loop with a fake clock."""
     with asyncio.Runner(loop_factory=FakeClockLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, FakeClockLoop)
@@ -147,7 +149,7 @@ def run(test: Callable[[FakeClockLoop], Coroutine[Any, Any, None]]) -> None:
 
 
 def configured(app: ASGIApp, settings: Settings) -> Config:
-    """uvicorn's configuration for `app`, as if it were started without `--http`."""
+    """uvicorn's configuration for `app`, without `--http`."""
     config = Config(app, http="httptools", lifespan="on", log_config=None)
     config.load()
     install(settings)
@@ -158,10 +160,10 @@ Scenario = Callable[[FakeClockLoop, Callable[[], Connection]], Coroutine[object,
 
 
 def on_fake_clock(scenario: Scenario) -> Callable[[Config], None]:
-    """The test of pytest that runs `scenario` with a loop and a function that opens connections."""
+    """A pytest test that calls `scenario` with a loop and a function that opens connections."""
 
-    def runs(config: Config) -> None:
+    def test(config: Config) -> None:
         run(lambda loop: scenario(loop, lambda: Connection(loop, config)))
 
-    runs.__name__, runs.__doc__ = scenario.__name__, scenario.__doc__
-    return runs
+    test.__name__, test.__doc__ = scenario.__name__, scenario.__doc__
+    return test

@@ -1,4 +1,4 @@
-"""Request bodies: the memory for all of them, and those that nothing reads."""
+"""Request bodies: the memory budget, and bodies that are not read."""
 
 import socket
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ MEGABYTE = 2**20
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Room for two bodies; slow clients have as long as they want, idle ones some seconds."""
+    """Memory for two bodies, long timeouts for slow clients, a short one for idle connections."""
     settings = {
         "MAX_BYTES": str(MEGABYTE),
         "MAX_HELD_BYTES": str(2 * MEGABYTE),
@@ -29,76 +29,76 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def begin_bodies(url: str, count: int, stack: ExitStack) -> list[socket.socket]:
-    """Requests of one megabyte each, of which seven eighths have been sent."""
+    """Send seven eighths of `count` requests of one megabyte each."""
     opened = [stack.enter_context(raw.connection(url)) for _ in range(count)]
-    for each in opened:
-        with suppress(ConnectionError):  # it may have been refused, and its time be over
-            each.sendall(raw.post("image/jpeg", f"Content-Length: {MEGABYTE}"))
-            each.sendall(bytes(MEGABYTE // 8 * 7))
+    for client in opened:
+        with suppress(ConnectionError):  # it may have been refused and closed
+            client.sendall(raw.post("image/jpeg", f"Content-Length: {MEGABYTE}"))
+            client.sendall(bytes(MEGABYTE // 8 * 7))
     return opened
 
 
 def end_bodies(opened: list[socket.socket]) -> list[int]:
-    """Send the last eighth of each; their statuses."""
-    for each in opened:
+    """Send the last eighth of each request. Returns the statuses."""
+    for client in opened:
         with suppress(ConnectionError):
-            each.sendall(bytes(MEGABYTE // 8))
-    return [raw.status(raw.one_answer(each)) for each in opened]
+            client.sendall(bytes(MEGABYTE // 8))
+    return [raw.status(raw.one_response(client)) for client in opened]
 
 
-def test_bodies_beyond_the_memory_for_them_get_503(small: Server) -> None:
-    """Given room for two bodies and eight that come at the same time: six are refused, and none
-    of the others is lost."""
+def test_bodies_beyond_the_memory_budget_get_503(small: Server) -> None:
+    """Given memory for two bodies and eight parallel ones: six are refused, two get their
+    response."""
 
-    def answered() -> list[socket.socket]:
-        return [each for each in opened if raw.is_readable(each)]
+    def responded() -> list[socket.socket]:
+        return [client for client in opened if raw.is_readable(client)]
 
     with ExitStack() as stack:
         opened = begin_bodies(small.url, 8, stack)
-        wait_until(lambda: len(answered()) >= 6, "six answers")
+        wait_until(lambda: len(responded()) >= 6, "six responses")
         assert_healthy(small)
-        refused = answered()
-        assert [raw.status(raw.one_answer(each)) for each in refused] == [503] * 6
-        assert end_bodies([each for each in opened if each not in refused]) == [415] * 2
+        refused = responded()
+        assert [raw.status(raw.one_response(client)) for client in refused] == [503] * 6
+        assert end_bodies([client for client in opened if client not in refused]) == [415] * 2
 
 
-def test_bodies_whose_clients_leave_make_room(small: Server) -> None:
-    """Given three halves, one too many: when their clients have left, two whole bodies have room
-    at the same time."""
+def test_disconnect_releases_the_memory_of_a_body(small: Server) -> None:
+    """Given three half bodies, one too many: when their clients have disconnected, there is memory
+    for two whole bodies."""
 
-    def two() -> list[int]:
+    def send_two() -> list[int]:
         with ExitStack() as stack:
             return end_bodies(begin_bodies(small.url, 2, stack))
 
     with ExitStack() as stack:
         opened = begin_bodies(small.url, 3, stack)
-        wait_until(lambda: any(raw.is_readable(each) for each in opened), "an answer")
-        (refused,) = [each for each in opened if raw.is_readable(each)]
-        assert raw.status(raw.one_answer(refused)) == 503
-    wait_until(lambda: two() == [415] * 2, "room for two bodies")
+        wait_until(lambda: any(map(raw.is_readable, opened)), "a response")
+        (refused,) = filter(raw.is_readable, opened)
+        assert raw.status(raw.one_response(refused)) == 503
+    wait_until(lambda: send_two() == [415] * 2, "memory for two bodies")
 
 
-def test_slow_clients_do_not_keep_others_out(small: Server, sample: bytes) -> None:
-    """Given 200 that sent half a body and 200 with half a head, an image is classified."""
+def test_slow_clients_do_not_block_others(small: Server, sample: bytes) -> None:
+    """Given 200 half heads and 200 half bodies, an image is classified."""
     with ExitStack() as stack:
         opened = open_half_requests(small.url, stack)
         assert small.client.post("/", files={"file": sample}).status_code == 200
-        assert not any(raw.is_readable(each) for each in opened)
+        assert not any(raw.is_readable(client) for client in opened)
 
 
-def test_an_answer_before_the_body_is_read_arrives_whole(server: Server) -> None:
-    """A client that sends on regardless finds the answer, and the connection still serves."""
+def test_early_response_reaches_a_client_that_keeps_sending(server: Server) -> None:
+    """The connection stays usable."""
     body = raw.post("text/plain", f"Content-Length: {8 * MEGABYTE}") + bytes(8 * MEGABYTE)
-    with raw.connection(server.url) as stubborn:
-        stubborn.sendall(body)
-        assert raw.status(raw.one_answer(stubborn)) == 415
-        stubborn.sendall(raw.get("/healthz", "Connection: close"))
-        assert raw.status(raw.answer(stubborn)) == 200
+    with raw.connection(server.url) as client:
+        client.sendall(body)
+        assert raw.status(raw.one_response(client)) == 415
+        client.sendall(raw.get("/healthz", "Connection: close"))
+        assert raw.status(raw.response(client)) == 200
 
 
-def test_a_connection_is_not_kept_when_its_answer_came_early(small: Server) -> None:
-    """uvicorn's own time for idle connections would not begin again."""
+def test_idle_connection_is_closed_after_an_early_response(small: Server) -> None:
+    """uvicorn alone would not restart its keep-alive timeout."""
     head = raw.post("text/plain", f"Content-Length: {MEGABYTE}")
     with raw.connection(small.url) as idle:
         idle.sendall(head + bytes(MEGABYTE))
-        assert raw.status(raw.answer(idle)) == 415
+        assert raw.status(raw.response(idle)) == 415

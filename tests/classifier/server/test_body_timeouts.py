@@ -1,4 +1,4 @@
-"""Timeouts and limits of bodies, on a fake clock: the exact moments."""
+"""Timeouts and limits of bodies, to the millisecond, on a fake clock."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ LINGER_SECONDS = 5
 
 
 @pytest.mark.parametrize("content_type", ["image/jpeg", "multipart/form-data; boundary=b"])
-def test_body_has_body_seconds_however_it_comes(config: Config, content_type: str) -> None:
+def test_slow_body_gets_408_after_body_seconds(config: Config, content_type: str) -> None:
     """Given a byte every half second."""
 
     async def test(loop: FakeClockLoop) -> None:
@@ -41,23 +41,23 @@ def test_body_has_body_seconds_however_it_comes(config: Config, content_type: st
 
 
 @on_fake_clock
-async def test_body_in_time_is_answered(
+async def test_body_in_time_gets_its_response(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     client = connect()
     await client.send(raw.post("image/jpeg", "Content-Length: 2") + b"n")
     await loop.advance(BODY_SECONDS - JUST)
     await client.send(b"o")
-    await client.has_answered()
+    await client.has_responded()
     assert raw.status(client.received) == 415
     assert loop.armed() == [KEEP_ALIVE_SECONDS]
 
 
 @on_fake_clock
-async def test_unread_body_has_body_seconds_after_the_answer(
+async def test_unread_body_has_body_seconds_after_the_response(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    """Given a body that is answered before it is read, of which bytes keep coming."""
+    """Given a response before the body is read, and bytes that keep arriving."""
     slow = connect()
     await slow.send(raw.post("text/plain", "Content-Length: 1000"))
     assert raw.status(slow.received) == 415
@@ -73,10 +73,10 @@ async def test_unread_body_has_body_seconds_after_the_answer(
 
 
 @on_fake_clock
-async def test_unread_body_that_ends_leaves_the_connection_idle(
+async def test_keep_alive_timeout_starts_after_an_unread_body(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    """uvicorn alone would not begin its time for idle connections again."""
+    """uvicorn alone would not restart its keep-alive timeout."""
     client = connect()
     await client.send(raw.post("text/plain", "Content-Length: 3") + b"a")
     assert raw.status(client.received) == 415
@@ -105,10 +105,10 @@ async def test_unread_body_is_read_up_to_max_bytes(
 
 
 @on_fake_clock
-async def test_rest_of_a_body_is_awaited_before_a_connection_is_closed(
+async def test_closing_connection_waits_for_the_rest_of_the_body(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    """To close it with something unread would reset it, and the answer might not arrive."""
+    """Closing with unread data would reset the connection and could lose the response."""
     closing = connect()
     await closing.send(raw.post("text/plain", "Content-Length: 1000", "Connection: close") + b"z")
     await loop.advance(LINGER_SECONDS - JUST)
@@ -119,7 +119,7 @@ async def test_rest_of_a_body_is_awaited_before_a_connection_is_closed(
 
 
 @on_fake_clock
-async def test_connection_is_closed_when_the_rest_of_the_body_has_come(
+async def test_connection_closes_when_the_rest_of_the_body_has_arrived(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     closing = connect()
@@ -131,7 +131,7 @@ async def test_connection_is_closed_when_the_rest_of_the_body_has_come(
 
 
 @on_fake_clock
-async def test_rest_of_a_body_is_not_awaited_beyond_max_bytes(
+async def test_closing_connection_reads_at_most_max_bytes(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     greedy = connect()

@@ -24,12 +24,12 @@ def test_endless_headers_are_refused(server: Server) -> None:
     assert_healthy(server)
 
 
-def test_one_endless_header_is_refused(server: Server) -> None:
+def test_too_long_header_gets_431(server: Server) -> None:
     start = b"GET / HTTP/1.1\r\nHost: service\r\nX: "
     with raw.connection(server.url) as greedy:
         greedy.sendall(start)
         greedy.sendall(b"x" * (MAX_HEAD_BYTES + 1 - len(start)))
-        assert raw.status(raw.answer(greedy)) == 431
+        assert raw.status(raw.response(greedy)) == 431
 
 
 @pytest.mark.parametrize(
@@ -46,23 +46,23 @@ def test_one_endless_header_is_refused(server: Server) -> None:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
     ],
 )
-def test_what_is_no_http_gets_400(server: Server, message: bytes) -> None:
-    with raw.connection(server.url) as odd:
-        odd.sendall(message)
-        assert raw.status(raw.answer(odd)) == 400
+def test_malformed_request_gets_400(server: Server, message: bytes) -> None:
+    with raw.connection(server.url) as client:
+        client.sendall(message)
+        assert raw.status(raw.response(client)) == 400
     assert_healthy(server)
 
 
-def test_a_broken_chunk(server: Server) -> None:
+def test_malformed_chunk_gets_400(server: Server) -> None:
     head = raw.post("image/jpeg", "Transfer-Encoding: chunked")
-    with raw.connection(server.url) as odd:
-        odd.sendall(head + b"4\r\nabcd\r\nnot hex\r\n")
-        assert raw.status(raw.answer(odd)) == 400
+    with raw.connection(server.url) as client:
+        client.sendall(head + b"4\r\nabcd\r\nnot hex\r\n")
+        assert raw.status(raw.response(client)) == 400
     assert_healthy(server)
 
 
 @pytest.mark.parametrize("body", BODIES, ids=str)
-def test_a_body_without_end_is_refused_while_it_comes(server: Server, body: Endless) -> None:
+def test_endless_body_is_refused_while_it_arrives(server: Server, body: Endless) -> None:
     with raw.connection(server.url) as greedy:
         greedy.sendall(body.start)
         closed, received = raw.flood(greedy, body.chunk, FLOOD_BYTES)
@@ -71,8 +71,8 @@ def test_a_body_without_end_is_refused_while_it_comes(server: Server, body: Endl
     assert_healthy(server)
 
 
-def test_a_body_that_ends_early(server: Server, sample: bytes) -> None:
-    """The client leaves in the middle: nothing is classified, and nothing is left behind."""
+def test_disconnect_within_the_body_is_logged(server: Server, sample: bytes) -> None:
+    """Nothing is classified, and no traceback is logged."""
     head = raw.post("image/jpeg", "Content-Length: 1000000", "X-Request-Id: ends-early")
 
     def logged() -> list[dict[str, object]]:
@@ -89,9 +89,8 @@ def test_a_body_that_ends_early(server: Server, sample: bytes) -> None:
     assert "Traceback" not in server.log.read_text()
 
 
-def test_requests_in_a_row_on_one_connection(server: Server) -> None:
-    """Pipelined: each is answered, in order."""
-    with raw.connection(server.url) as hasty:
-        hasty.sendall(raw.get("/healthz") + raw.get("/nothing", "Connection: close"))
-        received = raw.answer(hasty)
+def test_pipelined_requests_get_responses_in_order(server: Server) -> None:
+    with raw.connection(server.url) as client:
+        client.sendall(raw.get("/healthz") + raw.get("/nothing", "Connection: close"))
+        received = raw.response(client)
     assert received.index(b"200 OK") < received.index(b"404 Not Found")

@@ -1,4 +1,4 @@
-"""Security headers of every response, CORS, proxies, and the response to a defect."""
+"""Headers of every response, and the response to an unexpected exception."""
 
 from pathlib import Path
 
@@ -27,22 +27,24 @@ from tests.support.server import serving
         ("POST", "/", 422),
     ],
 )
-def test_every_answer_is_strict(client: httpx.Client, method: str, path: str, status: int) -> None:
-    answer = client.request(method, path)
-    assert answer.status_code == status
-    assert SECURITY_HEADERS.keys() <= answer.headers.keys()
+def test_every_response_has_security_headers(
+    client: httpx.Client, method: str, path: str, status: int
+) -> None:
+    response = client.request(method, path)
+    assert response.status_code == status
+    assert SECURITY_HEADERS.keys() <= response.headers.keys()
     for name, value in SECURITY_HEADERS.items():
-        assert len(answer.headers.get_list(name)) == 1
-        assert name == "content-security-policy" or answer.headers[name] == value
-    policy = answer.headers["content-security-policy"]
+        assert len(response.headers.get_list(name)) == 1
+        assert name == "content-security-policy" or response.headers[name] == value
+    policy = response.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert "*" not in policy
 
 
-def test_a_defect_is_answered_strictly_too(tmp_path: Path, sample: bytes) -> None:
-    """Given a model that fails: a problem with all headers, the traceback in the log alone."""
+def test_unexpected_exception_gets_500_with_security_headers(tmp_path: Path, sample: bytes) -> None:
+    """The details are in the log only."""
     (tmp_path / "broken.py").write_text(
         "import classifier.classifier\n"
         "def fail(*_):\n    raise RuntimeError('secret detail')\n"
@@ -50,35 +52,35 @@ def test_a_defect_is_answered_strictly_too(tmp_path: Path, sample: bytes) -> Non
         "from main import app\n"
     )
     with serving(tmp_path / "log", app="broken:app", PYTHONPATH=str(tmp_path)) as server:
-        answer = server.client.post("/", files={"file": sample})
-        assert answer.status_code == 500
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.headers.keys() >= {"x-request-id", *SECURITY_HEADERS}
-        assert "secret" not in answer.text
+        response = server.client.post("/", files={"file": sample})
+        assert response.status_code == 500
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.headers.keys() >= {"x-request-id", *SECURITY_HEADERS}
+        assert "secret" not in response.text
         assert server.client.get("/healthz").status_code == 200
     assert "RuntimeError: secret detail" in server.log.read_text()
 
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null"])
-def test_other_sites_get_no_leave(client: httpx.Client, origin: str) -> None:
-    """No CORS: neither for a simple request nor for a preflight."""
-    asked = {"origin": origin, "access-control-request-method": "POST"}
-    for answer in (
-        client.post("/", files={"file": b"x"}, headers=asked),
-        client.get("/", headers=asked),
-        client.options("/", headers=asked),
+def test_cross_origin_requests_get_no_cors_headers(client: httpx.Client, origin: str) -> None:
+    """Neither for a simple request nor for a preflight."""
+    headers = {"origin": origin, "access-control-request-method": "POST"}
+    for response in (
+        client.post("/", files={"file": b"x"}, headers=headers),
+        client.get("/", headers=headers),
+        client.options("/", headers=headers),
     ):
-        assert not [name for name in answer.headers if name.startswith("access-control")]
-    assert client.options("/", headers=asked).status_code == 405
+        assert not [name for name in response.headers if name.startswith("access-control")]
+    assert client.options("/", headers=headers).status_code == 405
 
 
-def test_what_a_proxy_would_say_changes_nothing(client: httpx.Client, sample: bytes) -> None:
-    """Whom uvicorn believes is its own setting, FORWARDED_ALLOW_IPS; this peer is one of them."""
-    said = {
+def test_forwarded_headers_are_ignored(client: httpx.Client, sample: bytes) -> None:
+    """Given a client that uvicorn trusts as a proxy (FORWARDED_ALLOW_IPS)."""
+    forwarded = {
         "x-forwarded-for": "192.0.2.1",
         "x-forwarded-host": "evil.example",
         "forwarded": "for=x",
     }
-    plain, proxied = (client.post("/", files={"file": sample}, headers=h) for h in ({}, said))
+    plain, proxied = (client.post("/", files={"file": sample}, headers=h) for h in ({}, forwarded))
     assert plain.json() == proxied.json()
-    assert "evil" not in client.get("/docs/", headers=said).headers["location"]
+    assert "evil" not in client.get("/docs/", headers=forwarded).headers["location"]

@@ -1,7 +1,7 @@
-"""More requests than the service can answer: some are refused, and nothing else fails.
+"""More requests than the service can handle: some are refused, and nothing else fails.
 
-The thread that classifies is held (see `tests.support.held`), so that which requests are accepted
-does not depend on how fast the machine is. `make overload` measures times.
+The classifying thread is blocked (see `tests.support.gate`), so the accepted requests do not depend
+on the speed of the machine. `make overload` measures times.
 """
 
 import asyncio
@@ -12,53 +12,53 @@ import httpx
 
 from tests.classifier.server.clients import Clients, image, request
 from tests.support import raw
-from tests.support.held import serving_held
+from tests.support.gate import serving_gated
 from tests.support.metrics import Scrape
 from tests.support.server import Server
 from tests.support.wait import HANG_SECONDS, wait_until
 
 
 def test_requests_beyond_the_queue_get_503(tmp_path: Path) -> None:
-    """Given a busy thread and a queue for 3 images: of 20 requests at once 3 are accepted, and
-    none of those is lost."""
+    """Given a blocked thread and a queue of 3 images, 3 of 20 parallel requests are accepted, and
+    none of them is lost."""
     with (
-        serving_held(tmp_path / "log", THREADS="1", QUEUE="3") as server,
+        serving_gated(tmp_path / "log", THREADS="1", QUEUE="3") as server,
         Clients(server.url) as clients,
     ):
         first = clients.post(image(0))
         server.gate.next()
         burst = [clients.post(image(number)) for number in range(1, 21)]
 
-        def is_decided() -> bool:
+        def are_all_decided() -> bool:
             scrape = Scrape(server.client)
-            return scrape.in_flight + scrape.answered(503) == 21
+            return scrape.in_flight + scrape.finished(503) == 21
 
-        wait_until(is_decided, "acceptance or refusal of every request")
+        wait_until(are_all_decided, "acceptance or refusal of every request")
         health = server.client.get("/healthz")
         during = Scrape(server.client)
 
         server.gate.open()
-        assert raw.status(raw.answer(first)) == 200
-        responses = [raw.answer(each) for each in burst]
+        assert raw.status(raw.response(first)) == 200
+        responses = [raw.response(client) for client in burst]
         after = Scrape(server.client)
-        late = raw.answer(clients.post(image(0)))
+        late = raw.response(clients.post(image(0)))
 
     assert health.status_code == 200
     assert during.in_flight == 1 + 3
-    assert during.answered(503) == during.value("rejected_total") == 17
+    assert during.finished(503) == during.value("rejected_total") == 17
     assert Counter(map(raw.status, responses)) == {200: 3, 503: 17}
-    refusals = [each.lower() for each in responses if raw.status(each) == 503]
-    assert all(b"\r\nretry-after: 1\r\n" in each for each in refusals)
-    assert all(b"application/problem+json" in each for each in refusals)
+    refusals = [response.lower() for response in responses if raw.status(response) == 503]
+    assert all(b"\r\nretry-after: 1\r\n" in refusal for refusal in refusals)
+    assert all(b"application/problem+json" in refusal for refusal in refusals)
     assert after.in_flight == 0
     assert raw.status(late) == 200
 
 
-def test_accepted_requests_are_classified_in_the_order_of_their_arrival(tmp_path: Path) -> None:
-    """Each is answered when it is done, and those behind it wait on."""
+def test_accepted_requests_are_classified_in_order_of_arrival(tmp_path: Path) -> None:
+    """Each gets its response when its image is done; the later ones keep waiting."""
     numbers = range(5)
     with (
-        serving_held(tmp_path / "log", THREADS="1", QUEUE="100") as server,
+        serving_gated(tmp_path / "log", THREADS="1", QUEUE="100") as server,
         Clients(server.url) as clients,
     ):
         waiting = []
@@ -68,38 +68,38 @@ def test_accepted_requests_are_classified_in_the_order_of_their_arrival(tmp_path
                 lambda: Scrape(server.client).in_flight == len(waiting), "an accepted request"
             )
         for number in numbers:
-            held = server.gate.next()
-            assert held.data == image(number)
+            blocked = server.gate.next()
+            assert blocked.data == image(number)
             assert not any(map(raw.is_readable, waiting[number:]))
-            held.release()
-            assert raw.status(raw.answer(waiting[number])) == 200
+            blocked.release()
+            assert raw.status(raw.response(waiting[number])) == 200
 
 
-def test_who_is_refused_is_so_before_the_body_is_sent(tmp_path: Path) -> None:
-    """Given one request with three images, of which one is being classified and two fill the
-    queue. When one of them leaves the queue, there is room again."""
+def test_full_queue_gets_503_before_the_body_is_sent(tmp_path: Path) -> None:
+    """Given one request with three images: one is being classified, two fill the queue. When one
+    leaves the queue, the next request is accepted."""
     with (
-        serving_held(tmp_path / "log", THREADS="1", QUEUE="2") as server,
+        serving_gated(tmp_path / "log", THREADS="1", QUEUE="2") as server,
         Clients(server.url) as clients,
     ):
         many = clients.post(image(0), image(1), image(2))
-        held = server.gate.next()
+        blocked = server.gate.next()
         late = clients.connect()
         late.sendall(raw.post("image/png", "Content-Length: 1000000"))
         assert raw.status(late.recv(65536)) == 503
 
-        held.release()
+        blocked.release()
         server.gate.next()
         later = clients.post(image(3))
         wait_until(lambda: Scrape(server.client).in_flight == 2, "an accepted request")
         server.gate.open()
-        assert raw.status(raw.answer(many)) == 200
-        assert raw.status(raw.answer(later)) == 200
+        assert raw.status(raw.response(many)) == 200
+        assert raw.status(raw.response(later)) == 200
 
 
-def test_a_queue_that_fills_while_the_body_arrives_refuses_the_request(tmp_path: Path) -> None:
+def test_queue_that_fills_while_the_body_arrives_gets_503(tmp_path: Path) -> None:
     with (
-        serving_held(tmp_path / "log", THREADS="1", QUEUE="1") as server,
+        serving_gated(tmp_path / "log", THREADS="1", QUEUE="1") as server,
         Clients(server.url) as clients,
     ):
         slow = clients.connect()
@@ -112,47 +112,47 @@ def test_a_queue_that_fills_while_the_body_arrives_refuses_the_request(tmp_path:
         wait_until(lambda: Scrape(server.client).in_flight == 3, "a full queue")
 
         slow.sendall(message[-1:])
-        assert raw.status(raw.answer(slow)) == 503
+        assert raw.status(raw.response(slow)) == 503
         server.gate.open()
-        assert [raw.status(raw.answer(each)) for each in accepted] == [200, 200]
+        assert [raw.status(raw.response(client)) for client in accepted] == [200, 200]
 
 
-def test_a_burst_that_fits_the_queue_is_answered(server: Server, sample: bytes) -> None:
-    """100 at once, with the settings as they come."""
+def test_burst_that_fits_the_queue_gets_200(server: Server, sample: bytes) -> None:
+    """Given 100 parallel requests and the default settings."""
 
     async def burst() -> list[int]:
         limits = httpx.Limits(max_connections=100)
         async with httpx.AsyncClient(limits=limits, timeout=HANG_SECONDS) as client:
             posts = (client.post(server.url, files={"file": sample}) for _ in range(100))
-            return [each.status_code for each in await asyncio.gather(*posts)]
+            return [response.status_code for response in await asyncio.gather(*posts)]
 
     assert asyncio.run(burst()) == [200] * 100
 
 
-def test_what_nobody_waits_for_is_not_done(tmp_path: Path) -> None:
-    """Given 30 requests that wait behind one and fill the queue: when their clients disconnect,
-    they leave the queue, and their images are never decoded."""
+def test_queued_images_of_disconnected_clients_are_not_decoded(tmp_path: Path) -> None:
+    """Given 30 requests that fill the queue: when their clients disconnect, their images leave the
+    queue and are never decoded."""
     with (
-        serving_held(tmp_path / "log", THREADS="1", QUEUE="30") as server,
+        serving_gated(tmp_path / "log", THREADS="1", QUEUE="30") as server,
         Clients(server.url) as clients,
     ):
         first = clients.post(image(0))
-        held = server.gate.next()
+        blocked = server.gate.next()
         with Clients(server.url) as leaving:
             for number in range(1, 31):
                 leaving.post(image(number))
             wait_until(lambda: Scrape(server.client).in_flight == 31, "a full queue")
-            assert raw.status(raw.answer(clients.post(image(31)))) == 503
-        wait_until(lambda: Scrape(server.client).answered(499) == 30, "30 disconnects")
+            assert raw.status(raw.response(clients.post(image(31)))) == 503
+        wait_until(lambda: Scrape(server.client).finished(499) == 30, "30 disconnects")
 
         last = clients.post(image(32))
         wait_until(lambda: Scrape(server.client).in_flight == 2, "an accepted request")
-        held.release()
-        assert raw.status(raw.answer(first)) == 200
+        blocked.release()
+        assert raw.status(raw.response(first)) == 200
         second = server.gate.next()
         assert second.data == image(32)
         second.release()
-        assert raw.status(raw.answer(last)) == 200
+        assert raw.status(raw.response(last)) == 200
         assert Scrape(server.client).decoded == 2
         log = server.log.read_text()
     assert log.count('"status":499') == 30

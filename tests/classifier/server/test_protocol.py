@@ -1,6 +1,6 @@
-"""Timeouts of heads and of the shutdown, on a fake clock: the exact moments.
+"""Timeouts and limits of heads, and the shutdown, to the millisecond, on a fake clock.
 
-test_slow_clients.py shows the same over real sockets, without the moments.
+test_slow_clients.py tests the timeouts over real sockets.
 """
 
 import logging
@@ -24,7 +24,7 @@ from tests.classifier.server.fake_clock import (
 )
 from tests.support import raw
 
-LAST_SECONDS = TimeoutProtocol.final_seconds
+FINAL_SECONDS = TimeoutProtocol.final_seconds
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: service\r\nX-Slow: "
 
 
@@ -42,10 +42,10 @@ async def test_silent_connection_is_closed_after_head_seconds(
 
 
 @on_fake_clock
-async def test_bytes_of_a_head_do_not_extend_its_time(
+async def test_further_bytes_do_not_extend_the_head_timeout(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    """A slow loris: a byte comes every half second."""
+    """Given a Slowloris client, which sends a byte every half second."""
     slow = connect()
     await slow.send(HALF_A_HEAD)
     for _ in range(HEAD_SECONDS * 2 - 1):
@@ -60,10 +60,10 @@ async def test_bytes_of_a_head_do_not_extend_its_time(
 
 
 @on_fake_clock
-async def test_complete_head_ends_its_time(
+async def test_complete_head_cancels_the_head_timeout(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    """Then uvicorn's time for idle connections begins."""
+    """uvicorn's keep-alive timeout starts after the response."""
     client = connect()
     await client.send(HALF_A_HEAD)
     await loop.advance(HEAD_SECONDS - JUST)
@@ -77,24 +77,24 @@ async def test_complete_head_ends_its_time(
 
 
 @on_fake_clock
-async def test_each_further_head_has_head_seconds_from_its_first_byte(
+async def test_timeout_of_a_later_head_starts_at_its_first_byte(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     client = connect()
     await client.send(raw.get("/healthz"))
-    answered = len(client.received)
+    responded = len(client.received)
     await loop.advance(1)
     await client.send(HALF_A_HEAD)
     assert loop.armed() == [HEAD_SECONDS]
     await loop.advance(HEAD_SECONDS - JUST)
     assert not client.is_closed
     await loop.advance(JUST)
-    assert raw.status(client.received[answered:]) == 408
+    assert raw.status(client.received[responded:]) == 408
     assert client.is_closed
 
 
 @on_fake_clock
-async def test_head_may_have_head_bytes_and_no_more(
+async def test_head_above_max_head_bytes_gets_431(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     greedy = connect()
@@ -106,7 +106,7 @@ async def test_head_may_have_head_bytes_and_no_more(
 
 
 @on_fake_clock
-async def test_head_bytes_are_counted_anew_for_each_request(
+async def test_head_bytes_are_counted_per_request(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     client = connect()
@@ -134,23 +134,23 @@ async def test_lost_connection_leaves_no_timer(
 async def test_new_connection_may_still_send_its_request_at_shutdown(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    """It was accepted: its request is answered, and is its last one."""
+    """It was accepted: its first request gets a response, and is its last."""
     late = connect()
     late.protocol.shutdown()
-    assert loop.armed() == [LAST_SECONDS]
-    await loop.advance(LAST_SECONDS - JUST)
+    assert loop.armed() == [FINAL_SECONDS]
+    await loop.advance(FINAL_SECONDS - JUST)
     await late.send(raw.get("/healthz"))
     assert raw.status(late.received) == 200
     assert late.is_closed
 
 
 @on_fake_clock
-async def test_new_connection_without_a_request_is_closed_after_the_last_seconds(
+async def test_new_connection_without_a_request_is_closed_after_final_seconds(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     silent = connect()
     silent.protocol.shutdown()
-    await loop.advance(LAST_SECONDS - JUST)
+    await loop.advance(FINAL_SECONDS - JUST)
     assert not silent.is_closed
     await loop.advance(JUST)
     assert silent.is_closed
@@ -171,7 +171,7 @@ async def test_idle_connection_is_closed_at_shutdown(
 async def test_keep_alive_timeout_is_not_armed_during_a_pipelined_request(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    """Given a body whose response came early, and in the read of its end half of the next body."""
+    """Given an early response, and one read with the end of its body and half of the next body."""
     connection = connect()
     await connection.send(raw.post("text/plain", "Content-Length: 10"))
     assert raw.status(connection.received) == 415
@@ -179,7 +179,7 @@ async def test_keep_alive_timeout_is_not_armed_during_a_pipelined_request(
     assert loop.armed() == [BODY_SECONDS]
 
 
-def test_other_protocols_than_httptools_get_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_h11_gets_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError
 

@@ -1,4 +1,4 @@
-"""Asked to end while it works, the service ends its work first."""
+"""Shutdown: the service finishes accepted requests first."""
 
 import re
 import signal
@@ -13,7 +13,7 @@ import pytest
 
 from tests.classifier.server.clients import Clients, image, request
 from tests.support import raw
-from tests.support.held import HeldServer, serving_held
+from tests.support.gate import GatedServer, serving_gated
 from tests.support.metrics import Scrape
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS, wait_until
@@ -21,17 +21,17 @@ from tests.support.wait import HANG_SECONDS, wait_until
 CLIENTS = 12
 
 with_both_signals = pytest.mark.parametrize(
-    "ask", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"]
+    "stop_signal", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"]
 )
 
 
 @with_both_signals
 @pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
 def test_no_accepted_request_is_lost(
-    tmp_path: Path, sample: bytes, ask: signal.Signals, options: tuple[str, ...]
+    tmp_path: Path, sample: bytes, stop_signal: signal.Signals, options: tuple[str, ...]
 ) -> None:
-    """Given clients that send one request after the other, each on a connection of its own: all
-    that were sent are answered, those after it are not accepted, and the status is 0."""
+    """Given clients that send request after request, each on a new connection: every accepted one
+    gets its response, later connections are refused, and the exit status is 0."""
     statuses: list[int] = []
 
     def send(url: str) -> None:
@@ -44,30 +44,32 @@ def test_no_accepted_request_is_lost(
                     return
                 statuses.append(response.status_code)
 
-    limits = {"HEAD_SECONDS": "3600", "BODY_SECONDS": "3600"}  # however slow the clients are
+    limits = {"HEAD_SECONDS": "3600", "BODY_SECONDS": "3600"}  # the clients may be slow
     with (
         ThreadPoolExecutor(CLIENTS) as clients,
         serving(tmp_path / "log", *options, **limits) as server,
     ):
         for _ in range(CLIENTS):
             clients.submit(send, server.url)
-        wait_until(lambda: len(statuses) > 2 * CLIENTS, "answers to some requests")
-        server.process.send_signal(ask)
+        wait_until(lambda: len(statuses) > 2 * CLIENTS, "responses to some requests")
+        server.process.send_signal(stop_signal)
         assert server.process.wait(timeout=HANG_SECONDS) == 0
     assert set(statuses) == {200}
     with pytest.raises(httpx.ConnectError):
         server.client.get("/healthz")
-    # What the system had taken and the server had not is no accepted request: it is not logged.
-    answered = len(re.findall(r'"method":"POST".*"status":200', server.log.read_text()))
-    assert answered == len(statuses)
+    # Connections that were in the system's queue only were not accepted, and are not logged.
+    logged = len(re.findall(r'"method":"POST".*"status":200', server.log.read_text()))
+    assert logged == len(statuses)
 
 
 @with_both_signals
-def test_what_waits_is_done_too(tmp_path: Path, ask: signal.Signals) -> None:
-    """Given nine requests that wait behind one of three images, and a connection that was accepted
-    and has not sent its request: no other connection is accepted before they are done."""
+def test_queued_requests_finish_before_shutdown(
+    tmp_path: Path, stop_signal: signal.Signals
+) -> None:
+    """Given a blocked request of three images, nine queued requests, and an accepted connection
+    that has not sent its request: all get responses, and no other connection is accepted."""
     with (
-        serving_held(tmp_path / "log", THREADS="1", QUEUE="100") as server,
+        serving_gated(tmp_path / "log", THREADS="1", QUEUE="100") as server,
         Clients(server.url) as clients,
     ):
         waiting = [clients.post(image(0), image(1), image(2))]
@@ -77,34 +79,36 @@ def test_what_waits_is_done_too(tmp_path: Path, ask: signal.Signals) -> None:
         new = clients.connect()
         wait_until(lambda: has_accepted(server, new), "an accepted connection")
 
-        server.process.send_signal(ask)
+        server.process.send_signal(stop_signal)
         wait_until(lambda: refuses_connections(server), "a closed listener")
         new.sendall(request(image(12)))
         assert not any(map(raw.is_readable, waiting))
         assert server.process.poll() is None
 
         server.gate.open()
-        assert [raw.status(raw.answer(each)) for each in [*waiting, new]] == [200] * 11
+        assert [raw.status(raw.response(client)) for client in [*waiting, new]] == [200] * 11
         assert server.process.wait(timeout=HANG_SECONDS) == 0
 
 
 @with_both_signals
-def test_each_worker_ends_its_work_first(tmp_path: Path, ask: signal.Signals) -> None:
+def test_each_worker_finishes_its_requests_before_shutdown(
+    tmp_path: Path, stop_signal: signal.Signals
+) -> None:
     """Given two processes, each of which classifies an image."""
     shared = tmp_path / "metrics"
     shared.mkdir()
     with (
-        serving_held(
+        serving_gated(
             *(tmp_path / "log", "--workers", "2"),
             THREADS="1",
             PROMETHEUS_MULTIPROC_DIR=str(shared),
         ) as server,
         Clients(server.url) as clients,
     ):
-        waiting = hold_in_two_processes(server, lambda: clients.post(image(0)))
+        waiting = block_two_processes(server, lambda: clients.post(image(0)))
         wait_until(lambda: Scrape(server.client).in_flight == len(waiting), "accepted requests")
 
-        server.process.send_signal(ask)
+        server.process.send_signal(stop_signal)
         wait_until(
             lambda: server.log.read_text().count("Waiting for connections to close") == 2,
             "two workers that wait for their requests",
@@ -113,41 +117,41 @@ def test_each_worker_ends_its_work_first(tmp_path: Path, ask: signal.Signals) ->
         assert server.process.poll() is None
 
         server.gate.open()
-        assert {raw.status(raw.answer(each)) for each in waiting} == {200}
+        assert {raw.status(raw.response(client)) for client in waiting} == {200}
         assert server.process.wait(timeout=HANG_SECONDS) == 0
 
 
-def test_clients_that_dawdle_do_not_keep_it(tmp_path: Path) -> None:
-    """Given half a head, half a body and an idle connection: it waits for the body's time, and not
-    for the head's."""
+def test_slow_clients_do_not_delay_shutdown(tmp_path: Path) -> None:
+    """Given half a head, half a body and an idle connection, the service waits for BODY_SECONDS,
+    not for HEAD_SECONDS."""
     with (
         serving(tmp_path / "log", BODY_SECONDS="2", HEAD_SECONDS="3600") as server,
         Clients(server.url) as clients,
     ):
         idle, head, body = (clients.connect() for _ in range(3))
         idle.sendall(raw.get("/healthz"))
-        assert raw.status(raw.one_answer(idle)) == 200
+        assert raw.status(raw.one_response(idle)) == 200
         head.sendall(b"GET / HTTP/1.1\r\n")
         wait_until(lambda: has_accepted(server, head), "an accepted connection")
         body.sendall(raw.post("image/png", "Content-Length: 1000") + b"x")
 
         def has_accepted_body() -> bool:
             scrape = Scrape(server.client)
-            return scrape.in_flight + scrape.answered(408) == 1
+            return scrape.in_flight + scrape.finished(408) == 1
 
         wait_until(has_accepted_body, "an accepted head")
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=HANG_SECONDS) == 0
-        assert raw.answer(idle) == b""
-        assert raw.status(raw.answer(head)) == 408
-        assert raw.status(raw.answer(body)) == 408
+        assert raw.response(idle) == b""
+        assert raw.status(raw.response(head)) == 408
+        assert raw.status(raw.response(body)) == 408
 
 
 def has_accepted(server: Server, connection: socket.socket) -> bool:
-    """Whether the process has taken the connection from the system's queue."""
-    ours = connection.getsockname()
+    """Whether the process has accepted the connection."""
+    address = connection.getsockname()
     connections = psutil.Process(server.process.pid).net_connections()
-    return any(each.raddr == ours for each in connections)
+    return any(accepted.raddr == address for accepted in connections)
 
 
 def refuses_connections(server: Server) -> bool:
@@ -159,11 +163,11 @@ def refuses_connections(server: Server) -> bool:
         return True
 
 
-def hold_in_two_processes(
-    server: HeldServer, post: Callable[[], socket.socket]
+def block_two_processes(
+    server: GatedServer, post: Callable[[], socket.socket]
 ) -> list[socket.socket]:
-    """The connections of as many requests as it takes until two processes hold an image: the
-    system decides which of them accepts a connection."""
+    """Send requests until each of two processes classifies an image: the system chooses the process
+    that accepts a connection. Returns the connections."""
     posted = [post()]
     processes = {server.gate.next().process}
     while len(processes) < 2:

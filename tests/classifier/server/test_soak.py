@@ -1,4 +1,4 @@
-"""A short run of the requests of `python -m tests.measure.soak`, which measures memory, too."""
+"""A short run of `python -m tests.measure.soak`, without the measurement of memory."""
 
 import asyncio
 from pathlib import Path
@@ -8,25 +8,25 @@ from tests.support.server import serving
 from tests.support.wait import wait_until
 
 
-def test_nothing_grows(tmp_path: Path) -> None:
-    """Requests of every kind, some of them cut off, get the right status, and threads and
-    descriptors are as many as before when all connections have ended."""
+def test_soak_leaves_no_threads_or_descriptors(tmp_path: Path) -> None:
+    """Requests of every kind get the right status. When all connections have ended, there are no
+    more threads and descriptors than before."""
     with serving(tmp_path / "log", *soak.OPTIONS, THREADS="2") as server:
         responses = [soak.warm_up(server, requests=30, seed=1)]
         before = soak.size_of(server)
         responses.append(asyncio.run(soak.soak(server, requests=201, seed=2)))
 
-        def is_as_before() -> bool:
+        def has_returned() -> bool:
             size = soak.size_of(server)
             return size.threads <= before.threads and size.descriptors <= before.descriptors
 
-        wait_until(is_as_before, f"a return to {before}")
-        clients_that_left = 1 + 3
+        wait_until(has_returned, f"a return to {before}")
+        disconnects = 1 + 3
         wait_until(
-            lambda: server.log.read_text().count('"status":499') == clients_that_left,
-            "a line for each client that left",
+            lambda: server.log.read_text().count('"status":499') == disconnects,
+            "a log line for each disconnect",
         )
         log = server.log.read_text()
-    assert [each.wrong for each in responses] == [[], []]
-    assert [each.statuses.total() for each in responses] == [30, 201]
+    assert [counts.wrong for counts in responses] == [[], []]
+    assert [counts.statuses.total() for counts in responses] == [30, 201]
     assert "Traceback" not in log

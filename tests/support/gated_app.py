@@ -1,4 +1,4 @@
-"""The service for `tests.support.held`: each image waits at the test's gate before its decoding."""
+"""The service for `tests.support.gate`: each image waits at the gate before it is decoded."""
 
 import os
 import socket
@@ -9,15 +9,15 @@ from classifier.api.app import create_app
 from classifier.api.service import Service
 from classifier.classifier import Classification, Classifier
 from classifier.server.protocol import TimeoutProtocol
-from tests.support.held import GATE
+from tests.support.gate import GATE
 from tests.support.wait import HANG_SECONDS
 
 
-class HeldClassifier(Classifier):
-    """Reports each image to the gate and classifies it when the gate closes that connection."""
+class GatedClassifier(Classifier):
+    """Sends each image to the gate and classifies it when the gate closes the connection."""
 
     def classify(self, data: bytes, top_k: int) -> Classification:
-        # A gate that is open does not listen any more.
+        # An open gate does not listen.
         with suppress(OSError), socket.socket(socket.AF_UNIX) as gate:
             gate.connect(os.environ[GATE])
             gate.sendall(b"%d\n" % os.getpid() + data)
@@ -26,10 +26,10 @@ class HeldClassifier(Classifier):
         return super().classify(data, top_k)
 
 
-# A test decides when a connection that was accepted before the shutdown sends its request.
+# The test decides when a connection that was accepted before the shutdown sends its request.
 TimeoutProtocol.final_seconds = HANG_SECONDS
 
-classifier = HeldClassifier(
+classifier = GatedClassifier(
     main.model,
     main.metrics,
     max_pixels=main.settings.max_pixels,
