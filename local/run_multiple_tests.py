@@ -6,8 +6,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.load import command
-from local.load.plan import WavePlan
+from local.common.cli import main
+from local.loadtest import cli as command
+from local.loadtest.plan import WavePlan
 
 EXAMPLES = """\
   python run_multiple_tests.py                       10 requests every second, 10 times
@@ -37,4 +38,4 @@ def waves() -> int:
 
 
 if __name__ == "__main__":
-    command.main(waves)
+    main(waves)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.load import command
-from local.load.plan import WavePlan
+from local.common.cli import main
+from local.loadtest import cli as command
+from local.loadtest.plan import WavePlan
 
 EXAMPLES = """\
   python test_script.py                one request
@@ -28,4 +29,4 @@ def classic() -> int:
 
 
 if __name__ == "__main__":
-    command.main(classic)
+    main(classic)

@@ -20,11 +20,12 @@ from locust.runners import MasterRunner, WorkerRunner
 # At the end, because Locust takes the front of the path away again.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from local.load.bodies import SAMPLE, Body, read_bodies
-from local.load.errors import UsageError
-from local.load.judge import judge_service
-from local.load.outcome import ANSWERED
-from local.load.plan import WavePlan
+from local.common.cli import UsageError
+from local.common.paths import SAMPLE
+from local.loadtest.judge import judge_service
+from local.loadtest.payload import Body, read_bodies
+from local.loadtest.plan import WavePlan
+from local.loadtest.result import ANSWERED
 
 GO = "go"
 START_SECONDS = 0.2

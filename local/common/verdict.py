@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from local.bench.machine import facts
+from local.common.machine import facts
 
 GROSS: Final = 2.0
 """With --gross, the factor by which every repetition has to miss a target."""

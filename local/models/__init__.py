@@ -2,13 +2,11 @@
 
 import os
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-"""The repository."""
+from local.common.paths import FUNCTION
 
 # Photos are read with the service's own code, which is importable there from its task root.
-sys.path.append(str(ROOT / "function"))
+sys.path.append(str(FUNCTION))
 
 # Before its import: ONNX Runtime reads this once, and would write below the home directory.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

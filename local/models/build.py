@@ -17,11 +17,8 @@ from pathlib import Path
 import onnx
 
 from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
-from local.models import efficientnet_lite as lite0
-from local.models.adopt import adopt
+from local.common.cli import UsageError
 from local.models.card import describe, photo_set, sha256, write_card
-from local.models.contract import Normalization
-from local.models.errors import UsageError
 from local.models.float_model import (
     NORMALIZATION,
     fetch_checkpoint,
@@ -29,10 +26,15 @@ from local.models.float_model import (
     serialized,
     write_float_model,
 )
-from local.models.labels import imagenet_labels, read_labels, write_labels
-from local.models.layers import unsafe_layers
+from local.models.graph.service_io import Normalization
 from local.models.options import build_parser, reporting_errors
-from local.models.packages import (
+from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
+from local.models.quantization.qdq_layers import unsafe_layers
+from local.models.quantization.quantize import quantize
+from local.models.sources import efficientnet_lite as lite0
+from local.models.sources.import_onnx import adopt
+from local.models.sources.labels import imagenet_labels, read_labels, write_labels
+from local.models.sources.packages import (
     LABELS_PACKAGE,
     LEMMAS_FILE,
     SYNSETS_FILE,
@@ -40,8 +42,6 @@ from local.models.packages import (
     WEIGHTS_PACKAGE,
     package_files,
 )
-from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
-from local.models.quantize import quantize
 
 
 @dataclass(frozen=True)

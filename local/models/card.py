@@ -10,10 +10,10 @@ from typing import Any, Final
 import onnx
 
 from classifier.artifact import CARD_FILE, LABELS_FILE, MODEL_FILE
-from local.models.contract import PIXELS, PROBABILITIES, Normalization
-from local.models.errors import UsageError
+from local.common.cli import UsageError
+from local.models.graph.service_io import PIXELS, PROBABILITIES, Normalization
 from local.models.photos import Preprocessing, Split
-from local.models.quantize import DESCRIPTION
+from local.models.quantization.quantize import DESCRIPTION
 
 _CONVENTION: Final = {
     "all": "all photos of the set",

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
+from local.common.cli import UsageError
+from local.models.accuracy import accuracy, latency, probabilities
 from local.models.card import photo_set, read_card, write_card
-from local.models.errors import UsageError
-from local.models.labels import read_labels
-from local.models.measure import accuracy, latency, probabilities
 from local.models.options import evaluate_parser, reporting_errors
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
+from local.models.sources.labels import read_labels
 
 
 @reporting_errors

@@ -15,11 +15,11 @@ from typing import Final
 
 import onnx
 
-from local.models import efficientnet_lite as lite0
-from local.models.contract import Normalization, complete
+from local.models.graph.service_io import Normalization, complete
 from local.models.options import float_model_parser, reporting_errors
-from local.models.packages import WEIGHTS_FILE, WEIGHTS_PACKAGE, package_files
-from local.models.weights import read_weights
+from local.models.sources import efficientnet_lite as lite0
+from local.models.sources.packages import WEIGHTS_FILE, WEIGHTS_PACKAGE, package_files
+from local.models.sources.pytorch_checkpoint import read_weights
 
 NORMALIZATION: Final = Normalization(lite0.SIZE, lite0.MEAN, lite0.STD)
 """Of EfficientNet-Lite0's input."""

@@ -5,15 +5,13 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from classifier.images import INTERPOLATIONS
-from local.models import ROOT
-from local.models.errors import UsageError
+from local.common.cli import UsageError
+from local.common.paths import FLOAT_MODEL, ROOT
+from local.common.paths import SHIPPED_MODEL as SHIPPED
 from local.models.photos import SPLITS
-
-SHIPPED: Final = ROOT / "function" / "model"
-FLOAT_MODEL: Final = ROOT / "build" / "fp32.onnx"
 
 Main = Callable[..., None]
 

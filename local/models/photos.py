@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from classifier.artifact import Label
 from classifier.images import ImageError, read_image
-from local.models.errors import UsageError
+from local.common.cli import UsageError
 
 Split = Literal["all", "calibration", "evaluation"]
 SPLITS: Final = get_args(Split)

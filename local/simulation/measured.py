@@ -8,7 +8,7 @@ warm_ms: what the caller of a used environment waits. Each is a number, a list o
 object with p50 and p99. Other keys are ignored.
 
 Where several memory sizes were measured, `sizes` is a list of such objects, each with its
-memory_mb: what `python -m local.measure_lambda --json FILE` writes.
+memory_mb: what `python -m local.benchmark.lambda_image --json FILE` writes.
 """
 
 import json
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.simulation import aws
+from local.simulation import aws_figures as aws
 from local.simulation.durations import Durations, DurationsError, durations_from_json
 
 ARCHITECTURES: Final = ("x86_64", "arm64")

@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from local.simulation.cost import Bill, Function, bill
 from local.simulation.durations import Microseconds, Times
+from local.simulation.pricing import Bill, Function, bill
 from local.simulation.scaling import SECOND, Limits
 from local.simulation.simulate import Outcome, simulate, wave_plan
 

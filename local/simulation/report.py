@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from local.simulation import aws
-from local.simulation.agreement import Comparison
-from local.simulation.cost import Bill
+from local.simulation import aws_figures as aws
+from local.simulation.comparison import Comparison
 from local.simulation.prediction import PERCENTILES, Prediction, percentiles_ms
+from local.simulation.pricing import Bill
 from local.simulation.scaling import SECOND
 
 _LABEL_WIDTH = 26

@@ -17,7 +17,7 @@ from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from local.simulation import aws
+from local.simulation import aws_figures as aws
 from local.simulation.durations import Supply
 
 SECOND: Final = 1_000_000

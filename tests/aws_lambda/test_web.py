@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from local.emulator import docker, free_port
+from local.common.emulator import docker, free_port
 from tests.support.paths import SAMPLE
 
 IMAGE = "classifier-web-under-test"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from classifier.settings import Settings
-from local.readme import PARTS, PageError, main, pages, renewed
-from local.tables import ROOT
+from local.common.paths import ROOT
+from local.docs.generate import PARTS, PageError, main, pages, renewed
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img [^>]*src=\"([^\"]+)\"")
 COMMAND = re.compile(r"\bmake ([a-z][a-z-]*)\b")
@@ -100,7 +100,7 @@ def test_markers_that_cannot_be_understood(page: str, message: str) -> None:
 def test_the_tables_are_the_same_on_a_machine_with_other_cores() -> None:
     program = (
         "import os; os.sched_getaffinity = lambda _: set(range(7)); "
-        "from local.tables.settings import settings_table; print(settings_table())"
+        "from local.docs.settings import settings_table; print(settings_table())"
     )
     made = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True

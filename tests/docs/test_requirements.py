@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from local.audit.known import Unasked, vulnerable
 from tests.support.paths import ROOT
 
 PIN = re.compile(
@@ -53,16 +52,3 @@ def test_the_lock_covers_every_file() -> None:
     listed = re.search(r"^REQUIREMENTS := (.*)$", makefile, re.MULTILINE)
     assert listed
     assert sorted(f"{each}.txt" for each in listed[1].split()) == names(LOCKED)
-
-
-def test_a_known_vulnerability_is_told() -> None:
-    found = {"id": "PYSEC-1", "fix_versions": ["2.1"], "aliases": [], "description": ""}
-    report = {"dependencies": [{"name": "left", "version": "2.0", "vulns": [found]}]}
-    assert vulnerable(report) == ["left 2.0: PYSEC-1, mended in 2.1"]
-
-
-def test_a_package_that_the_service_does_not_know_is_no_success() -> None:
-    known = {"name": "left", "version": "2.0", "vulns": []}
-    report = {"dependencies": [known, {"name": "right", "skip_reason": "not found"}]}
-    with pytest.raises(Unasked, match=r"does not know 1 of 2 packages \(not found\)"):
-        vulnerable(report)

@@ -18,8 +18,8 @@ from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
 from locust.argument_parser import get_parser
 from locust.env import Environment
 
-from local.load.bodies import Body
-from local.load.plan import WavePlan
+from local.loadtest.payload import Body
+from local.loadtest.plan import WavePlan
 from tests.support.paths import ROOT
 
 TIMEOUTS = ("network_timeout", "connection_timeout")

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Final
 
 from local.common.verdict import Figures, Target, add_verdict_options, judge
-from local.load.bodies import read_bodies
-from local.load.summary import percentile
+from local.loadtest.payload import read_bodies
+from local.loadtest.stats import percentile
 from tests.support.paths import ROOT, SAMPLE
 from tests.support.ports import free_port
 from tests.support.tools import COMPILER, WRK

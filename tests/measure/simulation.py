@@ -19,11 +19,11 @@ from typing import Final
 
 import numpy as np
 
+from local.common.cli import OneLineParser, main
 from local.common.verdict import Figures, Target, add_verdict_options, judge
-from local.load.command import OneLineParser, main
-from local.simulation.cost import Function
 from local.simulation.durations import LogNormal, Times
 from local.simulation.prediction import Plan, Prediction, predict
+from local.simulation.pricing import Function
 from local.simulation.scaling import Limits
 
 WAVES: Final = "waves of 1,000: time / addition"

@@ -6,10 +6,10 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from local.models.contract import Normalization, complete
-from local.models.efficientnet_lite import MEAN, SIZE, STD, Array, float_model
-from local.models.graphs import copy_of
-from local.models.sessions import session
+from local.models.graph.onnx_graph import copy_of
+from local.models.graph.service_io import Normalization, complete
+from local.models.graph.sessions import session
+from local.models.sources.efficientnet_lite import MEAN, SIZE, STD, Array, float_model
 
 CLASSES = 7
 # kernel, output channels, expansion of each block: Tan and Le 2019, table 1

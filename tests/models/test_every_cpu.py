@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from classifier.images import read_image
-from local.models.graphs import GraphIndex
-from local.models.layers import find_layers, unsafe_layers
+from local.models.graph.onnx_graph import GraphIndex
+from local.models.quantization.qdq_layers import find_layers, unsafe_layers
 from tests.support.paths import ROOT
 from tests.support.pictures import encode, photo
 

@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from local.models.graphs import GraphIndex
-from local.models.ranges import STEPS, affine, best_range, narrow_ranges
+from local.models.graph.onnx_graph import GraphIndex
+from local.models.quantization.ranges import STEPS, affine, best_range, narrow_ranges
 
 BINS = 2000
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from local.models.pairs import is_pair_safe, pair_sums, widest_scales
-from local.models.rounding import round_weights
+from local.models.quantization.rounding import round_weights
+from local.models.quantization.saturation import is_pair_safe, pair_sums, widest_scales
 
 
 @pytest.mark.parametrize(

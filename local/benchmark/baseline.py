@@ -1,0 +1,80 @@
+"""The floor: processes that decode and infer in a loop, without HTTP."""
+
+import contextlib
+import itertools
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.benchmark.servers.processes import Tree, last_words, started
+from local.benchmark.servers.server import Failed, environment
+from local.common.paths import ROOT
+from local.loadtest.stats import percentile
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU milliseconds (user and system) for each image, images a second of all processes, and how
+    long an image takes."""
+
+    cpu_ms: float
+    images_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+class Floor:
+    """Some processes that run the bare loop at the same time."""
+
+    def __init__(self, loops: list[tuple[Tree, Path]]) -> None:
+        self._loops = loops
+        self.best: list[int] = self._all_started()
+        """The most probable class of each image that the processes were started with."""
+
+    def measure(self, images: Sequence[Path], seconds: float, processes: int = 1) -> Cost:
+        """The first `processes` of them classify `images` in turn. Raises `Failed`."""
+        order = json.dumps({"images": [str(path) for path in images], "seconds": seconds})
+        chosen = self._loops[:processes]
+        for tree, _ in chosen:
+            assert tree.popen.stdin
+            tree.popen.stdin.write(f"{order}\n")
+            tree.popen.stdin.flush()
+        done = [self._read(tree, log) for tree, log in chosen]
+        took = sorted(itertools.chain.from_iterable(each["took_s"] for each in done))
+        return Cost(
+            cpu_ms=1000 * sum(each["cpu_s"] for each in done) / len(took),
+            images_s=sum(len(each["took_s"]) / each["wall_s"] for each in done),
+            p50_ms=1000 * percentile(took, 50),
+            p99_ms=1000 * percentile(took, 99),
+        )
+
+    def _all_started(self) -> list[int]:
+        best: list[list[int]] = [self._read(tree, log) for tree, log in self._loops]
+        return best[0]
+
+    @staticmethod
+    def _read(tree: Tree, log: Path) -> Any:
+        assert tree.popen.stdout
+        line = tree.popen.stdout.readline()
+        if not line:
+            raise Failed(f"the bare loop ended: {last_words(log)}")
+        return json.loads(line)
+
+
+@contextlib.contextmanager
+def running_floor(images: Sequence[Path], processes: int = 1) -> Iterator[Floor]:
+    """So many processes of the bare loop, warm and waiting. Raises `Failed`."""
+    command: list[str | Path] = [sys.executable, "-m", "local.benchmark.apps.baseline", *images]
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        loops = []
+        for number in range(processes):
+            log = folder / f"{number}.log"
+            variables = environment()
+            tree = started(command, log=log, folder=ROOT, environment=variables, talking=True)
+            loops.append((stack.enter_context(tree), log))
+        yield Floor(loops)

@@ -1,0 +1,233 @@
+"""The command line of `python -m local.benchmark`."""
+
+import argparse
+import json
+import math
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from local.benchmark import images as pictures
+from local.benchmark.client.client import client_name
+from local.benchmark.competitors.environments import python_of
+from local.benchmark.rounds import BURSTS, PARTS, Plan, measure
+from local.benchmark.servers.server import NAIVE, PEERS, SERVICE, Failed, Server
+from local.benchmark.tables import report
+from local.benchmark.targets import GROSS_RUNS, judge
+from local.common.cli import OneLineParser, UsageError, check_outputs
+from local.common.machine import facts, version
+from local.common.paths import FLOAT_MODEL
+from local.common.verdict import add_gross_option
+from local.loadtest.payload import Body, find_images, multipart
+
+EXAMPLES: Final = f"""\
+examples:
+  python -m local.benchmark --quick                  half a minute: does it work?
+  python -m local.benchmark --peers --json bench.json
+  python -m local.benchmark --only load,service      one server under load, and the floor
+  python -m local.benchmark --table bench.json       the tables again, without the verdict
+  python -m local.benchmark --quick --gross          the short form of continuous integration
+
+The verdict below the tables compares the medians of the rounds with their targets. --gross repeats
+the whole run, {GROSS_RUNS} times at most. A server whose classes differ from the floor's counts as
+not measured.
+
+exit status: 0 all measured and every target met; 1 a target missed, or something not measured;
+2 the command cannot be done
+"""
+
+_OWN: Final = (SERVICE, NAIVE)
+_MOST_SECONDS: Final = 60
+_MOST_ROUNDS: Final = 100
+_MOST_IMAGES: Final = 50
+"""Of a larger folder as many at most, evenly spaced: the bare loop takes all of them in turn."""
+
+
+def benchmark(description: str, arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, or 1 if a target was missed or something that was asked for could not be
+    measured. Raises `UsageError`."""
+    options = _parser(description).parse_args(arguments)
+    if options.table:
+        print(_report_of(options.table), end="")
+        return 0
+    if options.images and not options.images.is_dir():
+        raise UsageError(f"--images: there is no folder {str(options.images)!r}.")
+    check_outputs(options.json)
+    parts, servers = _chosen(options)
+    signal.signal(signal.SIGTERM, _stop)
+
+    def run() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = _measure(options, parts, servers, Path(folder))
+        print(report(figures), flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        return figures
+
+    try:
+        return judge(run, gross=options.gross)
+    except Failed as failed:
+        print(f"error: {failed}", file=sys.stderr)
+        return 1
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog="python -m local.benchmark",
+        description=description,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--peers", action="store_true", help="LitServe and BentoML, too (pinned, in build/peers)")
+    add(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="images to send, 50 at most (default: made of the sample)",
+    )
+    add(
+        "--rounds",
+        type=_whole(_MOST_ROUNDS),
+        default=5,
+        metavar="N",
+        help="turns that each server gets (default: %(default)s)",
+    )
+    add(
+        "--seconds",
+        type=_whole(_MOST_SECONDS),
+        default=2,
+        metavar="S",
+        help=f"length of each load in whole seconds, {BURSTS} a turn (default: %(default)s)",
+    )
+    add("--quick", action="store_true", help="1 round of 1 second a load: to see that it works")
+    add_gross_option(parser)
+    add(
+        "--only",
+        metavar="NAME,...",
+        help=f"some of the parts {', '.join(PARTS)} and of the servers "
+        f"{', '.join(each.key for each in (*_OWN, *PEERS))}; where no part or no server is named, "
+        "all of them",
+    )
+    add(
+        "--fp32",
+        type=Path,
+        default=FLOAT_MODEL,
+        metavar="FILE",
+        help="the tutorial app's model, which make build/fp32.onnx writes (default: that)",
+    )
+    add("--json", type=Path, metavar="FILE", help="write all figures")
+    add(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="measure and judge nothing; tables of such a file",
+    )
+    return parser
+
+
+def _whole(most: int) -> Any:
+    def number(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
+        return int(text)
+
+    return number
+
+
+def _chosen(options: argparse.Namespace) -> tuple[list[str], list[Server]]:
+    """The parts and the servers to measure. Raises `UsageError`."""
+    servers = [*_OWN, *(PEERS if options.peers else ())]
+    keys = [each.key for each in servers]
+    names = options.only.split(",") if options.only else []
+    for name in names:
+        if name in {each.key for each in PEERS} and not options.peers:
+            raise UsageError(f"--only {name} needs --peers.")
+        if name not in {*PARTS, *keys}:
+            raise UsageError(f"--only: {name!r} is none of {', '.join([*PARTS, *keys])}.")
+    parts = [part for part in PARTS if part in names] or list(PARTS)
+    chosen = [each for each in servers if each.key in names] or servers
+    if NAIVE in chosen and not options.fp32.is_file():
+        if "naive" in names:
+            raise UsageError(f"{options.fp32} is missing; `make build/fp32.onnx` makes it.")
+        print(
+            f"no tutorial app: {options.fp32} is missing (make build/fp32.onnx makes it)",
+            file=sys.stderr,
+        )
+        chosen.remove(NAIVE)
+    return parts, chosen
+
+
+def _measure(
+    options: argparse.Namespace, parts: list[str], servers: list[Server], folder: Path
+) -> dict[str, Any]:
+    rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
+    pythons = {each.key: python_of(each, _say) for each in servers if each in PEERS}
+    _say("making the images")
+    images, large = _images(options.images, folder)
+    model = folder / "naive.onnx" if NAIVE in servers else None
+    if model:
+        from local.benchmark.apps.naive_model import write_float_input
+
+        write_float_input(options.fp32, model)
+    plan = Plan(rounds, seconds, parts, servers, images, large, model, pythons)
+    figures = {
+        **facts(),
+        "client": client_name(),
+        "rounds": rounds,
+        "seconds": seconds,
+        "bursts": BURSTS,
+        "images": {
+            "made_of_the_sample": options.images is None,
+            "count": len(images),
+            "mean_bytes": round(sum(path.stat().st_size for path in images) / len(images)),
+            "large_bytes": large.stat().st_size,
+        },
+        **measure(plan, _body, _say),
+    }
+    for server in servers if "servers" in figures else ():
+        if server.key in pythons:
+            told = version(server.key, pythons[server.key])
+            figures["servers"][server.key]["version"] = told
+    return figures
+
+
+def _images(given: Path | None, folder: Path) -> tuple[list[Path], Path]:
+    """The files of the ordinary images and of the large one; what is made goes to `folder`."""
+    large = folder / "large.jpg"
+    large.write_bytes(pictures.large_jpeg())
+    if given:
+        found = [path.resolve() for path in find_images(given)]
+        return found[:: math.ceil(len(found) / _MOST_IMAGES)], large
+    paths = []
+    for number, content in enumerate(pictures.typical_jpegs()):
+        paths.append(folder / f"{number}.jpg")
+        paths[-1].write_bytes(content)
+    return paths, large
+
+
+def _body(path: Path) -> Body:
+    return multipart(path.name, path.read_bytes())
+
+
+def _report_of(path: Path) -> str:
+    try:
+        return report(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} is not a file that --json has written.") from None
+
+
+def _say(line: str) -> None:
+    """Progress, for those who watch."""
+    if sys.stderr.isatty():
+        print(line, file=sys.stderr, flush=True)
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)

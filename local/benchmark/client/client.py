@@ -1,0 +1,95 @@
+"""Load on a server from a process of its own: wrk where it is installed, else a client made of
+the parts of `local.loadtest`, which opens a connection for each request."""
+
+import functools
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from local.benchmark.servers.server import Failed
+from local.common.paths import ROOT
+from local.loadtest.payload import Body
+
+_SCRIPT: Final = Path(__file__).with_name("post.lua")
+_PATIENCE_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of some seconds of load. `requests` includes those that `failed`: no answer, or
+    not with a status of 2xx."""
+
+    requests: int
+    failed: int
+    wall_s: float
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def answered(self) -> int:
+        return self.requests - self.failed
+
+
+def write_requests(bodies: Sequence[Body], folder: Path) -> Path:
+    """The file that lists the bodies for `apply_load`; all of it is written to `folder`."""
+    folder.mkdir()
+    lines = []
+    for number, body in enumerate(bodies):
+        path = folder / f"{number}.body"
+        path.write_bytes(body.content)
+        lines.append(f"{path}\t{body.content_type}\n")
+    requests = folder / "list"
+    requests.write_text("".join(lines))
+    return requests
+
+
+def apply_load(
+    url: str, requests: Path, *, connections: int, seconds: int, wrk: bool | None = None
+) -> Load:
+    """POST what `write_requests` wrote, in turn, for `seconds`, `connections` at a time: each sends
+    its next request as soon as the last one is answered. Raises `Failed`."""
+    program: list[str | Path]
+    if wrk if wrk is not None else has_wrk():
+        load = [f"-c{connections}", f"-d{seconds}s", f"--timeout={_PATIENCE_SECONDS:.0f}s"]
+        program = ["wrk", "-t1", *load, "-s", _SCRIPT, url, "--", requests]
+    else:
+        module = [sys.executable, "-m", "local.benchmark.client.closed_loop"]
+        program = [*module, url, requests, str(connections), str(seconds)]
+    try:
+        done = subprocess.run(
+            program,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=True,
+            timeout=seconds + 2 * _PATIENCE_SECONDS,
+        )
+        load_line = done.stdout.strip().splitlines()[-1]
+        result = Load(**json.loads(load_line))
+    except subprocess.CalledProcessError as error:
+        raise Failed(f"the client failed: {(error.stderr or error.stdout).strip()}") from None
+    except (subprocess.TimeoutExpired, ValueError, IndexError, TypeError) as error:
+        raise Failed(f"the client told nothing usable: {error}") from None
+    if not result.answered:
+        raise Failed("no request was answered under load")
+    return result
+
+
+@functools.cache
+def has_wrk() -> bool:
+    return shutil.which("wrk") is not None
+
+
+def client_name() -> str:
+    """What sends the requests, with its version."""
+    if not has_wrk():
+        return "local.loadtest, a connection for each request"
+    # wrk has no option that only tells the version; with this one it ends with status 1.
+    told = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)
+    words = (told.stdout or "wrk").split()
+    return " ".join(words[:2])

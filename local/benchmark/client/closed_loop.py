@@ -1,0 +1,101 @@
+"""The load client where there is no wrk. Prints one line of JSON.
+
+    python -m local.benchmark.client.closed_loop URL LIST CONNECTIONS SECONDS
+
+Requests in flight at the end are waited for and counted.
+"""
+
+import itertools
+import json
+import selectors
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from local.loadtest.client.connection import Exchange, Failed
+from local.loadtest.payload import Body
+from local.loadtest.stats import percentile
+from local.loadtest.target import parse_url, post_message, reach
+
+_LONGEST_SECONDS: Final = 60.0
+"""After this long without any answer the load is given up."""
+
+
+class ClosedLoop:
+    """Requests over connections of their own, so many at a time."""
+
+    def __init__(self, url: str, messages: list[bytes]) -> None:
+        self._address = reach(parse_url(url))
+        self._messages = itertools.cycle(messages)
+        self._selector = selectors.DefaultSelector()
+        self._numbers = itertools.count()
+        self.failed = 0
+        self.latencies: list[float] = []
+        """Seconds from the connection to the whole answer, of those with status 200."""
+
+    def run(self, connections: int, seconds: float) -> float:
+        """How long it took, in seconds."""
+        start = time.perf_counter()
+        for _ in range(connections):
+            self._begin()
+        while self._selector.get_map():
+            ready = self._selector.select(_LONGEST_SECONDS)
+            if not ready:
+                self.failed += len(self._selector.get_map())
+                break
+            for key, _ in ready:
+                if self._advance(key.data) and time.perf_counter() < start + seconds:
+                    self._begin()
+        return time.perf_counter() - start
+
+    def _begin(self) -> None:
+        exchange = Exchange(next(self._numbers), self._address, next(self._messages))
+        exchange.started = time.perf_counter()
+        try:
+            exchange.connect()
+        except Failed:
+            self.failed += 1
+            exchange.close()
+        else:
+            self._selector.register(exchange.descriptor, selectors.EVENT_WRITE, exchange)
+
+    def _advance(self, exchange: Exchange) -> bool:
+        """Whether it is over."""
+        try:
+            waits_for = exchange.advance()
+        except Failed:
+            self.failed += 1
+            waits_for = 0
+        else:
+            if not waits_for and exchange.answer.status == 200:
+                self.latencies.append(time.perf_counter() - exchange.started)
+            elif not waits_for:
+                self.failed += 1
+        if waits_for:
+            self._selector.modify(exchange.descriptor, waits_for, exchange)
+            return False
+        self._selector.unregister(exchange.descriptor)
+        exchange.close()
+        return True
+
+
+def main() -> None:
+    url, requests, connections, seconds = sys.argv[1:]
+    lines = [line.split("\t") for line in Path(requests).read_text().splitlines()]
+    bodies = [Body(Path(path).read_bytes(), content_type) for path, content_type in lines]
+    loop = ClosedLoop(url, [post_message(parse_url(url), body) for body in bodies])
+    wall = loop.run(int(connections), float(seconds))
+    ordered = sorted(loop.latencies) or [0.0]
+    result = {
+        "requests": len(loop.latencies) + loop.failed,
+        "failed": loop.failed,
+        "wall_s": wall,
+        "p50_ms": 1000 * percentile(ordered, 50),
+        "p99_ms": 1000 * percentile(ordered, 99),
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Cold starts: from the start of a process to its first answer, and what of that goes where."""
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from local.benchmark.servers.processes import last_words, started
+from local.benchmark.servers.server import NAIVE, SERVICE, Failed, Server, environment, running
+from local.common.paths import FUNCTION, ROOT
+from local.loadtest.lambda_target import event
+from local.loadtest.payload import Body
+
+FLOOR: Final = "floor"
+HANDLER: Final = "handler"
+TITLES: Final = {
+    FLOOR: "floor: imports, session, one run",
+    HANDLER: "this service, Lambda handler",
+    SERVICE.key: "this service, uvicorn",
+    NAIVE.key: "tutorial app, FP32, uvicorn",
+}
+PARTS: Final = ("python", "imports", "read model", "session", "first run", "answer")
+"""Of the handler's start. `imports` is all of importing `main` that is not one of the others."""
+
+_LAMBDA: Final = {
+    "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+}
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start, in milliseconds: to the first answer, CPU of all its processes until then, and
+    of the handler its parts."""
+
+    ms: float
+    cpu_ms: float
+    parts_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+def measure_starts(
+    kinds: Sequence[str],
+    body: Body,
+    *,
+    times: int,
+    model: Path | None,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """Medians of so many starts of each of `kinds` (keys of `TITLES`), which take turns. One more
+    start of each comes before, uncounted: it compiles and fills caches. `model` is the tutorial
+    app's. Raises `Failed`."""
+    starts: dict[str, list[Start]] = {kind: [] for kind in kinds}
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(1 + times):
+            progress(f"cold starts, turn {turn} of {times}")
+            for kind, found in starts.items():
+                start = _start(kind, body, Path(folder), model)
+                if turn:
+                    found.append(start)
+    return {kind: _medians(kind, found) for kind, found in starts.items()}
+
+
+def _start(kind: str, body: Body, folder: Path, model: Path | None) -> Start:
+    if kind == FLOOR:
+        graph = FUNCTION / "model" / "model.onnx"
+        return _program("start_baseline", folder, {"MODEL": str(graph)})[0]
+    if kind == HANDLER:
+        happened = folder / "event.json"
+        happened.write_text(json.dumps(event(body)))
+        return _handler_start(folder, {"EVENT": str(happened), **_LAMBDA})
+    return _server_start(SERVICE if kind == SERVICE.key else NAIVE, body, model)
+
+
+def _server_start(server: Server, body: Body, model: Path | None) -> Start:
+    with running(server, model=model) as each:
+        seconds = each.wait_for_answer(body)
+        return Start(1000 * seconds, 1000 * each.tree.cpu_seconds())
+
+
+def _handler_start(folder: Path, variables: Mapping[str, str]) -> Start:
+    start, began, told = _program("start_handler", folder, variables)
+    program, imported, answered = told["clock"]
+    inner = {part: 1000 * told["parts"][part] for part in ("read model", "session", "first run")}
+    parts = {
+        "python": 1000 * (program - began),
+        "imports": 1000 * (imported - program) - sum(inner.values()),
+        **inner,
+        "answer": 1000 * (answered - imported),
+    }
+    return Start(start.ms, start.cpu_ms, parts)
+
+
+def _program(name: str, folder: Path, variables: Mapping[str, str]) -> tuple[Start, float, Any]:
+    """The start of one of the programs in `local.benchmark.apps`, when it began (seconds of the
+    monotonic clock), and what it told with its answer."""
+    log = folder / "log"
+    command = [sys.executable, "-m", f"local.benchmark.apps.{name}"]
+    settings = environment(**variables)
+    with started(command, log=log, folder=ROOT, environment=settings, talking=True) as tree:
+        assert tree.popen.stdout
+        for line in tree.popen.stdout:
+            if line.startswith("answered "):
+                ms = 1000 * tree.age()
+                start = Start(ms, 1000 * tree.cpu_seconds())
+                return start, tree.began, json.loads(line.removeprefix("answered "))
+    raise Failed(f"the start of {name} ended without an answer: {last_words(log)}")
+
+
+def _medians(kind: str, starts: Sequence[Start]) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "title": TITLES[kind],
+        "ms": statistics.median(each.ms for each in starts),
+        "cpu_ms": statistics.median(each.cpu_ms for each in starts),
+        "rounds": [{"ms": each.ms, "cpu_ms": each.cpu_ms} for each in starts],
+    }
+    if kind == HANDLER:
+        result["parts_ms"] = {
+            part: statistics.median(each.parts_ms[part] for each in starts) for part in PARTS
+        }
+    return result

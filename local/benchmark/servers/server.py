@@ -1,0 +1,159 @@
+"""The servers that take turns: how each is started, asked and understood."""
+
+import contextlib
+import http.client
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from local.benchmark.servers.processes import Tree, last_words, started
+from local.common.cpu import cores
+from local.common.emulator import free_port
+from local.common.paths import FUNCTION, ROOT
+from local.loadtest.payload import Body
+
+START_SECONDS: Final = 120.0
+"""What a server gets from its start to its first answer."""
+
+_ANSWER_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.005
+
+Settings = Mapping[str, str]
+
+
+class Failed(Exception):
+    """Something cannot be measured; the message is one line that says why."""
+
+
+class Refused(Failed):
+    """A server answered that the request is at fault."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """`{python}` and `{port}` in `command` are filled in; images are POSTed to `path`."""
+
+    key: str
+    title: str
+    command: str
+    path: str = "/"
+    fp32: bool = False
+    """It runs the float model, so its answers may differ."""
+    environment: Settings = field(default_factory=dict)
+
+
+SERVICE: Final = Server(
+    "service",
+    "this service",
+    "{python} -m uvicorn --app-dir function main:app --host 127.0.0.1 --port {port}",
+)
+NAIVE: Final = Server(
+    "naive",
+    "tutorial app, FP32",
+    "{python} -m uvicorn local.benchmark.apps.naive:app --host 127.0.0.1 --port {port}",
+    fp32=True,
+)
+LITSERVE: Final = Server(
+    "litserve", "LitServe", "{python} -m local.benchmark.apps.litserve_app", "/predict"
+)
+BENTOML: Final = Server(
+    "bentoml",
+    "BentoML",
+    "{python} -m bentoml serve local.benchmark.apps.bentoml_app:ImageClassifier"
+    " --host 127.0.0.1 --port {port}",
+    "/classify",
+    environment={"BENTOML_DO_NOT_TRACK": "True"},
+)
+PEERS: Final = (LITSERVE, BENTOML)
+
+
+@dataclass
+class Running:
+    """A server that answers at `port` of the loopback interface."""
+
+    server: Server
+    port: int
+    tree: Tree
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}{self.server.path}"
+
+    def post(self, body: Body) -> Any:
+        """The answer to `body`, decoded from JSON. Raises `Failed`, `OSError` or
+        `http.client.HTTPException`."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_SECONDS)
+        with contextlib.closing(connection):
+            headers = {"Content-Type": body.content_type}
+            connection.request("POST", self.server.path, body.content, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        if answer.status != http.client.OK:
+            kind = Refused if 400 <= answer.status < 500 else Failed
+            raise kind(f"HTTP {answer.status}: {content[:100]!r}")
+        return json.loads(content)
+
+    def wait_for_answer(self, body: Body) -> float:
+        """Seconds from the start of the process to the first answer to `body`."""
+        seen = "no connection"
+        while self.tree.age() < START_SECONDS:
+            if self.tree.popen.poll() is not None:
+                raise Failed(f"it ended with {self.tree.popen.returncode}: {last_words(self.log)}")
+            try:
+                self.post(body)
+            except Refused:
+                raise
+            except (Failed, OSError, http.client.HTTPException) as error:
+                seen = str(error) or type(error).__name__
+                time.sleep(_POLL_SECONDS)
+            else:
+                return self.tree.age()
+        raise Failed(f"no answer in {START_SECONDS:g} s ({seen}): {last_words(self.log)}")
+
+    def best(self, body: Body) -> int:
+        """The index of the class that it finds most probable."""
+        answer = self.post(body)
+        predictions = answer.get("predictions", [answer])
+        return int(predictions[0]["index"])
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What every measured process gets beside this one's environment: where the code is, and that
+    no tool reports its use to anybody."""
+    return {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(FUNCTION)]),
+        "ORT_DISABLE_TELEMETRY": "1",
+        "OTEL_SDK_DISABLED": "true",
+        **more,
+    }
+
+
+@contextlib.contextmanager
+def running(
+    server: Server, *, python: Path | str = sys.executable, model: Path | None = None
+) -> Iterator[Running]:
+    """`server`, just started, in the environment of `python`; `model` is the float model.
+
+    What it writes goes to a temporary folder. At the end it and all it started is gone.
+    """
+    port = free_port()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        variables = environment(
+            PORT=str(port),
+            WORKERS=str(cores()),
+            TMPDIR=folder,
+            BENTOML_HOME=folder,
+            **({"MODEL": str(model)} if model else {}),
+            **server.environment,
+        )
+        command = [part.format(python=python, port=port) for part in server.command.split()]
+        log = Path(folder) / "log"
+        with started(command, log=log, folder=ROOT, environment=variables) as tree:
+            yield Running(server, port, tree, log)

@@ -1,0 +1,124 @@
+"""Targets of the benchmark, and the verdict on its figures.
+
+Each figure but memory and failures is a ratio of two measurements of the same round: they hold on
+any machine.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from local.benchmark.coldstart import FLOOR, HANDLER
+from local.benchmark.servers.server import NAIVE, SERVICE
+from local.common.verdict import Figures, Target, all_met_grossly, conclude
+
+CPU: Final = "CPU a request / floor"
+RATE: Final = "requests/s at 8 connections / floor"
+TAIL: Final = "p99/p50 at 2 connections / floor's"
+RATE_OF_NAIVE: Final = "requests/s at 8 connections / tutorial app"
+LARGE: Final = "CPU of a 12-megapixel JPEG / tutorial app"
+PEAK: Final = "peak memory"
+START: Final = "cold start / floor"
+START_OF_NAIVE: Final = "cold start / tutorial app"
+FAILED: Final = "failed requests"
+
+TARGETS: Final = (
+    Target(CPU, 1.2),
+    Target(RATE, 0.8, at_least=True),
+    Target(TAIL, 1.5),
+    Target(RATE_OF_NAIVE, 2, at_least=True),
+    Target(LARGE, 0.35),
+    Target(PEAK, 250, "MB", every=True),
+    # The handler's start, for which a caller of Lambda waits; uvicorn's happens before any request.
+    Target(START, 1.25),
+    Target(START_OF_NAIVE, 0.8),
+    Target(FAILED, 0, every=True),
+)
+
+GROSS_RUNS: Final = 3
+"""The most runs of --gross, which fails if every one misses a target by a factor of two."""
+
+
+def judge(run: Callable[[], Mapping[str, Any]], *, gross: bool) -> int:
+    """Call `run`, which measures, and print the verdict on its figures. Returns the exit status: 0,
+    or 1 if a target was missed or something could not be measured.
+
+    The repetitions are the rounds of one run. With `gross` they are whole runs, until one is good
+    enough or something cannot be measured.
+    """
+    repetitions: list[Figures] = []
+    for _ in range(GROSS_RUNS if gross else 1):
+        figures = run()
+        rounds = figures_by_round(figures)
+        repetitions += [as_one(rounds)] if gross else rounds
+        measured = [*figures.get("servers", {}).values(), figures.get("start", {})]
+        complete = not any("why" in each for each in measured)
+        if not complete or all_met_grossly(repetitions[-1], judged(repetitions)):
+            break
+    status = verdict(repetitions, gross=gross)
+    return status if complete else 1
+
+
+def figures_by_round(figures: Mapping[str, Any]) -> list[dict[str, float]]:
+    """The figures with a target, by name, for each round of `figures`: those whose two sides were
+    both measured."""
+    servers = {key: each.get("rounds", []) for key, each in figures.get("servers", {}).items()}
+    starts = figures.get("start", {})
+    starts = {key: each["rounds"] for key, each in starts.items()} if "why" not in starts else {}
+    result = []
+    for number in range(figures["rounds"]):
+        found: dict[str, float] = {}
+        if service := _of_round(servers, SERVICE.key, number):
+            floor, naive = figures["floor"]["rounds"][number], _of_round(servers, NAIVE.key, number)
+            found |= _load_figures(service, floor, naive) if "at_8" in service else {}
+            found |= _large_figures(service, naive) if "large_cpu_ms" in service else {}
+            found[PEAK] = max(service.get(peak, 0) for peak in ("peak_mb", "large_peak_mb"))
+        if handler := _of_round(starts, HANDLER, number):
+            found[START] = handler["ms"] / _of_round(starts, FLOOR, number)["ms"]
+            if naive := _of_round(starts, NAIVE.key, number):
+                found[START_OF_NAIVE] = handler["ms"] / naive["ms"]
+        result.append(found)
+    return result
+
+
+def judged(repetitions: Sequence[Figures]) -> list[Target]:
+    """The targets whose figures were measured in every repetition."""
+    return [each for each in TARGETS if all(each.name in figures for figures in repetitions)]
+
+
+def as_one(rounds: Sequence[Figures]) -> Figures:
+    """The rounds of a run, when the run itself is one repetition."""
+    return {
+        each.name: each.of([figures[each.name] for figures in rounds]) for each in judged(rounds)
+    }
+
+
+def verdict(repetitions: Sequence[Figures], *, gross: bool) -> int:
+    """Print the verdict, and what it leaves out. Returns the exit status."""
+    targets = judged(repetitions)
+    status = conclude(repetitions, targets, gross=gross) if targets else 0
+    if left_out := ", ".join(each.name for each in TARGETS if each not in targets):
+        print(f"not measured, so not judged: {left_out}")
+    return status
+
+
+def _of_round(rounds: Mapping[str, Any], key: str, number: int) -> Any:
+    return rounds[key][number] if rounds.get(key) else {}
+
+
+def _load_figures(
+    service: Mapping[str, Any], floor: Mapping[str, float], naive: Mapping[str, Any]
+) -> dict[str, float]:
+    two, eight = service["at_2"], service["at_8"]
+    found = {
+        CPU: eight["cpu_of_floor"],
+        RATE: eight["requests_s"] / floor["busy_images_s"],
+        TAIL: two["p99_of_p50"] / (floor["busy_p99_ms"] / floor["busy_p50_ms"]),
+        FAILED: two["failed"] + eight["failed"],
+    }
+    if naive:
+        found[RATE_OF_NAIVE] = eight["requests_s"] / naive["at_8"]["requests_s"]
+    return found
+
+
+def _large_figures(service: Mapping[str, Any], naive: Mapping[str, Any]) -> dict[str, float]:
+    return {LARGE: service["large_cpu_ms"] / naive["large_cpu_ms"]} if naive else {}

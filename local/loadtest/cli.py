@@ -1,0 +1,152 @@
+"""What the command lines have in common."""
+
+import argparse
+import importlib.util
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from local.common.cli import OneLineParser, UsageError, check_outputs
+from local.common.paths import SAMPLE
+from local.loadtest.client.runner import Run, run
+from local.loadtest.payload import read_bodies
+from local.loadtest.plan import WavePlan
+from local.loadtest.report import text as report
+from local.loadtest.report.progress import Progress
+from local.loadtest.result import Outcome
+from local.loadtest.stats import Summary, summarize
+from local.loadtest.target import Target, http_target
+
+NOTES: Final = """\
+times: latency counts from when a request was due, service from when its connection was begun; each
+request makes a connection of its own, names are resolved once before. Percentiles are nearest-rank
+and of the requests that were answered with predictions; failures are counted by kind.
+
+exit status: 0 all answered, 1 a request failed, 2 the command cannot be done,
+130 stopped by Ctrl-C (143 by SIGTERM), with a report of what was measured so far
+"""
+
+
+class Stopped(Exception):
+    """The user ended a series of runs."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        """The signal's."""
+
+
+class Parser(OneLineParser):
+    """The one of the load tests."""
+
+    def __init__(self, description: str, examples: str) -> None:
+        super().__init__(
+            description=description,
+            epilog=f"examples:\n{examples}\n\n{NOTES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+
+def add_target_options(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("where to send")
+    where.add_argument(
+        "--url", default="http://localhost:8000/", help="the service (default: %(default)s)"
+    )
+    where.add_argument(
+        "--lambda",
+        dest="function",
+        metavar="FUNCTION",
+        help="invoke this Lambda function (name or ARN) through boto3 instead of --url",
+    )
+    where.add_argument(
+        "--endpoint-url",
+        metavar="URL",
+        help="of the Lambda API, for --lambda: http://localhost:9000 for a local emulator",
+    )
+    where.add_argument(
+        "--image",
+        type=Path,
+        default=SAMPLE,
+        metavar="PATH",
+        help="an image, or a folder whose images are sent in turn (default: the sample)",
+    )
+    where.add_argument(
+        "--timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="a request without an answer by then has failed (default: %(default)g)",
+    )
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    reports = parser.add_argument_group("reports")
+    reports.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
+    reports.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each request")
+    reports.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
+
+
+def target_of(options: argparse.Namespace) -> Target:
+    """Raises `UsageError`."""
+    if not (math.isfinite(options.timeout) and options.timeout > 0):
+        raise UsageError(f"--timeout must be more than 0 seconds; it is {options.timeout:g}.")
+    bodies = read_bodies(options.image)
+    if options.function is None:
+        if options.endpoint_url is not None:
+            raise UsageError("--endpoint-url is of use only with --lambda FUNCTION.")
+        return http_target(options.url, bodies)
+    from local.loadtest.lambda_target import lambda_target
+
+    return lambda_target(options.function, options.endpoint_url, bodies)
+
+
+def require_plots() -> None:
+    """Raises `UsageError` when the plotting library is missing."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("Plots need matplotlib: pip install -r requirements.txt")
+
+
+def measure(options: argparse.Namespace, plan: WavePlan, verbose: bool) -> int:
+    """Run `plan` as `options` say, print and write the reports: the exit status."""
+    check_outputs(options.json, options.csv, options.html)
+    if options.html:
+        require_plots()
+    target = target_of(options)
+    progress = Progress(plan.requests)
+
+    def show(outcomes: Sequence[Outcome]) -> None:
+        if verbose:
+            progress.clear()
+            print("\n".join(report.request_line(each) for each in outcomes), flush=True)
+        progress.add(outcomes)
+
+    try:
+        done = run(target, plan, options.timeout, show)
+    finally:
+        progress.clear()
+    summary = summarize(done)
+    print(report.text(summary))
+    _write(options, done, summary)
+    return exit_status(summary, done.stopped_by)
+
+
+def exit_status(summary: Summary, stopped_by: int | None) -> int:
+    if stopped_by is not None:
+        return 128 + stopped_by
+    return 1 if summary.failures else 0
+
+
+def _write(options: argparse.Namespace, done: Run, summary: Summary) -> None:
+    try:
+        if options.json:
+            report.write_json(summary, options.json)
+        if options.csv:
+            report.write_csv(done, options.csv)
+        if options.html:
+            from local.loadtest.report.html import write_html
+
+            write_html(done, summary, options.html)
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None

@@ -1,0 +1,131 @@
+"""One request and its answer over one non-blocking connection of its own."""
+
+import errno
+import selectors
+import socket
+import ssl
+from typing import Final
+
+from local.loadtest.client.response import Answer, MalformedAnswer
+from local.loadtest.target import Address
+
+READ: Final = selectors.EVENT_READ
+WRITE: Final = selectors.EVENT_WRITE
+
+REFUSED: Final = "refused"
+RESET: Final = "reset"
+CUT: Final = "cut short"
+NO_ANSWER: Final = "closed without an answer"
+NOT_HTTP: Final = "not an HTTP answer"
+TLS_ERROR: Final = "TLS error"
+
+_RECEIVE_BYTES: Final = 256 * 1024
+_CONNECTING: Final = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR}
+_NOT_YET: Final = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOTCONN}
+_GONE: Final = {errno.ECONNRESET, errno.EPIPE, errno.ESHUTDOWN}
+
+
+class Failed(Exception):
+    """The exchange is over without a complete answer; the message is the kind of failure."""
+
+
+class Exchange:
+    """Make it ahead of time, `connect` it when it is due, then `advance` it whenever the socket is
+    ready. All raise `Failed`."""
+
+    def __init__(self, number: int, address: Address, message: bytes) -> None:
+        self.number = number
+        self.started = 0.0
+        self.answer = Answer()
+        self._address = address
+        self._unsent = memoryview(message)
+        self._secured = address.tls is None
+        try:
+            self.socket = socket.socket(address.family, socket.SOCK_STREAM)
+        except OSError as error:
+            raise Failed(_kind(error)) from None
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.descriptor = self.socket.fileno()
+
+    def connect(self) -> None:
+        code = self.socket.connect_ex(self._address.address)
+        if code not in _CONNECTING:
+            raise Failed(_kind(OSError(code, "")))
+
+    def advance(self) -> int:
+        """Send or receive what is possible: `READ` or `WRITE`, what it waits for next, or 0 when
+        the answer is complete."""
+        waits_for = WRITE if self._unsent or not self._secured else READ
+        try:
+            if not self._secured:
+                self._secure()
+            if self._unsent:
+                self._send()
+                return READ
+            return 0 if self._receive() else READ
+        except ssl.SSLWantReadError:
+            return READ
+        except ssl.SSLWantWriteError:
+            return WRITE
+        except ssl.SSLEOFError:
+            raise Failed(CUT if self.answer.begun else NO_ANSWER) from None
+        except ssl.SSLError:
+            raise Failed(TLS_ERROR) from None
+        except MalformedAnswer:
+            raise Failed(NOT_HTTP) from None
+        except OSError as error:
+            if error.errno in _NOT_YET:
+                return WRITE if self._unsent else READ
+            if error.errno in _GONE and waits_for == WRITE:
+                return self._last_words(error)
+            raise Failed(_kind(error)) from None
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def _secure(self) -> None:
+        """The TLS handshake; it begins when the connection is there."""
+        if not isinstance(self.socket, ssl.SSLSocket):
+            code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, "")
+            self.socket.getpeername()  # ENOTCONN: not yet
+            assert self._address.tls is not None
+            self.socket = self._address.tls.wrap_socket(
+                self.socket, do_handshake_on_connect=False, server_hostname=self._address.host
+            )
+        self.socket.do_handshake()
+        self._secured = True
+
+    def _send(self) -> None:
+        while self._unsent:
+            self._unsent = self._unsent[self.socket.send(self._unsent) :]
+
+    def _receive(self) -> bool:
+        while True:
+            data = self.socket.recv(_RECEIVE_BYTES)
+            if not data:
+                if self.answer.close():
+                    return True
+                raise Failed(CUT if self.answer.begun else NO_ANSWER)
+            if self.answer.feed(data):
+                return True
+
+    def _last_words(self, error: OSError) -> int:
+        """A server may answer (413, say) and close before it has read the whole request."""
+        self._unsent = memoryview(b"")
+        try:
+            if self._receive():
+                return 0
+        except (OSError, MalformedAnswer):
+            pass
+        raise Failed(_kind(error)) from None
+
+
+def _kind(error: OSError) -> str:
+    if error.errno == errno.ECONNREFUSED:
+        return REFUSED
+    if error.errno in _GONE or error.errno == errno.ECONNABORTED:
+        return RESET
+    return errno.errorcode.get(error.errno or 0, "network error")

@@ -1,0 +1,80 @@
+"""A process that sends requests of one wave."""
+
+import gc
+import os
+import time
+from multiprocessing.connection import Connection
+from typing import Final
+
+from local.loadtest.client import signals
+from local.loadtest.client.sender import WaveSender
+from local.loadtest.result import Outcome
+
+READY: Final = "ready"
+DONE: Final = "done"
+STOP: Final = "stop"
+
+_REPORT_SECONDS: Final = 0.1
+"""What is over is reported this often, so that reporting does not disturb measuring."""
+
+_ORPHAN_SECONDS: Final = 1.0
+_COARSE_SECONDS: Final = 0.002
+"""Selectors round their timeouts up to a millisecond; `sleep` does not."""
+
+
+def run_wave(channel: Connection, sender: WaveSender) -> None:
+    """Report `READY`, receive when the wave is due (seconds of `time.perf_counter`), send it, and
+    report lists of `Outcome` and at last `DONE`. `STOP` ends it early."""
+    signals.ignore_in_child()
+    parent = os.getppid()
+    sender.prepare()
+    gc.freeze()
+    gc.disable()
+    channel.send(READY)
+    intended = _wait_until_due(channel, parent)
+    if intended is not None:
+        _send_wave(channel, sender, intended, parent)
+    channel.send(DONE)
+    channel.close()
+
+
+def _wait_until_due(channel: Connection, parent: int) -> float | None:
+    """When the wave is due, at that time; None: the run was stopped before."""
+    intended = float("inf")
+    while True:
+        left = intended - time.perf_counter()
+        if left <= _COARSE_SECONDS:
+            time.sleep(max(0.0, left))
+            return intended
+        if channel.poll(min(left - _COARSE_SECONDS / 2, _ORPHAN_SECONDS)):
+            order = channel.recv()
+            if order == STOP:
+                return None
+            intended = order
+        _end_if_orphan(parent)
+
+
+def _send_wave(channel: Connection, sender: WaveSender, intended: float, parent: int) -> None:
+    sender.wake_on(channel.fileno())
+    over = sender.fire(intended)
+    reported = time.perf_counter()
+    while sender.in_flight:
+        over += sender.turn(_REPORT_SECONDS if over else _ORPHAN_SECONDS)
+        if sender.woken:
+            over += sender.stop()
+        elif time.perf_counter() - reported >= _REPORT_SECONDS:
+            over = _report(channel, over)
+            reported = time.perf_counter()
+            _end_if_orphan(parent)
+    _report(channel, over)
+
+
+def _report(channel: Connection, over: list[Outcome]) -> list[Outcome]:
+    if over:
+        channel.send([tuple(each) for each in over])
+    return []
+
+
+def _end_if_orphan(parent: int) -> None:
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,145 @@
+"""The search for the knee: the largest wave that a service answers within a limit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from local.common.cli import UsageError
+from local.loadtest.plan import WavePlan
+from local.loadtest.stats import Summary
+
+_PRECISION: Final = 0.05
+"""The search ends when the wave sizes that pass and fail are this close to each other."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What counts as good: no failure, and a p99 latency of at most `limit_ms`."""
+
+    limit_ms: float
+    period: float
+    repeat: int
+    most: int
+
+    def __post_init__(self) -> None:
+        WavePlan(self.most, self.period, self.repeat)
+        if self.period == 0:
+            raise UsageError("T must be more than 0 seconds.")
+        if not 0 < self.limit_ms <= self.period * 1000:
+            raise UsageError(
+                f"--limit must be more than 0 and at most T ({self.period * 1000:g} ms): a service "
+                "that needs longer than from wave to wave falls behind, and sustains no rate."
+            )
+
+
+@dataclass(frozen=True)
+class Step:
+    """Waves of one size. Latencies in milliseconds, rates in requests a second."""
+
+    parallel: int
+    offered_rps: float
+    throughput_rps: float
+    failures: int
+    p50_ms: float | None
+    p99_ms: float | None
+    good: bool
+
+    @classmethod
+    def of(cls, summary: Summary, search: Search) -> "Step":
+        p99 = summary.latency_ms.p99
+        return cls(
+            parallel=summary.parallel,
+            offered_rps=summary.parallel / search.period,
+            throughput_rps=summary.throughput_rps,
+            failures=summary.failures,
+            p50_ms=summary.latency_ms.p50,
+            p99_ms=p99,
+            good=not summary.failures and p99 is not None and p99 <= search.limit_ms,
+        )
+
+    def line(self) -> str:
+        p50, p99 = ("-" if each is None else f"{each:.1f}" for each in (self.p50_ms, self.p99_ms))
+        verdict = "good" if self.good else "too much"
+        return (
+            f"{self.parallel:>6}{self.offered_rps:>12.1f}{p50:>10}{p99:>10}{self.failures:>8}"
+            f"  {verdict}"
+        )
+
+
+HEAD: Final = f"{'wave':>6}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'failed':>8}"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """All steps that were measured, in the order in which they were."""
+
+    target: str
+    search: Search
+    steps: list[Step]
+
+    def final(self) -> list[Step]:
+        """The last measurement of each size: what is too much is measured twice."""
+        return list({each.parallel: each for each in self.steps}.values())
+
+    @property
+    def knee(self) -> Step | None:
+        """The largest good step below every bad one."""
+        least_bad = min((each.parallel for each in self.final() if not each.good), default=None)
+        good = [
+            each
+            for each in self.final()
+            if each.good and (least_bad is None or each.parallel < least_bad)
+        ]
+        return max(good, key=lambda each: each.parallel, default=None)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no wave was too much: the service may bear more."""
+        return all(each.good for each in self.final())
+
+    def verdict(self) -> str:
+        knee = self.knee
+        if knee is None:
+            return f"not even one request at a time is answered within {self._limit()}"
+        bound = "at least " if self.exhausted else ""
+        return (
+            f"sustainable: {bound}{knee.offered_rps:.1f} requests/s, in waves of {knee.parallel} "
+            f"every {self.search.period:g} s (p99 {knee.p99_ms:.1f} ms, within {self._limit()})"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        knee = self.knee
+        return {
+            "target": self.target,
+            "limit_ms": self.search.limit_ms,
+            "period_s": self.search.period,
+            "repeat": self.search.repeat,
+            "sustainable_rps": knee and knee.offered_rps,
+            "wave": knee and knee.parallel,
+            "steps": [vars(each) for each in self.steps],
+        }
+
+    def _limit(self) -> str:
+        return f"{self.search.limit_ms:g} ms"
+
+
+def find_knee(search: Search, measure: Callable[[int], Step]) -> None:
+    """Measure waves of 1, 2, 4, ... requests until they are too much or `search.most`, then halve
+    the gap. A size is too much when it is so twice: once may be chance."""
+
+    def is_good(parallel: int) -> bool:
+        return measure(parallel).good or measure(parallel).good
+
+    good, size = 0, 1
+    while is_good(size):
+        good = size
+        if size == search.most:
+            return
+        size = min(size * 2, search.most)
+    bad = size
+    while bad - good > max(1, _PRECISION * good):
+        middle = (good + bad) // 2
+        if is_good(middle):
+            good = middle
+        else:
+            bad = middle

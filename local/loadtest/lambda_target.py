@@ -1,0 +1,153 @@
+"""The same load for a Lambda function: Invoke requests, built and signed by boto3."""
+
+import base64
+import contextlib
+import json
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import boto3
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from local.common.cli import UsageError
+from local.loadtest.judge import judge_invocation
+from local.loadtest.payload import Body
+from local.loadtest.target import Target, parse_url, reach
+
+PAYLOAD_LIMIT: Final = 6 * 1024 * 1024
+"""Bytes of a synchronous invocation's payload (AWS: Lambda quotas)."""
+
+_SIGNATURE_SECONDS: Final = 60.0
+"""A signature is used this long. AWS refuses one that is 5 minutes old (Signature Version 4), and
+a wave is prepared up to half a minute before it is sent."""
+
+_EMULATOR_REGION: Final = "us-east-1"
+
+
+def lambda_target(function: str, endpoint_url: str | None, bodies: Sequence[Body]) -> Target:
+    """Invoke `function` (name or ARN) with each of `bodies` in turn, as its function URL would.
+
+    boto3 finds credentials, region and address and signs; the sending is the same as for HTTP, so
+    the client's own times are the same too. An endpoint that is given (a local emulator) needs no
+    credentials. Raises `UsageError`.
+    """
+    payloads = [json.dumps(event(body)).encode() for body in bodies]
+    if max(map(len, payloads)) > PAYLOAD_LIMIT:
+        raise UsageError(
+            "An image is too large for Lambda: 6 MB a request, base64 included. Send smaller ones."
+        )
+    if endpoint_url is not None:
+        parse_url(endpoint_url)
+    try:
+        signer = _Signer(_client(endpoint_url), function, payloads)
+        signer.sign()
+    except (BotoCoreError, ValueError) as error:
+        raise UsageError(f"boto3 cannot invoke {function!r}: {error}") from None
+    address = reach(urlsplit(signer.url))
+    return Target(f"lambda {function}", address, signer.messages, judge_invocation)
+
+
+def event(body: Body) -> dict[str, Any]:
+    """What a function URL or an HTTP API makes of a POST (payload format 2.0)."""
+    host = "localhost"
+    http = {"method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}
+    now = time.time()
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": "/",
+        "rawQueryString": "",
+        "headers": {
+            "accept": "application/json",
+            "content-length": str(len(body.content)),
+            "content-type": body.content_type,
+            "host": host,
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": "load",
+            "domainName": host,
+            "domainPrefix": "load",
+            "http": {**http, "userAgent": "image-classifier-load"},
+            "requestId": "load",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+            "timeEpoch": int(now * 1000),
+        },
+        "body": base64.b64encode(body.content).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+def _client(endpoint_url: str | None) -> Any:
+    session = boto3.Session()
+    region = session.region_name or (_EMULATOR_REGION if endpoint_url else None)
+    signed = endpoint_url is None or session.get_credentials() is not None
+    config = Config(retries={"total_max_attempts": 1})
+    if not signed:
+        config = config.merge(Config(signature_version=UNSIGNED))
+    return session.client("lambda", region_name=region, endpoint_url=endpoint_url, config=config)
+
+
+class _Signer:
+    """Has boto3 make the requests, and keeps them instead of sending them."""
+
+    def __init__(self, client: Any, function: str, payloads: Sequence[bytes]) -> None:
+        self.url = ""
+        self._client = client
+        self._function = function
+        self._payloads = payloads
+        self._messages: list[bytes] = []
+        self._kept: list[bytes] = []
+        self._signed = float("-inf")
+        client.meta.events.register("before-send.lambda.Invoke", self._keep)
+
+    def messages(self) -> Sequence[bytes]:
+        """The requests, one for each payload, signed within the last minute."""
+        if time.monotonic() - self._signed > _SIGNATURE_SECONDS:
+            # Credentials that end during a run end in refusals, which the report counts.
+            with contextlib.suppress(BotoCoreError):
+                self.sign()
+        return self._messages
+
+    def sign(self) -> None:
+        """Raises `BotoCoreError`, when there are no credentials for one."""
+        self._kept = []
+        for payload in self._payloads:
+            self._client.invoke(FunctionName=self._function, Payload=payload)
+        self._messages = self._kept
+        self._signed = time.monotonic()
+
+    def _keep(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        """Take a request that is ready to be sent; boto3 goes on with an empty answer."""
+        assert request.url is not None
+        assert isinstance(request.body, bytes)
+        self.url = request.url
+        parts = urlsplit(request.url)
+        headers = {name: _text(value) for name, value in request.headers.items()}
+        headers |= {"Host": parts.netloc, "Connection": "close"}
+        lines = [f"POST {parts.path} HTTP/1.1", *(f"{each}: {headers[each]}" for each in headers)]
+        self._kept.append("\r\n".join([*lines, "", ""]).encode() + request.body)
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Nothing())
+
+
+class _Nothing:
+    """The empty body of the answer that boto3 gets."""
+
+    def stream(self, *_: Any, **__: Any) -> list[bytes]:
+        return []
+
+    def read(self, *_: Any) -> bytes:
+        return b""
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,57 @@
+"""Images -> multipart/form-data bodies, built once."""
+
+import mimetypes
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.common.cli import UsageError
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of a POST and the value of its Content-Type header."""
+
+    content: bytes
+    content_type: str
+
+
+def find_images(path: Path) -> list[Path]:
+    """`path` itself if it is a file, or the image files (by their names) in the folder `path`, in
+    order. Raises `UsageError` where there are none."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UsageError(f"There is no image {str(path)!r}. Name one, or a folder of images.")
+    images = sorted(each for each in path.iterdir() if each.is_file() and _is_image_name(each.name))
+    if not images:
+        raise UsageError(f"There are no images in the folder {str(path)!r}. Name another.")
+    return images
+
+
+def read_bodies(path: Path) -> Sequence[Body]:
+    """One body for each image that `find_images` finds. Raises `UsageError`."""
+    try:
+        return [multipart(each.name, each.read_bytes()) for each in find_images(path)]
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}.") from None
+
+
+def multipart(filename: str, data: bytes) -> Body:
+    """A form with one file in the field `file`, as browsers and curl send it (RFC 7578)."""
+    boundary = f"form-{secrets.token_hex(16)}"
+    quoted = filename.replace("\\", "_").replace('"', "%22").replace("\r", "_").replace("\n", "_")
+    media_type = mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    head = (
+        f"--{boundary}\r\n"
+        f'Content-Disposition: form-data; name="file"; filename="{quoted}"\r\n'
+        f"Content-Type: {media_type}\r\n\r\n"
+    )
+    content = b"".join([head.encode(), data, f"\r\n--{boundary}--\r\n".encode()])
+    return Body(content, f"multipart/form-data; boundary={boundary}")
+
+
+def _is_image_name(name: str) -> bool:
+    media_type = mimetypes.guess_type(name)[0] or ""
+    return media_type.startswith("image/") and not name.startswith(".")

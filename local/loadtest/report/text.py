@@ -1,0 +1,114 @@
+"""Reports of a run as text, JSON and CSV."""
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from local.loadtest.client.runner import Run
+from local.loadtest.result import Outcome
+from local.loadtest.stats import Spread, Summary
+
+_COLUMNS: Final = (
+    *("wave", "request", "due_s", "started_s", "ended_s"),
+    *("latency_ms", "service_ms", "lateness_ms", "result"),
+)
+
+
+def request_line(outcome: Outcome) -> str:
+    """One request, for people."""
+    return (
+        f"wave {outcome.wave + 1:>3}  request {outcome.number + 1:>4}  "
+        f"{outcome.latency * 1000:10.1f} ms  {outcome.failure or 'ok'}"
+    )
+
+
+def text(summary: Summary) -> str:
+    """The whole report, for people."""
+    lines = [
+        f"{summary.target}: {plan_line(summary)}",
+        "",
+        f"requests    {_count(summary)}",
+        *(f"  {kind:<24} {count:>7}" for kind, count in summary.failures_by_kind.items()),
+        f"wall time   {summary.wall_s:.3f} s",
+        f"throughput  {summary.throughput_rps:.1f} answers/s{_offered(summary)}",
+        f"at once     {summary.peak_concurrency} requests at most",
+        "",
+        f"{'ms':<10}{'p50':>10}{'p90':>10}{'p95':>10}{'p99':>10}{'max':>10}",
+        f"{'latency':<10}{_cells(summary.latency_ms)}   from when each request was due",
+        f"{'service':<10}{_cells(summary.service_ms)}   from when it was sent",
+        f"{'lateness':<10}{_cells(summary.lateness_ms)}   how late this client sent it",
+    ]
+    if summary.failures and summary.answered:
+        lines.append("latency and service are of the answered requests only")
+    if len(summary.waves) > 1:
+        lines += ["", *_wave_lines(summary)]
+    return "\n".join(lines)
+
+
+def write_json(summary: Summary, path: Path) -> None:
+    path.write_text(json.dumps(summary.as_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def write_csv(run: Run, path: Path) -> None:
+    """A line for each request; times in seconds from the start of the run, durations in ms."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for each in in_order(run.outcomes):
+            times = (each.intended, each.started, each.ended)
+            durations = (each.latency, each.service, each.lateness)
+            writer.writerow(
+                [
+                    each.wave,
+                    each.number,
+                    *(f"{time - run.start:.6f}" for time in times),
+                    *(f"{duration * 1000:.3f}" for duration in durations),
+                    each.failure or "ok",
+                ]
+            )
+
+
+def in_order(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """By wave, then by place in the wave."""
+    return sorted(outcomes, key=lambda each: (each.wave, each.number))
+
+
+def plan_line(summary: Summary) -> str:
+    """The wave plan in words."""
+    if summary.repeat == 1:
+        return f"{summary.parallel} in parallel"
+    return f"{summary.repeat} waves of {summary.parallel}, one every {summary.period_s:g} s"
+
+
+def _count(summary: Summary) -> str:
+    parts = [f"{summary.answered} answered", f"{summary.failures} failed"]
+    if summary.stopped:
+        parts.append(f"{summary.in_flight} still in flight when stopped")
+        parts.append(f"{summary.planned - summary.requests} not sent")
+    return f"{summary.requests}: {', '.join(parts)}"
+
+
+def _offered(summary: Summary) -> str:
+    return "" if summary.offered_rps is None else f" ({summary.offered_rps:.1f}/s were due)"
+
+
+def _cells(spread: Spread) -> str:
+    values = (spread.p50, spread.p90, spread.p95, spread.p99, spread.max)
+    return "".join(f"{'-' if value is None else f'{value:.1f}':>10}" for value in values)
+
+
+def _wave_lines(summary: Summary) -> list[str]:
+    head = f"{'wave':>5}{'due s':>9}{'requests':>10}{'failed':>8}{'p50 ms':>10}{'p99 ms':>10}"
+    lines = [f"{head}{'max ms':>10}{'late ms':>9}"]
+    for wave in summary.waves:
+        latency = wave.latency_ms
+        cells = "".join(
+            f"{'-' if value is None else f'{value:.1f}':>10}"
+            for value in (latency.p50, latency.p99, latency.max)
+        )
+        late = "-" if wave.lateness_ms.max is None else f"{wave.lateness_ms.max:.1f}"
+        counts = f"{wave.wave + 1:>5}{wave.due_s:>9.2f}{wave.requests:>10}{wave.failures:>8}"
+        lines.append(f"{counts}{cells}{late:>9}")
+    return lines

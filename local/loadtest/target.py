@@ -1,0 +1,102 @@
+"""Where requests go, and what each of them says."""
+
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from local.common.cli import UsageError
+from local.loadtest.judge import Judge, judge_service
+from local.loadtest.payload import Body
+
+_CONNECT_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host that accepts connections; names are resolved once, before the run."""
+
+    family: socket.AddressFamily
+    address: tuple[Any, ...]
+    host: str
+    tls: ssl.SSLContext | None
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where requests go, what they say and when their answer counts."""
+
+    name: str
+    """What a report calls it."""
+    address: Address
+    messages: Callable[[], Sequence[bytes]]
+    """The HTTP requests, head and body, that are sent in turn; called once for each wave."""
+    judge: Judge
+
+
+def http_target(url: str, bodies: Sequence[Body]) -> Target:
+    """POST `bodies` in turn to `url`, each over a connection of its own. Raises `UsageError`, also
+    when nothing accepts connections there."""
+    parts = parse_url(url)
+    messages = [post_message(parts, body) for body in bodies]
+    return Target(url, reach(parts), lambda: messages, judge_service)
+
+
+def parse_url(url: str) -> SplitResult:
+    """Raises `UsageError` for what is not an http or https URL."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(character <= " " for character in url):
+        raise UsageError(f"{url!r} is not a URL such as http://localhost:8000/.")
+    return parts
+
+
+def reach(parts: SplitResult) -> Address:
+    """The first address of the URL's host that accepts a connection. Raises `UsageError`."""
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    tls = ssl.create_default_context() if parts.scheme == "https" else None
+    try:
+        # A name's first address may be one that the service does not listen on (localhost: ::1).
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _unreachable(parts, reason) from None
+    reason = "it has no address"
+    for family, _, _, _, address in found:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.settimeout(_CONNECT_SECONDS)
+            try:
+                probe.connect(address)
+            except OSError as error:
+                reason = error.strerror or str(error)
+            else:
+                return Address(socket.AddressFamily(family), address, host, tls)
+    raise _unreachable(parts, reason)
+
+
+def _unreachable(parts: SplitResult, reason: object) -> UsageError:
+    return UsageError(
+        f"{parts.geturl()} cannot be reached: {reason}. Is it the right address, and does the "
+        "service run? (make run)"
+    )
+
+
+def post_message(parts: SplitResult, body: Body) -> bytes:
+    """The whole request, as it goes over the wire."""
+    path = parts.path or "/"
+    head = (
+        f"POST {path}{'?' + parts.query if parts.query else ''} HTTP/1.1\r\n"
+        f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
+        "User-Agent: image-classifier-load\r\n"
+        "Accept: application/json\r\n"
+        f"Content-Type: {body.content_type}\r\n"
+        f"Content-Length: {len(body.content)}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode("utf-8") + body.content

@@ -1,0 +1,135 @@
+"""Channels that share a quantization scale, brought to the same range.
+
+One scale serves a whole activation tensor, so a channel that spans a tenth of its range has a
+tenth of the 256 steps. To scale a channel up where it is made and the weights down that use it
+leaves the function of the network as it is (Nagel et al. 2019, "Data-Free Quantization Through
+Weight Equalization and Bias Correction", section 4.1). Here that is done for the tensors between
+convolutions with no activation function in between: the linear bottlenecks and the skip
+connections that tie them together.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from local.models.graph.onnx_graph import GraphIndex, attributes, copy_of
+from local.models.graph.sessions import batches
+
+Floats = NDArray[np.float64]
+
+_LARGEST_GAIN: Final = 1000.0
+"""A channel that is all but silent is not worth more."""
+
+
+@dataclass
+class _Tied:
+    """Tensors whose channels must have the same gain, and the nodes that make and use them."""
+
+    tensors: set[str] = field(default_factory=set)
+    makers: list[onnx.NodeProto] = field(default_factory=list)
+    users: list[onnx.NodeProto] = field(default_factory=list)
+
+
+def equalize(network: onnx.ModelProto, inputs: NDArray[np.float32]) -> onnx.ModelProto:
+    """The same function with equal channel ranges on `inputs`, where that is exact."""
+    equal = copy_of(network)
+    index = GraphIndex(equal.graph)
+    ties = list(_find_ties(index, equal.graph))
+    magnitudes = _magnitudes(
+        network, sorted({name for tie in ties for name in tie.tensors}), inputs
+    )
+    for tie in ties:
+        gains = _gains(tie, magnitudes)
+        for node in tie.makers:
+            for name in node.input[1:]:
+                _multiply(index, name, gains, axis=0)
+        for node in tie.users:
+            _multiply(index, node.input[1], 1 / gains, axis=1)
+    return equal
+
+
+def _find_ties(index: GraphIndex, graph: onnx.GraphProto) -> Iterator[_Tied]:
+    seen: set[str] = set()
+    for node in graph.node:
+        if node.op_type == "Conv" and node.output[0] not in seen:
+            tied = _tied_to(index, node.output[0])
+            if tied:
+                seen |= tied.tensors
+                yield tied
+
+
+def _tied_to(index: GraphIndex, start: str) -> _Tied | None:
+    """All that shares its channels with the tensor `start`, None where a gain would show."""
+    tied, pending = _Tied(), [start]
+    while pending:
+        tensor = pending.pop()
+        if tensor in tied.tensors:
+            continue
+        tied.tensors.add(tensor)
+        maker, users = index.producer.get(tensor), index.consumers[tensor]
+        if maker is None or not users or tensor in index.outputs:
+            return None
+        if maker.op_type == "Conv" and _own_constants(index, maker):
+            tied.makers.append(maker)
+        elif maker.op_type == "Add":
+            pending += maker.input
+        else:
+            return None
+        for user in users:
+            if user.op_type == "Add":
+                pending += user.output
+            elif _takes_gain(index, user, tensor):
+                tied.users.append(user)
+            else:
+                return None
+    return tied
+
+
+def _takes_gain(index: GraphIndex, node: onnx.NodeProto, tensor: str) -> bool:
+    """Whether the node is an ungrouped convolution of the tensor with weights of its own."""
+    return (
+        node.op_type == "Conv"
+        and node.input[0] == tensor
+        and attributes(node).get("group", 1) == 1
+        and _own_constants(index, node)
+    )
+
+
+def _own_constants(index: GraphIndex, node: onnx.NodeProto) -> bool:
+    return all(
+        index.is_constant(name) and len(index.consumers[name]) == 1 for name in node.input[1:]
+    )
+
+
+def _magnitudes(
+    network: onnx.ModelProto, tensors: list[str], inputs: NDArray[np.float32]
+) -> dict[str, Floats]:
+    """The largest magnitude in each channel, [C], of each tensor [N, C, ...]."""
+    largest: dict[str, Floats] = {}
+    if not tensors:
+        return largest
+    for values in batches(network, dict.fromkeys(tensors, TensorProto.FLOAT), inputs):
+        for name, value in zip(tensors, values, strict=True):
+            other = tuple(axis for axis in range(value.ndim) if axis != 1)
+            here = np.abs(value).max(axis=other).astype(np.float64)
+            largest[name] = np.maximum(largest.get(name, here), here)
+    return largest
+
+
+def _gains(tied: _Tied, magnitudes: Mapping[str, Floats]) -> Floats:
+    largest = np.max([magnitudes[name] for name in tied.tensors], axis=0)
+    top = largest.max()
+    gains: Floats = top / np.maximum(largest, top / _LARGEST_GAIN) if top else np.ones_like(largest)
+    return gains
+
+
+def _multiply(index: GraphIndex, name: str, factors: Floats, axis: int) -> None:
+    values = index.constant(name)
+    shape = [1] * values.ndim
+    shape[axis] = -1
+    index.set_constant(name, (values * factors.reshape(shape)).astype(np.float32))

@@ -1,0 +1,147 @@
+"""A float network -> the INT8 model that the service serves.
+
+uint8 activations, int8 weights with a scale for each output channel, biases in the accumulator's
+int32; ranges from photos. The logits stay floats. ONNX Runtime's own quantizer decides where the
+graph is quantized and finds the ranges, of which some are narrowed (`ranges`); the weights are then
+fitted anew (`reconstruct`) so that no CPU can saturate on them (`pairs`).
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from tqdm import tqdm
+
+from local.models.graph.equalize import equalize
+from local.models.graph.first_conv import widen_first_convolution
+from local.models.graph.onnx_graph import GraphIndex, copy_of, drop_unused_constants
+from local.models.graph.service_io import LOGITS, Normalization, complete
+from local.models.quantization.qdq_layers import unfit_nodes
+from local.models.quantization.ranges import affine, narrow_ranges
+from local.models.quantization.reconstruct import reconstruct
+
+DESCRIPTION: Final = {
+    "format": "QDQ",
+    "activations": (
+        "uint8, per tensor, asymmetric, range: minimum and maximum; for linear outputs and sums "
+        "the part of it with the smallest squared error"
+    ),
+    "weights": "int8, per output channel, symmetric",
+    "bias": "int32",
+    "logits": "float32",
+    "method": (
+        "First convolution computed two columns at once; channel ranges of the linear bottlenecks "
+        "equalized; static quantization by ONNX Runtime; "
+        "weights fitted layer by layer to the float network with learned rounding (GPTQ and "
+        "coordinate descent); no pair of neighbouring weights can saturate 16 bits, so that the "
+        "logits are the same on every x86 CPU."
+    ),
+    "pair_safe": True,
+}
+"""How a model is quantized, for its card."""
+
+_QUANTIZED_OPS: Final = [
+    "Conv", "Gemm", "MatMul", "Add", "Mul", "Clip", "Relu", "LeakyRelu", "Sigmoid", "HardSigmoid",
+    "AveragePool", "GlobalAveragePool", "MaxPool", "Concat", "Split", "Pad", "Resize",
+    "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze",
+]  # fmt: skip
+
+
+def quantize(
+    network: onnx.ModelProto, pixels: NDArray[np.uint8], normalization: Normalization
+) -> onnx.ModelProto:
+    """The INT8 model of a network that makes `logits` of normalized floats.
+
+    pixels: the photos for calibration, uint8 [N, size, size, 3]. The model's input is such an
+    array too, its output `probabilities`, float32 [N, classes].
+    """
+    inputs = normalization.apply(pixels)
+    equal = equalize(widen_first_convolution(network), inputs)
+    rough = _statically_quantized(equal, inputs, normalization)
+    _keep_logits_float(rough.graph)
+    fitted = reconstruct(narrow_ranges(rough, equal, inputs), equal, inputs)
+    return complete(fitted, normalization)
+
+
+def _statically_quantized(
+    network: onnx.ModelProto, inputs: NDArray[np.float32], normalization: Normalization
+) -> onnx.ModelProto:
+    name = network.graph.input[0].name
+    with TemporaryDirectory() as folder, _quiet():
+        path = Path(folder) / "quantized.onnx"
+        quantize_static(
+            copy_of(network),  # the quantizer moves the weights out of the model it is given
+            path,
+            _Reader(name, inputs),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=_QUANTIZED_OPS,
+            nodes_to_exclude=unfit_nodes(network.graph),
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"TensorQuantOverrides": {name: [_input_override(normalization)]}},
+        )
+        return onnx.load(path)
+
+
+def _input_override(normalization: Normalization) -> dict[str, Any]:
+    """The input's range is known: that of a pixel."""
+    if normalization.quantized:
+        scale, zero_point = normalization.quantized
+    else:
+        low, high = min(normalization.range[0], 0.0), max(normalization.range[1], 0.0)
+        scale, zero_point = affine(low, high)
+    return {
+        "quant_type": QuantType.QUInt8,
+        "scale": np.array(scale),
+        "zero_point": np.array(zero_point),
+    }
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, name: str, inputs: NDArray[np.float32]) -> None:
+        photos = tqdm(range(len(inputs)), "Finding ranges", unit="photo", disable=None)
+        self._batches: Iterator[dict[str, NDArray[np.float32]]] = (
+            {name: inputs[photo : photo + 1]} for photo in photos
+        )
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._batches, None)
+
+
+def _keep_logits_float(graph: onnx.GraphProto) -> None:
+    """Drop the last QuantizeLinear and DequantizeLinear, which would round the answer."""
+    index = GraphIndex(graph)
+    dequantize = index.producer[LOGITS]
+    if dequantize.op_type != "DequantizeLinear":
+        return
+    quantize_node = index.producer[dequantize.input[0]]
+    maker = index.producer[quantize_node.input[0]]
+    maker.output[list(maker.output).index(quantize_node.input[0])] = LOGITS
+    graph.node.remove(dequantize)
+    graph.node.remove(quantize_node)
+    drop_unused_constants(graph)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantizer recommends a preprocessing that these networks have had."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

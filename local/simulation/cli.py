@@ -1,0 +1,239 @@
+"""What AWS Lambda would do under a plan of waves: latency, cold starts, throttles and cost."""
+
+import argparse
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from local.simulation import aws_figures as aws
+from local.simulation.comparison import compare
+from local.simulation.durations import Durations, DurationsError, Times, parse_durations
+from local.simulation.measured import (
+    ARCHITECTURES,
+    Measured,
+    MeasuredError,
+    read_measured,
+    read_object,
+)
+from local.simulation.prediction import Plan, Prediction, predict
+from local.simulation.pricing import Function
+from local.simulation.report import comparison_table, figures_table, report
+from local.simulation.scaling import Limits
+
+MOST_REQUESTS = 10_000_000
+MOST_SECONDS = 1e9
+MEMORY_MB = int(aws.VCPU.value)
+
+EXAMPLES = """
+examples:
+  100 requests every second for a minute, constant durations:
+    python forecast.py -N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500
+  durations as percentiles (p50/p99), and 50 environments kept ready:
+    python forecast.py -N 100 -T 1 -R 60 --warm-ms 25/60 --cold-ms 1500/4000 --provisioned 50
+  measured durations, and a plot:
+    python forecast.py -N 1000 -T 10 -R 360 --measured durations.json --plot forecast.png
+  against a load report: 4 warm containers that each take one request at a time:
+    python forecast.py -N 4 -T 1 -R 60 --warm-ms 25 --cold-ms 1500 --reserved 4 --provisioned 4 \\
+      --compare report.json
+
+the file of --measured: {"cold_ms": [1480, 1512], "warm_ms": {"p50": 25, "p99": 60},
+  "memory_mb": 1769, "architecture": "x86_64"}; each duration is a number, a list of numbers, or
+  p50 and p99. What is typed on the command line comes first. The file that
+  "python -m local.benchmark.lambda_image --json FILE" writes will do, too.
+
+Throttled requests are counted, not sent again. The assumptions are stated in
+local/simulation/scaling.py; --figures lists every AWS figure with its source.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see --help)\n")
+
+
+def _whole(least: int, most: int = MOST_REQUESTS) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not least <= value <= most:
+            limit = f"at least {least}" if value < least else f"at most {most:,}"
+            raise argparse.ArgumentTypeError(f"{value} must be {limit}")
+        return value
+
+    return parse
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to a billion")
+    return value
+
+
+def _durations(text: str) -> Durations:
+    try:
+        return parse_durations(text)
+    except DurationsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def parser() -> argparse.ArgumentParser:
+    result = _Parser(
+        prog="forecast.py",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    whole = _whole(1)
+    memory = _whole(int(aws.MEMORY_LEAST.value), int(aws.MEMORY_MOST.value))
+    ephemeral = _whole(int(aws.EPHEMERAL_FREE.value), int(aws.EPHEMERAL_LIMIT.value))
+    concurrency, idle = int(aws.CONCURRENCY.value), aws.IDLE.value
+    add("-N", type=whole, default=1, help="requests in a wave (%(default)s)")
+    add("-T", type=_number, default=1, help="seconds from wave to wave (%(default)s)")
+    add("-R", type=whole, default=1, help="waves (%(default)s)")
+    add("--warm-ms", type=_durations, metavar="MS", help="a warm request: MS, or P50/P99")
+    add("--cold-ms", type=_durations, metavar="MS", help="INIT and the first request, likewise")
+    add("--measured", type=Path, metavar="FILE", help="JSON with measured durations")
+    add("--memory", type=memory, metavar="MB", help=f"memory in MB ({MEMORY_MB})")
+    add("--architecture", choices=ARCHITECTURES, help=f"of the processor ({ARCHITECTURES[0]})")
+    add(
+        "--concurrency-limit",
+        type=whole,
+        default=concurrency,
+        metavar="C",
+        help="concurrent requests of the account (%(default)s)",
+    )
+    add("--reserved", type=whole, metavar="C", help="reserved concurrency of the function")
+    add("--provisioned", type=_whole(0), default=0, metavar="C", help="provisioned concurrency")
+    add(
+        "--idle-minutes",
+        type=_number,
+        default=idle,
+        metavar="M",
+        help="an idle environment is kept so long; AWS states no figure (%(default)g)",
+    )
+    add(
+        "--unbilled-ms",
+        type=_number,
+        default=0,
+        metavar="MS",
+        help="of every cold start, before INIT: not billed (%(default)s)",
+    )
+    add(
+        "--ephemeral",
+        type=ephemeral,
+        default=int(aws.EPHEMERAL_FREE.value),
+        metavar="MB",
+        help="ephemeral storage in MB (%(default)s)",
+    )
+    add(
+        "--http-api",
+        type=_number,
+        metavar="KB",
+        help="add the price of an HTTP API for requests of this size",
+    )
+    add("--compare", type=Path, metavar="FILE", help="a load report to compare with")
+    add("--json", type=Path, metavar="FILE", help="write all figures as JSON")
+    add("--plot", type=Path, metavar="FILE", help="draw concurrency and latencies (matplotlib)")
+    add("--seed", type=_whole(0), default=0, help="of the random durations (%(default)s)")
+    add("--figures", action="store_true", help="list the AWS figures with their sources, and end")
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    commands = parser()
+    typed = commands.parse_args(arguments)
+    if typed.figures:
+        print(figures_table(), end="")
+        return
+    try:
+        measured = read_measured(typed.measured, typed.memory) if typed.measured else Measured()
+        report_to_compare = read_object(typed.compare) if typed.compare else None
+    except MeasuredError as error:
+        commands.error(str(error))
+    limits = _limits(commands, typed)
+    prediction = _predict(commands, typed, measured, limits)
+    print(report(prediction, _notes(typed, measured)), end="")
+    if report_to_compare is not None:
+        print("\n" + comparison_table(compare(prediction.as_json(), report_to_compare)), end="")
+    _write_files(commands, typed, prediction)
+
+
+def _limits(commands: argparse.ArgumentParser, typed: argparse.Namespace) -> Limits:
+    unreserved = int(aws.UNRESERVED.value)
+    most = max(typed.concurrency_limit - unreserved, 0)
+    if typed.reserved and typed.reserved > most:
+        commands.error(
+            f"--reserved {typed.reserved} must be at most {most}: AWS keeps {unreserved} of the "
+            f"account's {typed.concurrency_limit} unreserved"
+        )
+    concurrency = typed.reserved or typed.concurrency_limit
+    if typed.provisioned > (typed.reserved or most):
+        limit = "--reserved" if typed.reserved else f"--concurrency-limit less {unreserved}"
+        commands.error(
+            f"--provisioned {typed.provisioned} must be at most {typed.reserved or most} ({limit})"
+        )
+    return Limits(concurrency, typed.provisioned, typed.idle_minutes * 60)
+
+
+def _predict(
+    commands: argparse.ArgumentParser,
+    typed: argparse.Namespace,
+    measured: Measured,
+    limits: Limits,
+) -> Prediction:
+    warm, cold = typed.warm_ms or measured.warm, typed.cold_ms or measured.cold
+    if warm is None or cold is None:
+        missing = "warm" if warm is None else "cold"
+        commands.error(
+            f"give --{missing}-ms, or --measured with a file that has {missing}_ms, such as "
+            "docs/measured/lambda.json"
+        )
+    if typed.N * typed.R > MOST_REQUESTS:
+        commands.error(f"-N times -R must be at most {MOST_REQUESTS:,} requests")
+    if typed.T * typed.R > MOST_SECONDS:
+        commands.error(f"-T times -R must be at most {MOST_SECONDS:,.0f} seconds")
+    function = Function(
+        typed.memory or measured.memory_mb or MEMORY_MB,
+        typed.architecture or measured.architecture or ARCHITECTURES[0],
+        typed.ephemeral,
+        typed.provisioned,
+        typed.unbilled_ms,
+        typed.http_api,
+    )
+    return predict(Plan(typed.N, typed.T, typed.R), limits, function, Times(cold, warm), typed.seed)
+
+
+def _notes(typed: argparse.Namespace, measured: Measured) -> list[str]:
+    if typed.memory and measured.memory_mb not in {None, typed.memory}:
+        return [
+            f"The durations were measured with {measured.memory_mb} MB and are used unchanged "
+            f"for {typed.memory} MB, which brings another share of a CPU."
+        ]
+    return []
+
+
+def _write_files(
+    commands: argparse.ArgumentParser, typed: argparse.Namespace, prediction: Prediction
+) -> None:
+    try:
+        if typed.json:
+            typed.json.write_text(json.dumps(prediction.as_json(), indent=2) + "\n", "utf-8")
+        if typed.plot:
+            from local.simulation.plot import plot
+
+            plot(prediction, typed.plot)
+    except ImportError as error:
+        commands.error(f"--plot needs matplotlib (pip install -r requirements.txt): {error}")
+    except OSError as error:
+        commands.error(f"{error.filename or typed.plot} cannot be written: {error.strerror}")
+    except ValueError as error:
+        commands.error(f"--plot {typed.plot}: {error}")

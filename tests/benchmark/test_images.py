@@ -1,0 +1,51 @@
+"""The images that every server gets."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from classifier.images import read_image
+from classifier.visible import resize_visible
+from local.benchmark import images as pictures
+
+
+def test_typical_images_are_what_the_web_has() -> None:
+    images = pictures.typical_jpegs()
+    for image, size in zip(images, pictures.TYPICAL_SIZES, strict=True):
+        with Image.open(BytesIO(image)) as opened:
+            assert (opened.format, opened.size, opened.mode) == ("JPEG", size, "RGB")
+        assert 0.8 * pictures.TYPICAL_BYTES <= len(image) <= pictures.TYPICAL_BYTES
+
+
+def test_they_are_the_same_each_time() -> None:
+    assert pictures.typical_jpegs() == pictures.typical_jpegs()
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    return pictures.large_jpeg()
+
+
+def test_the_large_one_is_a_phone_s(large: bytes) -> None:
+    with Image.open(BytesIO(large)) as opened:
+        assert opened.width * opened.height == 12_000_000
+    assert 2e6 < len(large) < 8e6
+
+
+def test_the_service_decodes_the_large_one_at_an_eighth_of_its_size(
+    large: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    decoded: list[tuple[int, int]] = []
+
+    def resize(image: Image.Image, *arguments: Any) -> Image.Image:
+        decoded.append(image.size)
+        return resize_visible(image, *arguments)
+
+    monkeypatch.setattr("classifier.images.resize_visible", resize)
+    # when
+    read_image(large, 224)
+    # then: JPEG's smallest scale, of which 224 pixels are seven eighths of the shorter side or less
+    assert decoded == [(4000 // 8, 3000 // 8)]

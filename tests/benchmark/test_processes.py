@@ -1,0 +1,158 @@
+"""Costs and ends of process trees, with programs whose behaviour is known."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped,unused-ignore]
+import pytest
+
+from local.benchmark.servers.processes import Tree, last_words, started
+from tests.support.paths import ROOT
+
+BURN = """
+import resource, subprocess, sys, time
+def burn():
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
+def report():
+    own, ended = (resource.getrusage(each) for each in
+                  (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(sum((own.ru_utime, own.ru_stime, ended.ru_utime, ended.ru_stime)), flush=True)
+"""
+
+TWO_BURN = f"""{BURN}
+child = subprocess.Popen([sys.executable, "-c", '''{BURN}
+burn()
+report()
+input()'''], stdin=subprocess.PIPE)
+burn()
+report()
+child.wait()
+"""
+
+WAITED_FOR = f"""{BURN}
+subprocess.run([sys.executable, "-c", '''{BURN}
+burn()'''], check=True)
+report()
+input()
+"""
+
+TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
+
+HELD_ONCE = """
+block = bytearray(b"x") * 200_000_000
+del block
+print("freed", flush=True)
+input()
+"""
+
+STUBBORN = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+orphan = '''
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"])
+'''
+subprocess.run([sys.executable, "-c", orphan], check=True)
+print("up", flush=True)
+time.sleep(600)
+"""
+
+IDLE = "print('up', flush=True); import time; time.sleep(600)"
+
+
+@contextlib.contextmanager
+def tree_of(code: str, folder: Path, lines: int = 1) -> Iterator[tuple[Tree, list[str]]]:
+    """The tree of a program that has printed so many lines, and these."""
+    command = [sys.executable, "-c", code]
+    with started(command, log=folder / "log", folder=ROOT, talking=True) as tree:
+        assert tree.popen.stdout
+        printed = [tree.popen.stdout.readline() for _ in range(lines)]
+        assert all(printed), last_words(folder / "log")
+        yield tree, printed
+
+
+def lives(process: psutil.Process) -> bool:
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+
+
+def cpu_of(processes: list[psutil.Process]) -> float:
+    """User and system time as the system reports it, of children that have ended, too."""
+    times = [each.cpu_times() for each in processes]
+    return sum(sum((t.user, t.system, t.children_user, t.children_system)) for t in times)
+
+
+def peak_of(process: psutil.Process) -> int:
+    """The high-water mark of the resident set, in bytes (proc(5), VmHWM)."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
+def test_cpu_is_of_a_process_and_its_children(tmp_path: Path) -> None:
+    # given two processes that know what they took, and now take nothing
+    with tree_of(TWO_BURN, tmp_path, lines=2) as (tree, printed):
+        members = tree.members()
+        assert len(members) == 2
+        # when
+        before, cpu, after = cpu_of(members), tree.cpu_seconds(), cpu_of(members)
+    # then it is all of that, up to the ticks in which the system counts, and nothing twice
+    assert sum(map(float, printed)) >= 0.4
+    assert cpu >= sum(map(float, printed)) - 4 * TICK_SECONDS
+    assert before - 1e-6 <= cpu <= after + 1e-6
+
+
+def test_cpu_of_a_child_that_ended_counts(tmp_path: Path) -> None:
+    with tree_of(WAITED_FOR, tmp_path) as (tree, printed):
+        members = tree.members()
+        assert [each.pid for each in members] == [tree.popen.pid]
+        before, cpu, after = cpu_of(members), tree.cpu_seconds(), cpu_of(members)
+    assert float(printed[0]) >= 0.2
+    assert cpu >= float(printed[0]) - 4 * TICK_SECONDS
+    assert before - 1e-6 <= cpu <= after + 1e-6
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are Linux's")
+def test_memory_that_was_given_back_is_in_the_peak(tmp_path: Path) -> None:
+    with tree_of(HELD_ONCE, tmp_path) as (tree, _):
+        process = psutil.Process(tree.popen.pid)
+        before, peak, after = peak_of(process), tree.peak_bytes(), peak_of(process)
+        held_now = process.memory_info().rss
+    assert held_now < 200e6 <= peak
+    assert before <= peak <= after
+
+
+def test_nothing_is_left_of_what_ignores_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.benchmark.servers.processes._POLITE_SECONDS", 0.2)
+    # given: a process that ignores SIGTERM, and another whose parent is gone
+    with tree_of(STUBBORN, tmp_path, lines=2) as (tree, _):
+        members = tree.members()
+        assert len(members) == 2
+    # then
+    assert not any(map(lives, members))
+
+
+def test_an_error_ends_it_too(tmp_path: Path) -> None:
+    seen: list[Tree] = []
+
+    def fail() -> None:
+        with tree_of(IDLE, tmp_path) as (tree, _):
+            seen.append(tree)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert seen[0].popen.poll() is not None
+
+
+def test_last_words_are_one_short_line(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"first\n{'x' * 500}\n\n")
+    assert last_words(log) == "x" * 200
+    log.write_text("")
+    assert last_words(log) == "it said nothing"

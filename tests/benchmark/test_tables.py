@@ -1,0 +1,94 @@
+"""Figures -> Markdown."""
+
+import pytest
+
+from local.benchmark.tables import markdown, report
+from tests.benchmark.figures import figures
+
+
+def rows(text: str, first_cell: str) -> dict[str, str]:
+    """The cells, by the title of their column, of the row that begins with `first_cell`; of several
+    tables the first that has one."""
+    header: list[str] = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            header = []
+        elif not header:
+            header = cells
+        elif cells[0] == first_cell:
+            return dict(zip(header, cells, strict=True))
+    raise AssertionError(f"no row {first_cell!r} in\n{text}")
+
+
+def test_a_table_is_aligned_and_short_rows_are_filled_up() -> None:
+    assert markdown(("server", "ms"), [("a", "1.5"), ("longer name",)]) == (
+        "| server      |  ms |\n"
+        "| ----------- | --: |\n"
+        "| a           | 1.5 |\n"
+        "| longer name |     |"
+    )  # fmt: skip
+
+
+def test_load_is_compared_with_the_floor_and_the_tutorial_app() -> None:
+    row = rows(report(figures()), "this service")
+
+    assert row["requests/s"] == "160.0"
+    assert row["÷ tutorial"] == "3.20"
+    assert (row["CPU ms"], row["÷ floor"]) == ("12.50", "1.25")
+    assert (row["p50 / p99 ms at 2"], row["p99 ÷ p50"]) == ("12.5 / 18.8", "1.50")
+    assert row["p50 / p99 ms at 8"] == "50.0 / 100.0"
+    assert (row["peak MB"], row["failed"]) == ("125", "0")
+    assert row["images of 100 kB"] == "this service"
+
+
+def test_the_floor_has_a_row_for_its_processes() -> None:
+    row = rows(report(figures()), "floor, 2 processes")
+    assert (row["requests/s"], row["÷ tutorial"], row["÷ floor"]) == ("200.0", "4.00", "1.00")
+    assert (row["p50 / p99 ms at 2"], row["p99 ÷ p50"]) == ("10.0 / 14.0", "1.40")
+    assert rows(report(figures()), "floor, one process")["÷ floor"] == "0.91"
+
+
+def test_large_images_and_starts() -> None:
+    given = figures()
+    del given["servers"]["service"]["at_8"], given["servers"]["service"]["at_2"]
+    large = rows(report(given), "this service")
+    assert (large["CPU ms"], large["÷ floor"], large["÷ tutorial"]) == ("37.5", "1.25", "0.31")
+
+    start = rows(report(given), "handler")
+    assert (start["ms"], start["÷ floor"], start["÷ tutorial"]) == ("600", "1.20", "0.60")
+    assert (start["imports"], start["answer"]) == ("100", "100")
+
+
+def test_without_the_tutorial_app_its_ratios_are_empty() -> None:
+    given = figures()
+    del given["servers"]["naive"], given["start"]["naive"]
+    assert rows(report(given), "this service")["÷ tutorial"] == ""
+    assert rows(report(given), "handler")["÷ tutorial"] == ""
+
+
+def test_what_could_not_be_measured_is_said() -> None:
+    given = figures()
+    given["servers"]["naive"] = {"title": "tutorial app", "why": "it ended with 3: no memory"}
+    given["start"] = {"why": "no answer"}
+    text = report(given)
+    assert "\n\ntutorial app was not measured: it ended with 3: no memory\n" in text
+    assert text.endswith("\n\ncold starts were not measured: no answer\n")
+
+
+@pytest.mark.parametrize("part", ["floor", "start"])
+def test_parts_that_were_left_out_have_no_table(part: str) -> None:
+    given = figures()
+    for each in ("servers", "floor") if part == "floor" else ("start",):
+        del given[each]
+    text = report(given)
+    assert ("cold start" in text) == (part == "floor")
+    assert ("CPU ms | ÷ floor" in text) == (part == "start")
+
+
+def test_where_and_when_stands_above() -> None:
+    first = report(figures()).splitlines()[0]
+    assert first == (
+        "2026-01-31, 2 cores of Testium (AVX2), Linux x86_64; python 3.11.1; client wrk 4; "
+        "medians of 15 loads of 3 s in 5 rounds"
+    )

@@ -1,0 +1,159 @@
+"""What a client measures when it is late itself, or out of files and processes."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from local.common.paths import SAMPLE
+from local.loadtest.client.sender import WaveSender
+from local.loadtest.payload import read_bodies
+from local.loadtest.plan import WavePlan
+from local.loadtest.result import Outcome
+from local.loadtest.target import http_target
+from tests.support.scripts import assert_consistent, finish, start
+from tests.support.stub import Stub
+from tests.support.wait import HANG_SECONDS, wait_until
+
+
+def make_sender(url: str, parallel: int, wave: int = 0) -> WaveSender:
+    """A sender that is ready to fire."""
+    target = http_target(url, read_bodies(SAMPLE))
+    plan = WavePlan(parallel, 1, wave + 1)
+    sender = WaveSender(target, plan, wave, range(parallel), timeout=HANG_SECONDS)
+    sender.prepare()
+    return sender
+
+
+def turn_until(sender: WaveSender, condition: Callable[[], object]) -> list[Outcome]:
+    """What ends until `condition` is true."""
+    over: list[Outcome] = []
+
+    def turn() -> object:
+        over.extend(sender.turn(0.01))
+        return condition()
+
+    wait_until(turn, "a condition of the sender")
+    return over
+
+
+def finish_wave(sender: WaveSender) -> list[Outcome]:
+    return turn_until(sender, lambda: not sender.in_flight)
+
+
+def test_waiting_in_the_client_is_part_of_the_latency(stub: Stub) -> None:
+    # given: a wave of three that was due half a second ago, at a server that takes 0.1 s
+    sender = make_sender(f"{stub.url}/delay/0.1", 3)
+    due = time.perf_counter() - 0.5
+
+    over = sender.fire(due)
+    fired = time.perf_counter()
+    over += finish_wave(sender)
+
+    # then: the latency contains both
+    assert [each.failure for each in over] == [""] * 3
+    for each in over:
+        assert 0.5 <= each.lateness <= fired - due
+        assert each.service >= 0.1
+        assert each.latency == each.lateness + each.service
+
+
+def test_each_request_is_timed_by_its_own_response(stub: Stub) -> None:
+    # given: two requests in flight, whose responses are held
+    sender = make_sender(stub.follow("held/first", "held/second"), 2)
+    before = time.perf_counter()
+    assert sender.fire(before) == []
+    fired = time.perf_counter()
+    assert turn_until(sender, lambda: len(stub.received) == 2) == []
+
+    # when: the server responds to one, and to the other after the client has the first response
+    released = time.perf_counter()
+    stub.release("first")
+    (first,) = turn_until(sender, lambda: sender.in_flight == 1)
+    between = time.perf_counter()
+    stub.release("second")
+    (second,) = finish_wave(sender)
+
+    # then
+    assert before <= first.started <= fired
+    assert before <= second.started <= fired
+    assert released <= first.ended <= between <= second.ended
+
+
+def test_a_request_ends_with_the_last_byte_of_its_response(stub: Stub) -> None:
+    # given: a client that has half of a response
+    sender = make_sender(f"{stub.url}/half/rest", 1)
+    over = sender.fire(time.perf_counter())
+    (exchange,) = sender._open.values()
+    over += turn_until(sender, lambda: exchange.answer.begun)
+    assert over == []
+
+    released = time.perf_counter()
+    stub.release("rest")
+    (outcome,) = finish_wave(sender)
+
+    assert outcome.failure == ""
+    assert outcome.ended >= released
+
+
+def test_a_server_that_stops_listening_refuses_the_next_wave(stub: Stub) -> None:
+    first, second = make_sender(stub.url, 3), make_sender(stub.url, 3, wave=1)
+    over = first.fire(time.perf_counter())
+    over += finish_wave(first)
+
+    stub.close_listener()
+    late = second.fire(time.perf_counter())
+    late += finish_wave(second)
+
+    assert [each.failure for each in over] == [""] * 3
+    assert [each.failure for each in late] == ["refused"] * 3
+
+
+def test_a_share_of_a_wave(stub: Stub) -> None:
+    target = http_target(stub.url, read_bodies(SAMPLE))
+    sender = WaveSender(
+        target, WavePlan(10, 1, 9), wave=7, numbers=range(1, 10, 2), timeout=HANG_SECONDS
+    )
+    sender.prepare()
+    over = sender.fire(time.perf_counter())
+    over += finish_wave(sender)
+    assert sorted((each.wave, each.number) for each in over) == [(7, n) for n in range(1, 10, 2)]
+    assert len(stub.received) == 5
+
+
+def limited(files: int, *arguments: object) -> tuple[str, ...]:
+    """A command under `ulimit -n files`."""
+    script = "local/run_multiple_tests.py"
+    command = " ".join(map(str, (sys.executable, script, *arguments)))
+    return "-c", f"import os; os.execlp('sh', 'sh', '-c', 'ulimit -n {files} && exec {command}')"
+
+
+def test_more_than_the_system_allows(stub: Stub) -> None:
+    done = finish(start(*limited(100, "-N", 90, "--url", stub.url)))
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: N must be 36 or less: a process may open 100 files here (ulimit -Hn).\n"
+    )
+
+
+def test_waves_that_get_no_process(stub: Stub, tmp_path: Path) -> None:
+    """A hundred processes at once need more files than the parent may open."""
+    path = tmp_path / "report.json"
+    plan = ("-N", 2, "-T", 0, "-R", 100)
+    done = finish(start(*limited(80, *plan, "--url", stub.url, "--json", path)))
+    assert done.returncode == 1, done.stderr
+    report = json.loads(path.read_text())
+    assert_consistent(report)
+    assert report["requests"] == 200
+    assert report["answered"] == len(stub.received) > 20
+    assert report["failures_by_kind"] == {"no process could be made": 200 - len(stub.received)}
+
+
+def test_the_clock_is_the_machine_s() -> None:
+    """Times of different processes may be subtracted."""
+    program = "import time; print(repr(time.perf_counter()))"
+    before = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    assert before < float(done.stdout) < time.perf_counter()

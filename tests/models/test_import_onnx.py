@@ -1,0 +1,196 @@
+"""Any ONNX image classifier becomes a directory that the service serves."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from numpy.typing import NDArray
+
+from classifier.artifact import load_artifact
+from classifier.images import read_image
+from local.models import build, evaluate
+from local.models.quantization.qdq_layers import find_layers, unsafe_layers
+from tests.models.networks import CLASSES, SIZE, channels_last, grouped_rank_4, old_fixed_batch
+from tests.support.pictures import photo
+from tests.support.server import serving
+
+TORCHVISION = ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"]
+LITE = ["--pixel-range", "255", "--mean", "127", "--std", "128"]
+NAMES = ["ant", "bee", "cat", "dog", "eel"]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder for each class, with four crops of one of scikit-image's photos in each."""
+    folder = tmp_path / "photos"
+    names = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "retina.jpg"]
+    for label, name in zip(NAMES, names, strict=True):
+        (folder / label).mkdir(parents=True)
+        for number in range(4):
+            left = 40 * number
+            crop = photo(name).crop((left, left, left + 200, left + 200))
+            crop.save(folder / label / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "names.txt"
+    path.write_text("".join(f"{name}\n" for name in NAMES))
+    return path
+
+
+def built(tmp_path: Path, photos: Path, labels: Path, model: Path, *options: str) -> Path:
+    out = tmp_path / "served"
+    given = {
+        "--onnx": model,
+        "--labels": labels,
+        "--calibration": photos,
+        "--size": SIZE,
+        "--out": out,
+        "--fp32": tmp_path / "fp32.onnx",
+    }
+    build.main([*(str(part) for pair in given.items() for part in pair), *options])
+    return out
+
+
+def run(model: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    answer: NDArray[np.float32] = session.run(None, {"pixels": pixels})[0]
+    return answer
+
+
+@pytest.mark.parametrize("options", [TORCHVISION, LITE], ids=["torchvision", "lite"])
+@pytest.mark.parametrize(
+    ("make", "layout", "layers", "batch"),
+    [
+        (old_fixed_batch, "nchw", 2, "N"),
+        (grouped_rank_4, "nchw", 4, "N"),
+        (channels_last, "nhwc", 2, "N"),
+    ],
+)
+def test_built_and_evaluated(  # noqa: PLR0917
+    make: Callable[[Path], Path],
+    layout: str,
+    layers: int,
+    batch: str,
+    options: list[str],
+    tmp_path: Path,
+    photos: Path,
+    labels: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # given someone's network, when it is built
+    model = make(tmp_path / "net.onnx")
+    out = built(tmp_path, photos, labels, model, "--layout", layout, *options)
+
+    # then it keeps the service's contract
+    artifact = load_artifact(str(out))
+    assert [label.name for label in artifact.labels] == NAMES
+    assert artifact.card.name == "net-int8"
+    graph = onnx.load(out / "model.onnx").graph
+    assert artifact.card.content["input"]["shape"] == [batch, SIZE, SIZE, 3]
+    assert len(list(find_layers(graph))) == layers
+    assert unsafe_layers(graph) == []
+    noise = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    answers = run(out / "model.onnx", noise)
+    assert answers.shape == (3, CLASSES)
+    np.testing.assert_allclose(answers.sum(1), 1, rtol=1e-5)
+
+    # and it answers as the original does to normalized floats
+    mean, std = (
+        (np.array([127.0] * 3), np.array([128.0] * 3))
+        if options is LITE
+        else (255 * np.array([0.485, 0.456, 0.406]), 255 * np.array([0.229, 0.224, 0.225]))
+    )
+    floats = ((noise - mean) / std).astype(np.float32)
+    original = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    for number in range(len(noise)):
+        one = floats[number : number + 1]
+        one = one if layout == "nhwc" else one.transpose(0, 3, 1, 2)
+        raw = original.run(None, {"input": one})[0].reshape(1, -1)
+        expected = raw if make is old_fixed_batch else softmax(raw)
+        fp32 = run(tmp_path / "fp32.onnx", noise[number : number + 1])
+        np.testing.assert_allclose(fp32, expected, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(answers[number : number + 1], expected, atol=0.05)
+
+    # and the evaluation's table is what the card then records
+    evaluation = ["--images", str(photos), "--model", str(out)]
+    evaluation += ["--fp32", str(tmp_path / "fp32.onnx")]
+    evaluate.main([*evaluation, "--update-card"])
+    evaluate.main(evaluation)
+    assert "The card says the same." in capsys.readouterr().out
+    assert card(out)["evaluation"]["photos"] == 20
+    assert card(out)["evaluation"]["agreement"] >= 0.9
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    powers = np.exp(logits - logits.max())
+    answer: NDArray[np.float32] = powers / powers.sum()
+    return answer
+
+
+def card(directory: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((directory / "model.json").read_bytes())
+    return content
+
+
+def test_whole_number_means_leave_no_float_preprocessing(
+    tmp_path: Path, photos: Path, labels: Path
+) -> None:
+    model = old_fixed_batch(tmp_path / "net.onnx")
+    out = built(tmp_path, photos, labels, model, *LITE)
+    nodes = list(onnx.load(out / "model.onnx").graph.node)
+    assert nodes[0].op_type == "Transpose"
+    readers = [node.op_type for node in nodes if nodes[0].output[0] in node.input]
+    assert readers == ["DequantizeLinear"]
+    assert not {"Cast", "Sub", "Mul", "BatchNormalization"} & {node.op_type for node in nodes}
+
+
+def test_the_same_inputs_give_the_same_file(tmp_path: Path, photos: Path, labels: Path) -> None:
+    model = grouped_rank_4(tmp_path / "net.onnx")
+    first = (built(tmp_path, photos, labels, model) / "model.onnx").read_bytes()
+    second = (built(tmp_path, photos, labels, model) / "model.onnx").read_bytes()
+    assert first == second
+
+
+def test_an_outdated_card_is_reported(
+    tmp_path: Path, photos: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given a card without an evaluation
+    out = built(tmp_path, photos, labels, grouped_rank_4(tmp_path / "net.onnx"))
+    fp32 = str(tmp_path / "fp32.onnx")
+    # when, then
+    with pytest.raises(SystemExit) as exit_:
+        evaluate.main(["--images", str(photos), "--model", str(out), "--fp32", fp32])
+    assert exit_.value.code == 1
+    assert "The card says otherwise." in capsys.readouterr().out
+
+
+def test_the_card_names_no_place_on_this_machine(
+    tmp_path: Path, photos: Path, labels: Path
+) -> None:
+    out = built(tmp_path, photos, labels, grouped_rank_4(tmp_path / "net.onnx"))
+    assert str(tmp_path) not in (out / "model.json").read_text()
+
+
+def test_served(tmp_path: Path, photos: Path, labels: Path) -> None:
+    """The directory is all that the service needs."""
+    network = grouped_rank_4(tmp_path / "net.onnx")
+    directory = built(tmp_path, photos, labels, network, *TORCHVISION, "--name", "insects")
+    image = (photos / "cat" / "0.png").read_bytes()
+    expected = run(directory / "model.onnx", read_image(image, SIZE)[None])[0]
+
+    with serving(tmp_path / "log", MODEL_DIR=str(directory)) as server:
+        answer = httpx.post(server.url, files={"file": image}).json()
+
+    assert answer["model"] == "insects"
+    assert [each["wnid"] for each in answer["predictions"]] == [None] * CLASSES
+    by_label = {each["label"]: each["probability"] for each in answer["predictions"]}
+    assert [by_label[name] for name in NAMES] == pytest.approx(expected.tolist(), abs=1e-6)
