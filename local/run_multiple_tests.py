@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.common.cli import main
-from local.loadtest import cli as command
+from local.loadtest import cli
 from local.loadtest.plan import WavePlan
 
 EXAMPLES = """\
@@ -21,7 +21,7 @@ EXAMPLES = """\
 
 
 def waves() -> int:
-    parser = command.Parser(__doc__ or "", EXAMPLES)
+    parser = cli.LoadTestParser(__doc__ or "", EXAMPLES)
     plan = parser.add_argument_group("waves")
     plan.add_argument(
         "-N", type=int, default=10, help="parallel requests in a wave (default: %(default)s)"
@@ -31,10 +31,10 @@ def waves() -> int:
     )
     plan.add_argument("-R", type=int, default=10, help="waves (default: %(default)s)")
     parser.add_argument("-V", action="store_true", help="print each request as it ends")
-    command.add_target_options(parser)
-    command.add_report_options(parser)
+    cli.add_target_options(parser)
+    cli.add_report_options(parser)
     options = parser.parse_args()
-    return command.measure(options, WavePlan(options.N, options.T, options.R), verbose=options.V)
+    return cli.run_load_test(options, WavePlan(options.N, options.T, options.R), verbose=options.V)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.common.cli import main
-from local.loadtest import cli as command
+from local.loadtest import cli
 from local.loadtest.plan import WavePlan
 
 EXAMPLES = """\
@@ -17,15 +17,15 @@ EXAMPLES = """\
 
 
 def classic() -> int:
-    parser = command.Parser(__doc__ or "", EXAMPLES)
+    parser = cli.LoadTestParser(__doc__ or "", EXAMPLES)
     parser.add_argument(
         "parallel", nargs="?", type=int, default=1, metavar="N", help="workers (default: 1)"
     )
-    command.add_target_options(parser)
-    command.add_report_options(parser)
+    cli.add_target_options(parser)
+    cli.add_report_options(parser)
     options = parser.parse_args()
     plan = WavePlan(options.parallel, period=0, repeat=1)
-    return command.measure(options, plan, verbose=True)
+    return cli.run_load_test(options, plan, verbose=True)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.benchmark.servers.processes import Tree, last_words, started
-from local.benchmark.servers.server import Failed, environment
+from local.benchmark.servers.processes import ProcessTree, last_line, process_tree
+from local.benchmark.servers.server import MeasurementError, process_environment
 from local.common.paths import ROOT
 from local.loadtest.stats import percentile
 
 
 @dataclass(frozen=True)
-class Cost:
+class BaselineCost:
     """CPU milliseconds (user and system) for each image, images a second of all processes, and how
     long an image takes."""
 
@@ -27,16 +27,16 @@ class Cost:
     p99_ms: float
 
 
-class Floor:
+class Baseline:
     """Some processes that run the bare loop at the same time."""
 
-    def __init__(self, loops: list[tuple[Tree, Path]]) -> None:
+    def __init__(self, loops: list[tuple[ProcessTree, Path]]) -> None:
         self._loops = loops
         self.best: list[int] = self._all_started()
         """The most probable class of each image that the processes were started with."""
 
-    def measure(self, images: Sequence[Path], seconds: float, processes: int = 1) -> Cost:
-        """The first `processes` of them classify `images` in turn. Raises `Failed`."""
+    def measure(self, images: Sequence[Path], seconds: float, processes: int = 1) -> BaselineCost:
+        """The first `processes` of them classify `images` in turn. Raises `MeasurementError`."""
         order = json.dumps({"images": [str(path) for path in images], "seconds": seconds})
         chosen = self._loops[:processes]
         for tree, _ in chosen:
@@ -44,10 +44,10 @@ class Floor:
             tree.popen.stdin.write(f"{order}\n")
             tree.popen.stdin.flush()
         done = [self._read(tree, log) for tree, log in chosen]
-        took = sorted(itertools.chain.from_iterable(each["took_s"] for each in done))
-        return Cost(
-            cpu_ms=1000 * sum(each["cpu_s"] for each in done) / len(took),
-            images_s=sum(len(each["took_s"]) / each["wall_s"] for each in done),
+        took = sorted(itertools.chain.from_iterable(report["took_s"] for report in done))
+        return BaselineCost(
+            cpu_ms=1000 * sum(report["cpu_s"] for report in done) / len(took),
+            images_s=sum(len(report["took_s"]) / report["wall_s"] for report in done),
             p50_ms=1000 * percentile(took, 50),
             p99_ms=1000 * percentile(took, 99),
         )
@@ -57,24 +57,24 @@ class Floor:
         return best[0]
 
     @staticmethod
-    def _read(tree: Tree, log: Path) -> Any:
+    def _read(tree: ProcessTree, log: Path) -> Any:
         assert tree.popen.stdout
         line = tree.popen.stdout.readline()
         if not line:
-            raise Failed(f"the bare loop ended: {last_words(log)}")
+            raise MeasurementError(f"the bare loop ended: {last_line(log)}")
         return json.loads(line)
 
 
 @contextlib.contextmanager
-def running_floor(images: Sequence[Path], processes: int = 1) -> Iterator[Floor]:
-    """So many processes of the bare loop, warm and waiting. Raises `Failed`."""
+def running_baseline(images: Sequence[Path], processes: int = 1) -> Iterator[Baseline]:
+    """So many processes of the bare loop, warm and waiting. Raises `MeasurementError`."""
     command: list[str | Path] = [sys.executable, "-m", "local.benchmark.apps.baseline", *images]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         loops = []
         for number in range(processes):
             log = folder / f"{number}.log"
-            variables = environment()
-            tree = started(command, log=log, folder=ROOT, environment=variables, talking=True)
+            variables = process_environment()
+            tree = process_tree(command, log=log, folder=ROOT, environment=variables, piped=True)
             loops.append((stack.enter_context(tree), log))
-        yield Floor(loops)
+        yield Baseline(loops)

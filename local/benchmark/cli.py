@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from local.benchmark import images as pictures
 from local.benchmark.client.client import client_name
 from local.benchmark.competitors.environments import python_of
+from local.benchmark.images import large_jpeg, typical_jpegs
 from local.benchmark.rounds import BURSTS, PARTS, Plan, measure
-from local.benchmark.servers.server import NAIVE, PEERS, SERVICE, Failed, Server
+from local.benchmark.servers.server import COMPETITORS, NAIVE, SERVICE, MeasurementError, Server
 from local.benchmark.tables import report
 from local.benchmark.targets import GROSS_RUNS, judge
 from local.common.cli import OneLineParser, UsageError, check_outputs
 from local.common.machine import facts, version
 from local.common.paths import FLOAT_MODEL
 from local.common.verdict import add_gross_option
-from local.loadtest.payload import Body, find_images, multipart
+from local.loadtest.payload import Payload, find_images, multipart
 
 EXAMPLES: Final = f"""\
 examples:
@@ -56,7 +56,7 @@ def benchmark(description: str, arguments: Sequence[str] | None = None) -> int:
     if options.images and not options.images.is_dir():
         raise UsageError(f"--images: there is no folder {str(options.images)!r}.")
     check_outputs(options.json)
-    parts, servers = _chosen(options)
+    parts, servers = _selected(options)
     signal.signal(signal.SIGTERM, _stop)
 
     def run() -> dict[str, Any]:
@@ -69,7 +69,7 @@ def benchmark(description: str, arguments: Sequence[str] | None = None) -> int:
 
     try:
         return judge(run, gross=options.gross)
-    except Failed as failed:
+    except MeasurementError as failed:
         print(f"error: {failed}", file=sys.stderr)
         return 1
 
@@ -110,8 +110,8 @@ def _parser(description: str) -> argparse.ArgumentParser:
         "--only",
         metavar="NAME,...",
         help=f"some of the parts {', '.join(PARTS)} and of the servers "
-        f"{', '.join(each.key for each in (*_OWN, *PEERS))}; where no part or no server is named, "
-        "all of them",
+        f"{', '.join(server.key for server in (*_OWN, *COMPETITORS))}; without a part or a "
+        "server: all of them",
     )
     add(
         "--fp32",
@@ -139,18 +139,18 @@ def _whole(most: int) -> Any:
     return number
 
 
-def _chosen(options: argparse.Namespace) -> tuple[list[str], list[Server]]:
+def _selected(options: argparse.Namespace) -> tuple[list[str], list[Server]]:
     """The parts and the servers to measure. Raises `UsageError`."""
-    servers = [*_OWN, *(PEERS if options.peers else ())]
-    keys = [each.key for each in servers]
+    servers = [*_OWN, *(COMPETITORS if options.peers else ())]
+    keys = [server.key for server in servers]
     names = options.only.split(",") if options.only else []
     for name in names:
-        if name in {each.key for each in PEERS} and not options.peers:
+        if name in {competitor.key for competitor in COMPETITORS} and not options.peers:
             raise UsageError(f"--only {name} needs --peers.")
         if name not in {*PARTS, *keys}:
             raise UsageError(f"--only: {name!r} is none of {', '.join([*PARTS, *keys])}.")
     parts = [part for part in PARTS if part in names] or list(PARTS)
-    chosen = [each for each in servers if each.key in names] or servers
+    chosen = [server for server in servers if server.key in names] or servers
     if NAIVE in chosen and not options.fp32.is_file():
         if "naive" in names:
             raise UsageError(f"{options.fp32} is missing; `make build/fp32.onnx` makes it.")
@@ -166,8 +166,12 @@ def _measure(
     options: argparse.Namespace, parts: list[str], servers: list[Server], folder: Path
 ) -> dict[str, Any]:
     rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
-    pythons = {each.key: python_of(each, _say) for each in servers if each in PEERS}
-    _say("making the images")
+    pythons = {
+        server.key: python_of(server, _print_progress)
+        for server in servers
+        if server in COMPETITORS
+    }
+    _print_progress("making the images")
     images, large = _images(options.images, folder)
     model = folder / "naive.onnx" if NAIVE in servers else None
     if model:
@@ -187,7 +191,7 @@ def _measure(
             "mean_bytes": round(sum(path.stat().st_size for path in images) / len(images)),
             "large_bytes": large.stat().st_size,
         },
-        **measure(plan, _body, _say),
+        **measure(plan, _payload, _print_progress),
     }
     for server in servers if "servers" in figures else ():
         if server.key in pythons:
@@ -199,18 +203,18 @@ def _measure(
 def _images(given: Path | None, folder: Path) -> tuple[list[Path], Path]:
     """The files of the ordinary images and of the large one; what is made goes to `folder`."""
     large = folder / "large.jpg"
-    large.write_bytes(pictures.large_jpeg())
+    large.write_bytes(large_jpeg())
     if given:
         found = [path.resolve() for path in find_images(given)]
         return found[:: math.ceil(len(found) / _MOST_IMAGES)], large
     paths = []
-    for number, content in enumerate(pictures.typical_jpegs()):
+    for number, content in enumerate(typical_jpegs()):
         paths.append(folder / f"{number}.jpg")
         paths[-1].write_bytes(content)
     return paths, large
 
 
-def _body(path: Path) -> Body:
+def _payload(path: Path) -> Payload:
     return multipart(path.name, path.read_bytes())
 
 
@@ -223,7 +227,7 @@ def _report_of(path: Path) -> str:
         raise UsageError(f"{path} is not a file that --json has written.") from None
 
 
-def _say(line: str) -> None:
+def _print_progress(line: str) -> None:
     """Progress, for those who watch."""
     if sys.stderr.isatty():
         print(line, file=sys.stderr, flush=True)

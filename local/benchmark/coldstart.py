@@ -9,16 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from local.benchmark.servers.processes import last_words, started
-from local.benchmark.servers.server import NAIVE, SERVICE, Failed, Server, environment, running
+from local.benchmark.servers.processes import last_line, process_tree
+from local.benchmark.servers.server import (
+    NAIVE,
+    SERVICE,
+    MeasurementError,
+    Server,
+    process_environment,
+    running,
+)
 from local.common.paths import FUNCTION, ROOT
-from local.loadtest.lambda_target import event
-from local.loadtest.payload import Body
+from local.loadtest.lambda_target import function_url_event
+from local.loadtest.payload import Payload
 
-FLOOR: Final = "floor"
+BASELINE: Final = "baseline"
 HANDLER: Final = "handler"
 TITLES: Final = {
-    FLOOR: "floor: imports, session, one run",
+    BASELINE: "baseline: imports, session, one run",
     HANDLER: "this service, Lambda handler",
     SERVICE.key: "this service, uvicorn",
     NAIVE.key: "tutorial app, FP32, uvicorn",
@@ -44,7 +51,7 @@ class Start:
 
 def measure_starts(
     kinds: Sequence[str],
-    body: Body,
+    payload: Payload,
     *,
     times: int,
     model: Path | None,
@@ -52,41 +59,41 @@ def measure_starts(
 ) -> dict[str, Any]:
     """Medians of so many starts of each of `kinds` (keys of `TITLES`), which take turns. One more
     start of each comes before, uncounted: it compiles and fills caches. `model` is the tutorial
-    app's. Raises `Failed`."""
+    app's. Raises `MeasurementError`."""
     starts: dict[str, list[Start]] = {kind: [] for kind in kinds}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(1 + times):
             progress(f"cold starts, turn {turn} of {times}")
             for kind, found in starts.items():
-                start = _start(kind, body, Path(folder), model)
+                start = _start(kind, payload, Path(folder), model)
                 if turn:
                     found.append(start)
     return {kind: _medians(kind, found) for kind, found in starts.items()}
 
 
-def _start(kind: str, body: Body, folder: Path, model: Path | None) -> Start:
-    if kind == FLOOR:
+def _start(kind: str, payload: Payload, folder: Path, model: Path | None) -> Start:
+    if kind == BASELINE:
         graph = FUNCTION / "model" / "model.onnx"
         return _program("start_baseline", folder, {"MODEL": str(graph)})[0]
     if kind == HANDLER:
         happened = folder / "event.json"
-        happened.write_text(json.dumps(event(body)))
+        happened.write_text(json.dumps(function_url_event(payload)))
         return _handler_start(folder, {"EVENT": str(happened), **_LAMBDA})
-    return _server_start(SERVICE if kind == SERVICE.key else NAIVE, body, model)
+    return _server_start(SERVICE if kind == SERVICE.key else NAIVE, payload, model)
 
 
-def _server_start(server: Server, body: Body, model: Path | None) -> Start:
-    with running(server, model=model) as each:
-        seconds = each.wait_for_answer(body)
-        return Start(1000 * seconds, 1000 * each.tree.cpu_seconds())
+def _server_start(server: Server, payload: Payload, model: Path | None) -> Start:
+    with running(server, model=model) as running_server:
+        seconds = running_server.wait_for_response(payload)
+        return Start(1000 * seconds, 1000 * running_server.tree.cpu_seconds())
 
 
 def _handler_start(folder: Path, variables: Mapping[str, str]) -> Start:
-    start, began, told = _program("start_handler", folder, variables)
-    program, imported, answered = told["clock"]
-    inner = {part: 1000 * told["parts"][part] for part in ("read model", "session", "first run")}
+    start, started_at, output = _program("start_handler", folder, variables)
+    program, imported, answered = output["clock"]
+    inner = {part: 1000 * output["parts"][part] for part in ("read model", "session", "first run")}
     parts = {
-        "python": 1000 * (program - began),
+        "python": 1000 * (program - started_at),
         "imports": 1000 * (imported - program) - sum(inner.values()),
         **inner,
         "answer": 1000 * (answered - imported),
@@ -99,26 +106,26 @@ def _program(name: str, folder: Path, variables: Mapping[str, str]) -> tuple[Sta
     monotonic clock), and what it told with its answer."""
     log = folder / "log"
     command = [sys.executable, "-m", f"local.benchmark.apps.{name}"]
-    settings = environment(**variables)
-    with started(command, log=log, folder=ROOT, environment=settings, talking=True) as tree:
+    settings = process_environment(**variables)
+    with process_tree(command, log=log, folder=ROOT, environment=settings, piped=True) as tree:
         assert tree.popen.stdout
         for line in tree.popen.stdout:
             if line.startswith("answered "):
                 ms = 1000 * tree.age()
                 start = Start(ms, 1000 * tree.cpu_seconds())
-                return start, tree.began, json.loads(line.removeprefix("answered "))
-    raise Failed(f"the start of {name} ended without an answer: {last_words(log)}")
+                return start, tree.started_at, json.loads(line.removeprefix("answered "))
+    raise MeasurementError(f"the start of {name} ended without an answer: {last_line(log)}")
 
 
 def _medians(kind: str, starts: Sequence[Start]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "title": TITLES[kind],
-        "ms": statistics.median(each.ms for each in starts),
-        "cpu_ms": statistics.median(each.cpu_ms for each in starts),
-        "rounds": [{"ms": each.ms, "cpu_ms": each.cpu_ms} for each in starts],
+        "ms": statistics.median(start.ms for start in starts),
+        "cpu_ms": statistics.median(start.cpu_ms for start in starts),
+        "rounds": [{"ms": start.ms, "cpu_ms": start.cpu_ms} for start in starts],
     }
     if kind == HANDLER:
         result["parts_ms"] = {
-            part: statistics.median(each.parts_ms[part] for each in starts) for part in PARTS
+            part: statistics.median(start.parts_ms[part] for start in starts) for part in PARTS
         }
     return result

@@ -21,8 +21,8 @@ from local.common.cli import OneLineParser, UsageError, check_outputs, main
 from local.common.emulator import docker, docker_answers, python_in, running
 from local.common.machine import facts
 from local.common.paths import ROOT
-from local.loadtest.lambda_target import event
-from local.loadtest.payload import Body
+from local.loadtest.lambda_target import function_url_event
+from local.loadtest.payload import Payload
 from local.simulation.aws_figures import VCPU
 
 IMAGE: Final = "classifier-measured"
@@ -39,7 +39,7 @@ examples:
   python -m local.benchmark.lambda_image --json docs/measured/lambda.json
 """
 
-_PARTS: Final = """
+_FRACTIONS: Final = """
 import json, time
 clock = [time.perf_counter()]
 import classifier.app, classifier.events, numpy
@@ -77,13 +77,13 @@ def measure(memory_mb: int, cold_starts: int, warm_requests: int) -> dict[str, A
         *("--cpu-period", str(PERIOD_US), "--cpu-quota", str(round(share * PERIOD_US))),
     ]
     environment = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb)}
-    photo = event(Body((ROOT / "local" / "sample.jpg").read_bytes(), "image/jpeg"))
+    photo = function_url_event(Payload((ROOT / "local" / "sample.jpg").read_bytes(), "image/jpeg"))
     cold, warm, peak = [], [], []
     for _ in range(cold_starts):
         with running(IMAGE, *limits, environment=environment) as function:
-            cold.append(_milliseconds(lambda: _classify(function.invoke(photo))))
+            cold.append(_milliseconds(lambda: _check_response(function.invoke(photo))))
             for _ in range(warm_requests):
-                warm.append(_milliseconds(lambda: _classify(function.invoke(photo))))
+                warm.append(_milliseconds(lambda: _check_response(function.invoke(photo))))
             peak.append(int(python_in(function.container, _PEAK)) / 1024)
     parts = [_parts(limits, environment) for _ in range(cold_starts)]
     names = ("imports", "read model", "session", "first run")
@@ -105,14 +105,14 @@ def _milliseconds(call: Callable[[], None]) -> float:
     return (time.perf_counter() - start) * 1e3
 
 
-def _classify(answer: Any) -> None:
-    if answer.get("statusCode") != 200:
-        raise RuntimeError(f"the function answered {str(answer)[:300]}")
+def _check_response(response: Any) -> None:
+    if response.get("statusCode") != 200:
+        raise RuntimeError(f"the function answered {str(response)[:300]}")
 
 
 def _parts(limits: list[str], environment: dict[str, str]) -> list[float]:
     variables = [part for pair in environment.items() for part in ("-e", "=".join(pair))]
-    program = ["--entrypoint", "python", IMAGE, "-c", _PARTS]
+    program = ["--entrypoint", "python", IMAGE, "-c", _FRACTIONS]
     measured: list[float] = json.loads(docker("run", "--rm", *limits, *variables, *program))
     return measured
 

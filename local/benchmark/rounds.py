@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.benchmark import coldstart
-from local.benchmark.baseline import Floor, running_floor
+from local.benchmark.baseline import Baseline, running_baseline
 from local.benchmark.client.client import apply_load, write_requests
-from local.benchmark.servers.server import NAIVE, SERVICE, Failed, Running, Server, running
-from local.common.cpu import cores
-from local.loadtest.payload import Body
+from local.benchmark.servers.server import (
+    NAIVE,
+    SERVICE,
+    MeasurementError,
+    Running,
+    Server,
+    running,
+)
+from local.common.cpu import cpu_count
+from local.loadtest.payload import Payload
 
 CONNECTIONS: Final = (2, 8)
 LOAD: Final = "load"
@@ -34,7 +41,7 @@ _LEAST_LARGE: Final = 3
 _SETTLE_SECONDS: Final = 0.2
 """What a load has sent last may be at work when it has ended, and is not the next one's."""
 
-_TROUBLE: Final = (Failed, OSError, HTTPException)
+_ERRORS: Final = (MeasurementError, OSError, HTTPException)
 _WARM_UP_SECONDS: Final = 1
 _MB: Final = 1e6
 
@@ -57,72 +64,74 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Sent:
-    """The images as requests; `requests` lists `bodies` for the client."""
+    """The images as requests; `requests` lists `payloads` for the client."""
 
-    bodies: Sequence[Body]
-    large: Body
+    payloads: Sequence[Payload]
+    large: Payload
     requests: Path
 
 
 @dataclass
-class _Found:
+class _ServerResult:
     """What the rounds told so far of one server, or why they cannot."""
 
     rounds: list[dict[str, Any]] = field(default_factory=list)
     why: str = ""
 
 
-def measure(plan: Plan, body_of: Callable[[Path], Body], say: Callable[[str], None]) -> Any:
-    """The figures of `plan`: floor, servers and starts. `say` gets a line before each step.
+def measure(
+    plan: Plan, payload_of: Callable[[Path], Payload], progress: Callable[[str], None]
+) -> Any:
+    """The figures of `plan`: floor, servers and starts. `progress` gets a line before each step.
 
-    Raises `Failed` if the floor cannot be measured. Where a server or the starts cannot, their
-    entry has the reason in `why`.
+    Raises `MeasurementError` if the baseline cannot be measured. If a server or the starts cannot,
+    their entry has the reason in `why`.
     """
-    found = {server.key: _Found() for server in plan.servers}
-    floors: list[dict[str, float]] = []
-    bodies = [body_of(path) for path in plan.images]
+    found = {server.key: _ServerResult() for server in plan.servers}
+    baselines: list[dict[str, float]] = []
+    payloads = [payload_of(path) for path in plan.images]
     with_load = {LOAD, LARGE}.intersection(plan.parts)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        requests = write_requests(bodies, folder / "requests")
-        sent = _Sent(bodies, body_of(plan.large), requests)
+        requests = write_requests(payloads, folder / "requests")
+        sent = _Sent(payloads, payload_of(plan.large), requests)
         if with_load:
-            floor = stack.enter_context(running_floor(plan.images, cores()))
+            baseline = stack.enter_context(running_baseline(plan.images, cpu_count()))
         for turn in range(plan.rounds if with_load else 0):
-            say(f"round {turn + 1} of {plan.rounds}: floor")
-            floors.append(_floor_round(plan, floor))
+            progress(f"round {turn + 1} of {plan.rounds}: floor")
+            baselines.append(_baseline_round(plan, baseline))
             for server in plan.servers:
-                each = found[server.key]
-                if each.why:
+                result = found[server.key]
+                if result.why:
                     continue
-                say(f"round {turn + 1} of {plan.rounds}: {server.title}")
+                progress(f"round {turn + 1} of {plan.rounds}: {server.title}")
                 try:
-                    each.rounds.append(_server_round(plan, server, sent, floor))
-                except _TROUBLE as error:
-                    each.why = str(error) or type(error).__name__
+                    result.rounds.append(_server_round(plan, server, sent, baseline))
+                except _ERRORS as error:
+                    result.why = str(error) or type(error).__name__
     figures: dict[str, Any] = {}
-    if floors:
-        figures["floor"] = {"processes": cores(), **medians(floors), "rounds": floors}
+    if baselines:
+        figures["baseline"] = {"processes": cpu_count(), **medians(baselines), "rounds": baselines}
         figures["servers"] = {
             server.key: {"title": server.title, **_entry(found[server.key])}
             for server in plan.servers
         }
     if START in plan.parts:
-        kinds = [coldstart.FLOOR, coldstart.HANDLER]
-        kinds += [each.key for each in plan.servers if each in (SERVICE, NAIVE)]
+        kinds = [coldstart.BASELINE, coldstart.HANDLER]
+        kinds += [server.key for server in plan.servers if server in (SERVICE, NAIVE)]
         try:
             figures["start"] = coldstart.measure_starts(
-                kinds, bodies[0], times=plan.rounds, model=plan.model, progress=say
+                kinds, payloads[0], times=plan.rounds, model=plan.model, progress=progress
             )
-        except _TROUBLE as error:
+        except _ERRORS as error:
             figures["start"] = {"why": str(error) or type(error).__name__}
     return figures
 
 
-def _floor_round(plan: Plan, floor: Floor) -> dict[str, float]:
+def _baseline_round(plan: Plan, baseline: Baseline) -> dict[str, float]:
     """The costs; `busy` is with a process on every core."""
-    one = floor.measure(plan.images, plan.seconds)
-    busy = floor.measure(plan.images, plan.seconds, cores())
+    one = baseline.measure(plan.images, plan.seconds)
+    busy = baseline.measure(plan.images, plan.seconds, cpu_count())
     costs = {
         "cpu_ms": one.cpu_ms,
         "images_s": one.images_s,
@@ -132,30 +141,32 @@ def _floor_round(plan: Plan, floor: Floor) -> dict[str, float]:
         "busy_p99_ms": busy.p99_ms,
     }
     if LARGE in plan.parts:
-        costs["large_cpu_ms"] = floor.measure([plan.large], plan.seconds).cpu_ms
+        costs["large_cpu_ms"] = baseline.measure([plan.large], plan.seconds).cpu_ms
     return costs
 
 
-def _server_round(plan: Plan, server: Server, sent: _Sent, floor: Floor) -> dict[str, Any]:
+def _server_round(plan: Plan, server: Server, sent: _Sent, baseline: Baseline) -> dict[str, Any]:
     python = plan.pythons.get(server.key, Path(sys.executable))
-    with running(server, python=python, model=plan.model) as each:
-        each.wait_for_answer(sent.bodies[0])
-        answers = [each.best(body) for body in sent.bodies]
-        if answers != floor.best and not server.fp32:
-            raise Failed(f"wrong answers: {answers} instead of {floor.best}")
+    with running(server, python=python, model=plan.model) as running_server:
+        running_server.wait_for_response(sent.payloads[0])
+        outputs = [running_server.best(payload) for payload in sent.payloads]
+        if outputs != baseline.best and not server.fp32:
+            raise MeasurementError(f"wrong answers: {outputs} instead of {baseline.best}")
         figures: dict[str, Any] = {}
         if LOAD in plan.parts:
-            apply_load(each.url, sent.requests, connections=2, seconds=_WARM_UP_SECONDS)
-            figures |= medians([_loads(plan, each, sent, floor) for _ in range(BURSTS)])
-            figures["peak_mb"] = each.tree.peak_bytes() / _MB
-            figures["processes"] = len(each.tree.members())
+            apply_load(running_server.url, sent.requests, connections=2, seconds=_WARM_UP_SECONDS)
+            figures |= medians(
+                [_loads(plan, running_server, sent, baseline) for _ in range(BURSTS)]
+            )
+            figures["peak_mb"] = running_server.tree.peak_bytes() / _MB
+            figures["processes"] = len(running_server.tree.members())
         if LARGE in plan.parts:
-            figures["large_cpu_ms"] = cpu_ms_one_by_one(each, [sent.large], plan.seconds)
-            figures["large_peak_mb"] = each.tree.peak_bytes() / _MB
+            figures["large_cpu_ms"] = cpu_ms_one_by_one(running_server, [sent.large], plan.seconds)
+            figures["large_peak_mb"] = running_server.tree.peak_bytes() / _MB
         return figures
 
 
-def _loads(plan: Plan, server: Running, sent: _Sent, floor: Floor) -> dict[str, Any]:
+def _loads(plan: Plan, server: Running, sent: _Sent, baseline: Baseline) -> dict[str, Any]:
     """One load with few connections and one with many, the floor between the two: on all cores, as
     a load is, since they may not be equally fast and share caches."""
 
@@ -164,9 +175,12 @@ def _loads(plan: Plan, server: Running, sent: _Sent, floor: Floor) -> dict[str, 
 
     few, many = CONNECTIONS
     at_few = load(few)
-    bare = floor.measure(plan.images, plan.seconds, cores()).cpu_ms
+    bare = baseline.measure(plan.images, plan.seconds, cpu_count()).cpu_ms
     at_many = load(many)
-    return {f"at_{few}": beside(at_few, bare), f"at_{many}": beside(at_many, bare)}
+    return {
+        f"at_{few}": with_baseline_ratio(at_few, bare),
+        f"at_{many}": with_baseline_ratio(at_many, bare),
+    }
 
 
 def under_load(
@@ -187,21 +201,21 @@ def under_load(
     }
 
 
-def beside(load: Mapping[str, float], floor_cpu_ms: float) -> dict[str, float]:
+def with_baseline_ratio(load: Mapping[str, float], baseline_cpu_ms: float) -> dict[str, float]:
     """The figures of a load, with its CPU as a multiple of what the floor took right beside it:
     what else the machine does slows both."""
-    return {**load, "cpu_of_floor": load["cpu_ms"] / floor_cpu_ms}
+    return {**load, "cpu_of_baseline": load["cpu_ms"] / baseline_cpu_ms}
 
 
-def cpu_ms_one_by_one(server: Running, bodies: Sequence[Body], seconds: float) -> float:
+def cpu_ms_one_by_one(server: Running, payloads: Sequence[Payload], seconds: float) -> float:
     """The server's CPU milliseconds for each request when one after another is sent."""
-    for body in bodies:
-        server.post(body)
+    for payload in payloads:
+        server.post(payload)
     before, start, count = server.tree.cpu_seconds(), server.tree.age(), 0
     while server.tree.age() < start + seconds or count < _LEAST_LARGE:
-        for body in bodies:
-            server.post(body)
-        count += len(bodies)
+        for payload in payloads:
+            server.post(payload)
+        count += len(payloads)
     return 1000 * (server.tree.cpu_seconds() - before) / count
 
 
@@ -209,7 +223,7 @@ def medians(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The median of each number, of those in dictionaries, too; but all that `failed`."""
     result = {}
     for key, first in rounds[0].items():
-        values = [each[key] for each in rounds]
+        values = [figures[key] for figures in rounds]
         if isinstance(first, dict):
             result[key] = medians(values)
         else:
@@ -217,7 +231,7 @@ def medians(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _entry(found: _Found) -> dict[str, Any]:
+def _entry(found: _ServerResult) -> dict[str, Any]:
     if found.why:
         return {"why": found.why}
     return {**medians(found.rounds), "rounds": found.rounds}

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from local.benchmark.coldstart import FLOOR, PARTS
+from local.benchmark.coldstart import BASELINE, PARTS
+from local.common.markdown import aligned_table
 
 Figures = Mapping[str, Any]
 
@@ -12,14 +13,14 @@ def report(figures: Figures) -> str:
     """All tables that `figures`, as `python -m local.benchmark --json` writes them, are enough
     for, under a line that says where and when they were measured."""
     parts = [_headline(figures)]
-    if "floor" in figures:
+    if "baseline" in figures:
         rows = figures["servers"].values()
-        if any("at_2" in each for each in rows):
+        if any("at_2" in row for row in rows):
             parts.append(load_table(figures))
-        if any("large_cpu_ms" in each for each in rows):
+        if any("large_cpu_ms" in row for row in rows):
             parts.append(large_table(figures))
-        unmeasured = [each for each in rows if "why" in each]
-        parts += [f"{each['title']} was not measured: {each['why']}" for each in unmeasured]
+        unmeasured = [row for row in rows if "why" in row]
+        parts += [f"{row['title']} was not measured: {row['why']}" for row in unmeasured]
     if "start" in figures:
         parts.append(start_table(figures["start"]))
     return "\n\n".join(parts) + "\n"
@@ -29,93 +30,86 @@ def load_table(figures: Figures) -> str:
     """Requests with images of ordinary size: rates and CPU at 8 connections, latencies at 2, too.
     CPU is compared with that of the floor on all cores right beside. The floor's latencies are
     those of its processes, of which each has one image at a time."""
-    floor, servers = figures["floor"], figures["servers"]
+    baseline, servers = figures["baseline"], figures["servers"]
     naive = servers.get("naive", {}).get("at_8", {}).get("requests_s")
     header = (
         f"images of {figures['images']['mean_bytes'] / 1000:.0f} kB",
-        *("requests/s", "÷ tutorial", "CPU ms", "÷ floor"),
+        *("requests/s", "÷ tutorial", "CPU ms", "÷ baseline"),
         *("p50 / p99 ms at 2", "p99 ÷ p50", "p50 / p99 ms at 8", "peak MB", "failed"),
     )
-    one = ("floor, one process", _number(floor["images_s"]), _ratio(floor["images_s"], naive))
-    busy_images_s = floor["busy_images_s"]
-    busy = (floor_title(floor), _number(busy_images_s), _ratio(busy_images_s, naive))
+    one = (
+        "baseline, one process",
+        _number(baseline["images_s"]),
+        _ratio(baseline["images_s"], naive),
+    )
+    busy_images_s = baseline["busy_images_s"]
+    busy = (baseline_title(baseline), _number(busy_images_s), _ratio(busy_images_s, naive))
     rows: list[Sequence[str]] = [
-        (*one, f"{floor['cpu_ms']:.2f}", _ratio(floor["cpu_ms"], floor["busy_cpu_ms"])),
+        (*one, f"{baseline['cpu_ms']:.2f}", _ratio(baseline["cpu_ms"], baseline["busy_cpu_ms"])),
         (
             *busy,
-            f"{floor['busy_cpu_ms']:.2f}",
+            f"{baseline['busy_cpu_ms']:.2f}",
             "1.00",
-            latencies(floor, "busy_"),
-            _ratio(floor["busy_p99_ms"], floor["busy_p50_ms"]),
+            latencies(baseline, "busy_"),
+            _ratio(baseline["busy_p99_ms"], baseline["busy_p50_ms"]),
         ),
     ]
-    for each in servers.values():
-        if "at_8" not in each:
+    for server in servers.values():
+        if "at_8" not in server:
             continue
-        two, eight = each["at_2"], each["at_8"]
+        two, eight = server["at_2"], server["at_8"]
         rows.append(
             (
-                titled(each),
+                server_title(server),
                 _number(eight["requests_s"]),
                 _ratio(eight["requests_s"], naive),
                 f"{eight['cpu_ms']:.2f}",
-                f"{eight['cpu_of_floor']:.2f}",
+                f"{eight['cpu_of_baseline']:.2f}",
                 latencies(two),
                 f"{two['p99_of_p50']:.2f}",
                 latencies(eight),
-                f"{each['peak_mb']:.0f}",
+                f"{server['peak_mb']:.0f}",
                 f"{two['failed'] + eight['failed']:.0f}",
             )
         )
-    return markdown(header, rows)
+    return aligned_table(header, rows)
 
 
 def large_table(figures: Figures) -> str:
     """One 12-megapixel JPEG after another."""
-    floor, servers = figures["floor"], figures["servers"]
+    baseline, servers = figures["baseline"], figures["servers"]
     naive = servers.get("naive", {}).get("large_cpu_ms")
-    header = ("12-megapixel JPEG", "CPU ms", "÷ floor", "÷ tutorial", "peak MB")
-    base = floor["large_cpu_ms"]
-    rows: list[Sequence[str]] = [("floor", _number(base), "1.00", _ratio(base, naive))]
-    for each in servers.values():
-        if "large_cpu_ms" in each:
-            spent = each["large_cpu_ms"]
+    header = ("12-megapixel JPEG", "CPU ms", "÷ baseline", "÷ tutorial", "peak MB")
+    base = baseline["large_cpu_ms"]
+    rows: list[Sequence[str]] = [("baseline", _number(base), "1.00", _ratio(base, naive))]
+    for server in servers.values():
+        if "large_cpu_ms" in server:
+            spent = server["large_cpu_ms"]
             ratios = (_ratio(spent, base), _ratio(spent, naive))
-            rows.append((titled(each), _number(spent), *ratios, f"{each['large_peak_mb']:.0f}"))
-    return markdown(header, rows)
+            rows.append(
+                (server_title(server), _number(spent), *ratios, f"{server['large_peak_mb']:.0f}")
+            )
+    return aligned_table(header, rows)
 
 
 def start_table(starts: Mapping[str, Figures]) -> str:
     """From the start of a process to its first answer, and the parts of that."""
     if "why" in starts:
         return f"cold starts were not measured: {starts['why']}"
-    naive, floor = starts.get("naive", {}).get("ms"), starts[FLOOR]["ms"]
-    header = ("cold start", "ms", "÷ floor", "÷ tutorial", "CPU ms", *PARTS)
+    naive, baseline = starts.get("naive", {}).get("ms"), starts[BASELINE]["ms"]
+    header = ("cold start", "ms", "÷ baseline", "÷ tutorial", "CPU ms", *PARTS)
     rows = [
         (
-            each["title"],
-            f"{each['ms']:.0f}",
-            _ratio(each["ms"], floor),
-            _ratio(each["ms"], naive),
-            f"{each['cpu_ms']:.0f}",
-            *(f"{each['parts_ms'][part]:.0f}" for part in PARTS if "parts_ms" in each),
+            start["title"],
+            f"{start['ms']:.0f}",
+            _ratio(start["ms"], baseline),
+            _ratio(start["ms"], naive),
+            f"{start['cpu_ms']:.0f}",
+            *(f"{start['parts_ms'][part]:.0f}" for part in PARTS if "parts_ms" in start),
         )
-        for each in starts.values()
+        for start in starts.values()
     ]
-    return markdown(header, rows)
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns are aligned in plain text, too; short rows are filled up."""
-    filled = [[*row, *[""] * (len(header) - len(row))] for row in (header, *rows)]
-    widths = [max(map(len, column)) for column in zip(*filled, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
-        return "| " + " | ".join([cells[0].ljust(widths[0]), *numbers]) + " |"
-
-    rule = line(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
-    return "\n".join([line(filled[0]), rule, *map(line, filled[1:])])
+    return aligned_table(header, rows)
 
 
 def _headline(figures: Figures) -> str:
@@ -123,22 +117,22 @@ def _headline(figures: Figures) -> str:
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"{figures['date']}, {machine['cores']} cores of {machine['cpu']}, {machine['system']}; "
-        f"{named}; client {figures['client']}; {medians_of(figures)}"
+        f"{named}; client {figures['client']}; {sampling(figures)}"
     )
 
 
-def medians_of(figures: Figures) -> str:
+def sampling(figures: Figures) -> str:
     """Of how many loads the figures are medians."""
     loads = figures["rounds"] * figures["bursts"]
     return f"medians of {loads} loads of {figures['seconds']} s in {figures['rounds']} rounds"
 
 
-def floor_title(floor: Figures) -> str:
+def baseline_title(baseline: Figures) -> str:
     """The floor on all cores, in its row."""
-    return f"floor, {floor['processes']} processes"
+    return f"baseline, {baseline['processes']} processes"
 
 
-def titled(server: Figures) -> str:
+def server_title(server: Figures) -> str:
     """A server with its version, where that is not the project's own."""
     return " ".join(part for part in (server["title"], server.get("version", "")) if part)
 

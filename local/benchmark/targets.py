@@ -7,17 +7,17 @@ any machine.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from local.benchmark.coldstart import FLOOR, HANDLER
+from local.benchmark.coldstart import BASELINE, HANDLER
 from local.benchmark.servers.server import NAIVE, SERVICE
 from local.common.verdict import Figures, Target, all_met_grossly, conclude
 
-CPU: Final = "CPU a request / floor"
-RATE: Final = "requests/s at 8 connections / floor"
-TAIL: Final = "p99/p50 at 2 connections / floor's"
+CPU: Final = "CPU a request / baseline"
+RATE: Final = "requests/s at 8 connections / baseline"
+TAIL: Final = "p99/p50 at 2 connections / baseline's"
 RATE_OF_NAIVE: Final = "requests/s at 8 connections / tutorial app"
 LARGE: Final = "CPU of a 12-megapixel JPEG / tutorial app"
 PEAK: Final = "peak memory"
-START: Final = "cold start / floor"
+START: Final = "cold start / baseline"
 START_OF_NAIVE: Final = "cold start / tutorial app"
 FAILED: Final = "failed requests"
 
@@ -51,29 +51,32 @@ def judge(run: Callable[[], Mapping[str, Any]], *, gross: bool) -> int:
         rounds = figures_by_round(figures)
         repetitions += [as_one(rounds)] if gross else rounds
         measured = [*figures.get("servers", {}).values(), figures.get("start", {})]
-        complete = not any("why" in each for each in measured)
-        if not complete or all_met_grossly(repetitions[-1], judged(repetitions)):
+        add_service_io = not any("why" in part for part in measured)
+        if not add_service_io or all_met_grossly(repetitions[-1], judged(repetitions)):
             break
     status = verdict(repetitions, gross=gross)
-    return status if complete else 1
+    return status if add_service_io else 1
 
 
 def figures_by_round(figures: Mapping[str, Any]) -> list[dict[str, float]]:
     """The figures with a target, by name, for each round of `figures`: those whose two sides were
     both measured."""
-    servers = {key: each.get("rounds", []) for key, each in figures.get("servers", {}).items()}
+    servers = {key: server.get("rounds", []) for key, server in figures.get("servers", {}).items()}
     starts = figures.get("start", {})
-    starts = {key: each["rounds"] for key, each in starts.items()} if "why" not in starts else {}
+    starts = {key: start["rounds"] for key, start in starts.items()} if "why" not in starts else {}
     result = []
     for number in range(figures["rounds"]):
         found: dict[str, float] = {}
         if service := _of_round(servers, SERVICE.key, number):
-            floor, naive = figures["floor"]["rounds"][number], _of_round(servers, NAIVE.key, number)
-            found |= _load_figures(service, floor, naive) if "at_8" in service else {}
+            baseline, naive = (
+                figures["baseline"]["rounds"][number],
+                _of_round(servers, NAIVE.key, number),
+            )
+            found |= _load_figures(service, baseline, naive) if "at_8" in service else {}
             found |= _large_figures(service, naive) if "large_cpu_ms" in service else {}
             found[PEAK] = max(service.get(peak, 0) for peak in ("peak_mb", "large_peak_mb"))
         if handler := _of_round(starts, HANDLER, number):
-            found[START] = handler["ms"] / _of_round(starts, FLOOR, number)["ms"]
+            found[START] = handler["ms"] / _of_round(starts, BASELINE, number)["ms"]
             if naive := _of_round(starts, NAIVE.key, number):
                 found[START_OF_NAIVE] = handler["ms"] / naive["ms"]
         result.append(found)
@@ -82,13 +85,14 @@ def figures_by_round(figures: Mapping[str, Any]) -> list[dict[str, float]]:
 
 def judged(repetitions: Sequence[Figures]) -> list[Target]:
     """The targets whose figures were measured in every repetition."""
-    return [each for each in TARGETS if all(each.name in figures for figures in repetitions)]
+    return [target for target in TARGETS if all(target.name in figures for figures in repetitions)]
 
 
 def as_one(rounds: Sequence[Figures]) -> Figures:
     """The rounds of a run, when the run itself is one repetition."""
     return {
-        each.name: each.of([figures[each.name] for figures in rounds]) for each in judged(rounds)
+        target.name: target.of([figures[target.name] for figures in rounds])
+        for target in judged(rounds)
     }
 
 
@@ -96,7 +100,7 @@ def verdict(repetitions: Sequence[Figures], *, gross: bool) -> int:
     """Print the verdict, and what it leaves out. Returns the exit status."""
     targets = judged(repetitions)
     status = conclude(repetitions, targets, gross=gross) if targets else 0
-    if left_out := ", ".join(each.name for each in TARGETS if each not in targets):
+    if left_out := ", ".join(target.name for target in TARGETS if target not in targets):
         print(f"not measured, so not judged: {left_out}")
     return status
 
@@ -106,13 +110,13 @@ def _of_round(rounds: Mapping[str, Any], key: str, number: int) -> Any:
 
 
 def _load_figures(
-    service: Mapping[str, Any], floor: Mapping[str, float], naive: Mapping[str, Any]
+    service: Mapping[str, Any], baseline: Mapping[str, float], naive: Mapping[str, Any]
 ) -> dict[str, float]:
     two, eight = service["at_2"], service["at_8"]
     found = {
-        CPU: eight["cpu_of_floor"],
-        RATE: eight["requests_s"] / floor["busy_images_s"],
-        TAIL: two["p99_of_p50"] / (floor["busy_p99_ms"] / floor["busy_p50_ms"]),
+        CPU: eight["cpu_of_baseline"],
+        RATE: eight["requests_s"] / baseline["busy_images_s"],
+        TAIL: two["p99_of_p50"] / (baseline["busy_p99_ms"] / baseline["busy_p50_ms"]),
         FAILED: two["failed"] + eight["failed"],
     }
     if naive:

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from local.common.cpu import cores
+from local.common.cpu import cpu_count
 
 _PACKAGES: Final = (
     *("onnxruntime", "numpy", "pillow", "fastapi", "starlette", "pydantic", "uvicorn", "mangum"),
@@ -29,7 +29,7 @@ def facts() -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {
             "cpu": _cpu(),
-            "cores": cores(),
+            "cores": cpu_count(),
             "system": f"{platform.system()} {platform.machine()}",
             "load": round(os.getloadavg()[0], 2),
         },

@@ -9,5 +9,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: in
     return "\n".join(_line(cells) for cells in (header, rule, *rows))
 
 
+def aligned_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose columns are aligned in plain text, too; short rows are filled up."""
+    filled = [[*row, *[""] * (len(header) - len(row))] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*filled, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+        return "| " + " | ".join([cells[0].ljust(widths[0]), *numbers]) + " |"
+
+    rule = line(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    return "\n".join([line(filled[0]), rule, *map(line, filled[1:])])
+
+
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")

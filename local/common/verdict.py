@@ -88,13 +88,13 @@ def judge(
 
 def all_met_grossly(figures: Figures, targets: Sequence[Target]) -> bool:
     """Whether no figure misses its target by more than the factor `GROSS`."""
-    return all(each.is_met(figures[each.name], GROSS) for each in targets)
+    return all(target.is_met(figures[target.name], GROSS) for target in targets)
 
 
 def conclude(rounds: Sequence[Figures], targets: Sequence[Target], *, gross: bool) -> int:
     """Print the table of `rounds`, of which each has a figure for every target. Returns the exit
     status: 1 if a target was missed, else 0."""
-    missed = [each for each in targets if not _passes(each, rounds, gross)]
+    missed = [target for target in targets if not _passes(target, rounds, gross)]
     print(table(rounds, targets, missed, gross))
     return 1 if missed else 0
 
@@ -114,11 +114,16 @@ def table(
 ) -> str:
     """A line for each target: the median, its range over the repetitions, and the verdict."""
     rows: list[tuple[str, ...]] = [("figure", "median", "lowest", "highest", "target", "")]
-    for each in targets:
-        values = [figures[each.name] for figures in rounds]
+    for target in targets:
+        values = [figures[target.name] for figures in rounds]
         numbers = (statistics.median(values), min(values), max(values))
         rows.append(
-            (each.name, *(f"{value:.4g}" for value in numbers), str(each), _word(each, missed))
+            (
+                target.name,
+                *(f"{value:.4g}" for value in numbers),
+                str(target),
+                _word(target, missed),
+            )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [

@@ -7,10 +7,10 @@ import numpy as np
 
 from local.common.markdown import table
 from local.docs.measurements import container
-from local.simulation import aws_figures as aws
+from local.simulation import aws_figures
 from local.simulation.durations import Times, durations_from_json
 from local.simulation.prediction import Plan, Prediction, predict
-from local.simulation.pricing import Function
+from local.simulation.pricing import FunctionConfig
 from local.simulation.scaling import Limits
 
 STEADY: Final = Plan(10, 1, 3600)
@@ -30,8 +30,8 @@ def cost_table() -> str:
     )
     note = (
         f"{STEADY.size} requests at once every second for an hour, and {BURST.size} at once on a "
-        f"function that nobody has asked before; x86_64, list prices of {aws.REGION} "
-        f"({aws.LOOKED_UP}), no free tier. Each new environment's start is paid for, which is why "
+        f"function without warm environments; x86_64, list prices of {aws_figures.REGION} "
+        f"({aws_figures.LOOKED_UP}), no free tier. AWS bills the start of each new environment, so "
         "a burst costs more."
     )
     return f"{table(header, _rows(), numbers_from=0)}\n\n{note}"
@@ -40,9 +40,9 @@ def cost_table() -> str:
 def _rows() -> Iterator[tuple[str, ...]]:
     for size in container()["sizes"]:
         times = Times(durations_from_json(size["cold_ms"]), durations_from_json(size["warm_ms"]))
-        steady = _forecast(STEADY, times, Function(size["memory_mb"], "x86_64"))
-        gateway = Function(size["memory_mb"], "x86_64", http_api_kb=_PHOTO_KB)
-        burst = _forecast(BURST, times, Function(size["memory_mb"], "x86_64"))
+        steady = _forecast(STEADY, times, FunctionConfig(size["memory_mb"], "x86_64"))
+        gateway = FunctionConfig(size["memory_mb"], "x86_64", http_api_kb=_PHOTO_KB)
+        burst = _forecast(BURST, times, FunctionConfig(size["memory_mb"], "x86_64"))
         yield (
             str(size["memory_mb"]),
             f"{_median_ms(steady):.0f}",
@@ -54,13 +54,13 @@ def _rows() -> Iterator[tuple[str, ...]]:
         )
 
 
-def _forecast(plan: Plan, times: Times, function: Function) -> Prediction:
-    limits = Limits(int(aws.CONCURRENCY.value), 0, aws.IDLE.value * 60)
+def _forecast(plan: Plan, times: Times, function: FunctionConfig) -> Prediction:
+    limits = Limits(int(aws_figures.CONCURRENCY.value), 0, aws_figures.IDLE.value * 60)
     return predict(plan, limits, function, times)
 
 
 def _median_ms(prediction: Prediction) -> float:
-    return float(np.median(prediction.outcome.latencies)) / 1000
+    return float(np.median(prediction.result.latencies)) / 1000
 
 
 def _million(prediction: Prediction) -> float:

@@ -34,10 +34,10 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "cost": cost_table,
 }
 _PART: Final = re.compile(r"(<!-- made: ([^>]*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-_MARK: Final = re.compile(r"<!-- (?:made: .*?|end) -->")
+_MARKER: Final = re.compile(r"<!-- (?:made: .*?|end) -->")
 
 
-class PageError(ValueError):
+class MarkerError(ValueError):
     """A page's markers cannot be understood; the message says which."""
 
 
@@ -45,16 +45,16 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def renewed(page: str, parts: Mapping[str, Callable[[], str]] = PARTS) -> str:
-    """The page with every part made anew. Raises `PageError`."""
+def render(page: str, parts: Mapping[str, Callable[[], str]] = PARTS) -> str:
+    """The page with every part made anew. Raises `MarkerError`."""
 
     def fill(found: re.Match[str]) -> str:
         if found[2] not in parts:
-            raise PageError(f"no part is called {found[2]!r}; there are {', '.join(parts)}")
+            raise MarkerError(f"no part is called {found[2]!r}; there are {', '.join(parts)}")
         return f"{found[1]}\n{parts[found[2]]()}\n\n{found[4]}"
 
-    if len(_MARK.findall(page)) != 2 * len(_PART.findall(page)):
-        raise PageError("each `<!-- made: NAME -->` needs an `<!-- end -->` below it")
+    if len(_MARKER.findall(page)) != 2 * len(_PART.findall(page)):
+        raise MarkerError("each `<!-- made: NAME -->` needs an `<!-- end -->` below it")
     return _PART.sub(fill, page)
 
 
@@ -75,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         page = path.read_text("utf-8")
         name = path.relative_to(ROOT)
         try:
-            new = renewed(page)
-        except PageError as error:
+            new = render(page)
+        except MarkerError as error:
             print(f"error: {name}: {error}.", file=sys.stderr)
             return 2
         if new != page:

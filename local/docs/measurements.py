@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from local.benchmark.tables import floor_title, latencies, medians_of, report, titled
+from local.benchmark.tables import baseline_title, latencies, report, sampling, server_title
 from local.common.markdown import table
 from local.common.paths import ROOT
 
@@ -33,33 +33,33 @@ def speed_table() -> str:
     kilobytes = figures["images"]["mean_bytes"] / 1000
     header = (
         f"JPEGs of {kilobytes:.0f} kB",
-        *("requests/s", "CPU ms a request", "÷ floor", "p50 / p99 ms, 2 connections", "peak MB"),
+        *("requests/s", "CPU ms a request", "÷ baseline", "p50 / p99 ms, 2 connections", "peak MB"),
     )
-    made = f"{_where(figures)}; {medians_of(figures)}."
+    made = f"{_where(figures)}; {sampling(figures)}."
     return f"{table(header, _speed_rows(figures), numbers_from=1)}\n\n{made}"
 
 
 def _speed_rows(figures: Figures) -> Iterator[tuple[str, ...]]:
-    floor = figures["floor"]
+    baseline = figures["baseline"]
     yield (
-        floor_title(floor),
-        f"{floor['busy_images_s']:.0f}",
-        f"{floor['busy_cpu_ms']:.2f}",
+        baseline_title(baseline),
+        f"{baseline['busy_images_s']:.0f}",
+        f"{baseline['busy_cpu_ms']:.2f}",
         "1.00",
-        latencies(floor, "busy_"),
+        latencies(baseline, "busy_"),
         "",
     )
-    for each in figures["servers"].values():
-        if "at_8" not in each:
+    for server in figures["servers"].values():
+        if "at_8" not in server:
             continue
-        two, eight = each["at_2"], each["at_8"]
+        two, eight = server["at_2"], server["at_8"]
         yield (
-            titled(each),
+            server_title(server),
             f"{eight['requests_s']:.0f}",
             f"{eight['cpu_ms']:.2f}",
-            f"{eight['cpu_of_floor']:.2f}",
+            f"{eight['cpu_of_baseline']:.2f}",
             latencies(two),
-            f"{each['peak_mb']:.0f}",
+            f"{server['peak_mb']:.0f}",
         )
 
 
@@ -76,13 +76,13 @@ def cold_start_table() -> str:
     header = ("memory MB", "cold start ms", *(f"of it {parts[0]}", *parts[1:]), "warm ms")
     rows = (
         (
-            str(each["memory_mb"]),
-            f"{each['cold_ms']:.0f}",
-            *(f"{each['parts_ms'][part]:.0f}" for part in parts),
-            f"{each['warm_ms']:.1f}",
-            f"{each['peak_mb']:.0f}",
+            str(size["memory_mb"]),
+            f"{size['cold_ms']:.0f}",
+            *(f"{size['parts_ms'][part]:.0f}" for part in parts),
+            f"{size['warm_ms']:.1f}",
+            f"{size['peak_mb']:.0f}",
         )
-        for each in figures["sizes"]
+        for size in figures["sizes"]
     )
     text = table((*header, "peak memory MB"), rows, numbers_from=0)
     return f"{text}\n\n{_where(figures)}. {_size(figures)}"

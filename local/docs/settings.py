@@ -22,25 +22,25 @@ def settings_table() -> str:
 
 def limits_table() -> str:
     """Those that are numbers: what bounds the work that requests can ask for."""
-    return _table(each for each in _declared() if each.type in (int, float))
+    return _table(setting for setting in _declared() if setting.type in (int, float))
 
 
 def _declared() -> Iterable[Field[Any]]:
     """Those that are declared with a meaning; the others are found out, not set."""
-    return (each for each in fields(Settings) if "meaning" in each.metadata)
+    return (setting for setting in fields(Settings) if "meaning" in setting.metadata)
 
 
 def _table(settings: Iterable[Field[Any]]) -> str:
     rows = []
-    for each in settings:
-        here, on_lambda = _default(each.name, _here), _default(each.name, _on_lambda)
+    for setting in settings:
+        here, on_lambda = _default(setting.name, _here), _default(setting.name, _on_lambda)
         rows.append(
             (
-                f"`{each.name.upper()}`",
+                f"`{setting.name.upper()}`",
                 here,
                 "" if here == on_lambda else on_lambda,
-                each.metadata["unit"],
-                each.metadata["meaning"],
+                setting.metadata["unit"],
+                setting.metadata["meaning"],
             )
         )
     return table(("variable", "default", "on Lambda", "unit", "meaning"), rows)

@@ -7,9 +7,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from local.common.cli import UsageError, check_outputs
-from local.loadtest import cli as command
+from local.loadtest import cli
 from local.loadtest.client.runner import run
-from local.loadtest.knee import HEAD, Curve, Search, Step, find_knee
+from local.loadtest.knee import TABLE_HEADER, Curve, Search, Step, find_knee
 from local.loadtest.plan import WavePlan
 from local.loadtest.stats import summarize
 
@@ -25,26 +25,27 @@ def capacity() -> int:
     search = Search(options.limit, options.T, options.R, options.most)
     check_outputs(options.json, options.plot)
     if options.plot:
-        command.require_plots()
+        cli.require_matplotlib()
         if options.plot.suffix not in FORMATS:
             raise UsageError(f"--plot must end in {', '.join(FORMATS)}: {str(options.plot)!r}.")
-    target = command.target_of(options)
+    target = cli.create_target(options)
     curve = Curve(target.name, search, [])
     stopped_by: int | None = None
 
     def measure(parallel: int) -> Step:
         done = run(target, WavePlan(parallel, search.period, search.repeat), options.timeout)
         if done.stopped_by is not None:
-            raise command.Stopped(done.stopped_by)
-        step = Step.of(summarize(done), search)
-        print(step.line(), flush=True)
+            raise cli.Interrupted(done.stopped_by)
+        step = Step.from_summary(summarize(done), search)
+        print(step.row(), flush=True)
         curve.steps.append(step)
         return step
 
-    print(f"{target.name}: waves every {search.period:g} s, {search.repeat} of each size\n{HEAD}")
+    print(f"{target.name}: waves every {search.period:g} s, {search.repeat} of each size")
+    print(TABLE_HEADER)
     try:
         find_knee(search, measure)
-    except command.Stopped as stopped:
+    except cli.Interrupted as stopped:
         stopped_by = stopped.number
     except KeyboardInterrupt:  # between two runs
         stopped_by = signal.SIGINT
@@ -57,7 +58,7 @@ def capacity() -> int:
 
 
 def parse() -> Namespace:
-    parser = command.Parser(__doc__ or "", EXAMPLES)
+    parser = cli.LoadTestParser(__doc__ or "", EXAMPLES)
     search = parser.add_argument_group("search")
     search.add_argument(
         "--limit",
@@ -73,7 +74,7 @@ def parse() -> Namespace:
     search.add_argument(
         "--most", type=int, default=4096, metavar="N", help="largest wave (default: %(default)s)"
     )
-    command.add_target_options(parser)
+    cli.add_target_options(parser)
     reports = parser.add_argument_group("reports")
     reports.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
     reports.add_argument(

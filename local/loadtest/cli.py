@@ -10,11 +10,11 @@ from typing import Final
 from local.common.cli import OneLineParser, UsageError, check_outputs
 from local.common.paths import SAMPLE
 from local.loadtest.client.runner import Run, run
-from local.loadtest.payload import read_bodies
+from local.loadtest.payload import read_payloads
 from local.loadtest.plan import WavePlan
-from local.loadtest.report import text as report
+from local.loadtest.report import text
 from local.loadtest.report.progress import Progress
-from local.loadtest.result import Outcome
+from local.loadtest.result import RequestResult
 from local.loadtest.stats import Summary, summarize
 from local.loadtest.target import Target, http_target
 
@@ -28,7 +28,7 @@ exit status: 0 all answered, 1 a request failed, 2 the command cannot be done,
 """
 
 
-class Stopped(Exception):
+class Interrupted(Exception):
     """The user ended a series of runs."""
 
     def __init__(self, number: int) -> None:
@@ -37,7 +37,7 @@ class Stopped(Exception):
         """The signal's."""
 
 
-class Parser(OneLineParser):
+class LoadTestParser(OneLineParser):
     """The one of the load tests."""
 
     def __init__(self, description: str, examples: str) -> None:
@@ -88,46 +88,46 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     reports.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
 
 
-def target_of(options: argparse.Namespace) -> Target:
+def create_target(options: argparse.Namespace) -> Target:
     """Raises `UsageError`."""
     if not (math.isfinite(options.timeout) and options.timeout > 0):
         raise UsageError(f"--timeout must be more than 0 seconds; it is {options.timeout:g}.")
-    bodies = read_bodies(options.image)
+    payloads = read_payloads(options.image)
     if options.function is None:
         if options.endpoint_url is not None:
             raise UsageError("--endpoint-url is of use only with --lambda FUNCTION.")
-        return http_target(options.url, bodies)
+        return http_target(options.url, payloads)
     from local.loadtest.lambda_target import lambda_target
 
-    return lambda_target(options.function, options.endpoint_url, bodies)
+    return lambda_target(options.function, options.endpoint_url, payloads)
 
 
-def require_plots() -> None:
+def require_matplotlib() -> None:
     """Raises `UsageError` when the plotting library is missing."""
     if importlib.util.find_spec("matplotlib") is None:
         raise UsageError("Plots need matplotlib: pip install -r requirements.txt")
 
 
-def measure(options: argparse.Namespace, plan: WavePlan, verbose: bool) -> int:
+def run_load_test(options: argparse.Namespace, plan: WavePlan, verbose: bool) -> int:
     """Run `plan` as `options` say, print and write the reports: the exit status."""
     check_outputs(options.json, options.csv, options.html)
     if options.html:
-        require_plots()
-    target = target_of(options)
+        require_matplotlib()
+    target = create_target(options)
     progress = Progress(plan.requests)
 
-    def show(outcomes: Sequence[Outcome]) -> None:
+    def show(results: Sequence[RequestResult]) -> None:
         if verbose:
             progress.clear()
-            print("\n".join(report.request_line(each) for each in outcomes), flush=True)
-        progress.add(outcomes)
+            print("\n".join(text.format_result(result) for result in results), flush=True)
+        progress.add(results)
 
     try:
         done = run(target, plan, options.timeout, show)
     finally:
         progress.clear()
     summary = summarize(done)
-    print(report.text(summary))
+    print(text.format_report(summary))
     _write(options, done, summary)
     return exit_status(summary, done.stopped_by)
 
@@ -141,9 +141,9 @@ def exit_status(summary: Summary, stopped_by: int | None) -> int:
 def _write(options: argparse.Namespace, done: Run, summary: Summary) -> None:
     try:
         if options.json:
-            report.write_json(summary, options.json)
+            text.write_json(summary, options.json)
         if options.csv:
-            report.write_csv(done, options.csv)
+            text.write_csv(done, options.csv)
         if options.html:
             from local.loadtest.report.html import write_html
 

@@ -45,7 +45,7 @@ class Step:
     good: bool
 
     @classmethod
-    def of(cls, summary: Summary, search: Search) -> "Step":
+    def from_summary(cls, summary: Summary, search: Search) -> "Step":
         p99 = summary.latency_ms.p99
         return cls(
             parallel=summary.parallel,
@@ -57,8 +57,10 @@ class Step:
             good=not summary.failures and p99 is not None and p99 <= search.limit_ms,
         )
 
-    def line(self) -> str:
-        p50, p99 = ("-" if each is None else f"{each:.1f}" for each in (self.p50_ms, self.p99_ms))
+    def row(self) -> str:
+        p50, p99 = (
+            "-" if value is None else f"{value:.1f}" for value in (self.p50_ms, self.p99_ms)
+        )
         verdict = "good" if self.good else "too much"
         return (
             f"{self.parallel:>6}{self.offered_rps:>12.1f}{p50:>10}{p99:>10}{self.failures:>8}"
@@ -66,7 +68,7 @@ class Step:
         )
 
 
-HEAD: Final = f"{'wave':>6}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'failed':>8}"
+TABLE_HEADER: Final = f"{'wave':>6}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'failed':>8}"
 
 
 @dataclass(frozen=True)
@@ -77,31 +79,33 @@ class Curve:
     search: Search
     steps: list[Step]
 
-    def final(self) -> list[Step]:
+    def last_by_size(self) -> list[Step]:
         """The last measurement of each size: what is too much is measured twice."""
-        return list({each.parallel: each for each in self.steps}.values())
+        return list({step.parallel: step for step in self.steps}.values())
 
     @property
     def knee(self) -> Step | None:
         """The largest good step below every bad one."""
-        least_bad = min((each.parallel for each in self.final() if not each.good), default=None)
+        least_bad = min(
+            (step.parallel for step in self.last_by_size() if not step.good), default=None
+        )
         good = [
-            each
-            for each in self.final()
-            if each.good and (least_bad is None or each.parallel < least_bad)
+            step
+            for step in self.last_by_size()
+            if step.good and (least_bad is None or step.parallel < least_bad)
         ]
-        return max(good, key=lambda each: each.parallel, default=None)
+        return max(good, key=lambda step: step.parallel, default=None)
 
     @property
-    def exhausted(self) -> bool:
+    def is_lower_bound(self) -> bool:
         """Whether no wave was too much: the service may bear more."""
-        return all(each.good for each in self.final())
+        return all(step.good for step in self.last_by_size())
 
     def verdict(self) -> str:
         knee = self.knee
         if knee is None:
             return f"not even one request at a time is answered within {self._limit()}"
-        bound = "at least " if self.exhausted else ""
+        bound = "at least " if self.is_lower_bound else ""
         return (
             f"sustainable: {bound}{knee.offered_rps:.1f} requests/s, in waves of {knee.parallel} "
             f"every {self.search.period:g} s (p99 {knee.p99_ms:.1f} ms, within {self._limit()})"
@@ -116,7 +120,7 @@ class Curve:
             "repeat": self.search.repeat,
             "sustainable_rps": knee and knee.offered_rps,
             "wave": knee and knee.parallel,
-            "steps": [vars(each) for each in self.steps],
+            "steps": [vars(step) for step in self.steps],
         }
 
     def _limit(self) -> str:

@@ -16,9 +16,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from local.common.cli import UsageError
-from local.loadtest.judge import judge_invocation
-from local.loadtest.payload import Body
-from local.loadtest.target import Target, parse_url, reach
+from local.loadtest.payload import Payload
+from local.loadtest.result import classify_invocation
+from local.loadtest.target import Target, parse_url, resolve
 
 PAYLOAD_LIMIT: Final = 6 * 1024 * 1024
 """Bytes of a synchronous invocation's payload (AWS: Lambda quotas)."""
@@ -30,30 +30,30 @@ a wave is prepared up to half a minute before it is sent."""
 _EMULATOR_REGION: Final = "us-east-1"
 
 
-def lambda_target(function: str, endpoint_url: str | None, bodies: Sequence[Body]) -> Target:
-    """Invoke `function` (name or ARN) with each of `bodies` in turn, as its function URL would.
+def lambda_target(function: str, endpoint_url: str | None, payloads: Sequence[Payload]) -> Target:
+    """Invoke `function` (name or ARN) with each of `payloads` in turn, as its function URL would.
 
     boto3 finds credentials, region and address and signs; the sending is the same as for HTTP, so
     the client's own times are the same too. An endpoint that is given (a local emulator) needs no
     credentials. Raises `UsageError`.
     """
-    payloads = [json.dumps(event(body)).encode() for body in bodies]
-    if max(map(len, payloads)) > PAYLOAD_LIMIT:
+    events = [json.dumps(function_url_event(body)).encode() for body in payloads]
+    if max(map(len, events)) > PAYLOAD_LIMIT:
         raise UsageError(
             "An image is too large for Lambda: 6 MB a request, base64 included. Send smaller ones."
         )
     if endpoint_url is not None:
         parse_url(endpoint_url)
     try:
-        signer = _Signer(_client(endpoint_url), function, payloads)
+        signer = _RequestSigner(_client(endpoint_url), function, events)
         signer.sign()
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"boto3 cannot invoke {function!r}: {error}") from None
-    address = reach(urlsplit(signer.url))
-    return Target(f"lambda {function}", address, signer.messages, judge_invocation)
+    address = resolve(urlsplit(signer.url))
+    return Target(f"lambda {function}", address, signer.requests, classify_invocation)
 
 
-def event(body: Body) -> dict[str, Any]:
+def function_url_event(body: Payload) -> dict[str, Any]:
     """What a function URL or an HTTP API makes of a POST (payload format 2.0)."""
     host = "localhost"
     http = {"method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}
@@ -97,49 +97,49 @@ def _client(endpoint_url: str | None) -> Any:
     return session.client("lambda", region_name=region, endpoint_url=endpoint_url, config=config)
 
 
-class _Signer:
+class _RequestSigner:
     """Has boto3 make the requests, and keeps them instead of sending them."""
 
-    def __init__(self, client: Any, function: str, payloads: Sequence[bytes]) -> None:
+    def __init__(self, client: Any, function: str, events: Sequence[bytes]) -> None:
         self.url = ""
         self._client = client
         self._function = function
-        self._payloads = payloads
-        self._messages: list[bytes] = []
-        self._kept: list[bytes] = []
+        self._events = events
+        self._requests: list[bytes] = []
+        self._captured: list[bytes] = []
         self._signed = float("-inf")
-        client.meta.events.register("before-send.lambda.Invoke", self._keep)
+        client.meta.events.register("before-send.lambda.Invoke", self._capture)
 
-    def messages(self) -> Sequence[bytes]:
+    def requests(self) -> Sequence[bytes]:
         """The requests, one for each payload, signed within the last minute."""
         if time.monotonic() - self._signed > _SIGNATURE_SECONDS:
             # Credentials that end during a run end in refusals, which the report counts.
             with contextlib.suppress(BotoCoreError):
                 self.sign()
-        return self._messages
+        return self._requests
 
     def sign(self) -> None:
         """Raises `BotoCoreError`, when there are no credentials for one."""
-        self._kept = []
-        for payload in self._payloads:
+        self._captured = []
+        for payload in self._events:
             self._client.invoke(FunctionName=self._function, Payload=payload)
-        self._messages = self._kept
+        self._requests = self._captured
         self._signed = time.monotonic()
 
-    def _keep(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    def _capture(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         """Take a request that is ready to be sent; boto3 goes on with an empty answer."""
         assert request.url is not None
         assert isinstance(request.body, bytes)
         self.url = request.url
         parts = urlsplit(request.url)
-        headers = {name: _text(value) for name, value in request.headers.items()}
+        headers = {name: _decode(value) for name, value in request.headers.items()}
         headers |= {"Host": parts.netloc, "Connection": "close"}
-        lines = [f"POST {parts.path} HTTP/1.1", *(f"{each}: {headers[each]}" for each in headers)]
-        self._kept.append("\r\n".join([*lines, "", ""]).encode() + request.body)
-        return AWSResponse(request.url, 200, HTTPHeaders(), _Nothing())
+        lines = [f"POST {parts.path} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
+        self._captured.append("\r\n".join([*lines, "", ""]).encode() + request.body)
+        return AWSResponse(request.url, 200, HTTPHeaders(), _EmptyBody())
 
 
-class _Nothing:
+class _EmptyBody:
     """The empty body of the answer that boto3 gets."""
 
     def stream(self, *_: Any, **__: Any) -> list[bytes]:
@@ -149,5 +149,5 @@ class _Nothing:
         return b""
 
 
-def _text(value: object) -> str:
+def _decode(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)

@@ -10,7 +10,7 @@ from local.common.cli import UsageError
 
 
 @dataclass(frozen=True)
-class Body:
+class Payload:
     """The body of a POST and the value of its Content-Type header."""
 
     content: bytes
@@ -24,21 +24,23 @@ def find_images(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise UsageError(f"There is no image {str(path)!r}. Name one, or a folder of images.")
-    images = sorted(each for each in path.iterdir() if each.is_file() and _is_image_name(each.name))
+    images = sorted(
+        entry for entry in path.iterdir() if entry.is_file() and _is_image_name(entry.name)
+    )
     if not images:
         raise UsageError(f"There are no images in the folder {str(path)!r}. Name another.")
     return images
 
 
-def read_bodies(path: Path) -> Sequence[Body]:
+def read_payloads(path: Path) -> Sequence[Payload]:
     """One body for each image that `find_images` finds. Raises `UsageError`."""
     try:
-        return [multipart(each.name, each.read_bytes()) for each in find_images(path)]
+        return [multipart(image.name, image.read_bytes()) for image in find_images(path)]
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
-def multipart(filename: str, data: bytes) -> Body:
+def multipart(filename: str, data: bytes) -> Payload:
     """A form with one file in the field `file`, as browsers and curl send it (RFC 7578)."""
     boundary = f"form-{secrets.token_hex(16)}"
     quoted = filename.replace("\\", "_").replace('"', "%22").replace("\r", "_").replace("\n", "_")
@@ -49,7 +51,7 @@ def multipart(filename: str, data: bytes) -> Body:
         f"Content-Type: {media_type}\r\n\r\n"
     )
     content = b"".join([head.encode(), data, f"\r\n--{boundary}--\r\n".encode()])
-    return Body(content, f"multipart/form-data; boundary={boundary}")
+    return Payload(content, f"multipart/form-data; boundary={boundary}")
 
 
 def _is_image_name(name: str) -> bool:

@@ -43,7 +43,7 @@ class WavePlan:
         """Seconds from the start of the run to the start of `wave` (0, 1, ...)."""
         return wave * self.period
 
-    def prepared(self, wave: int) -> float:
+    def prepare_time(self, wave: int) -> float:
         """Seconds from the start of the run to when the process of `wave` is to be made; what is
         negative is made before the run starts. It falls in the middle between two waves, where
         it disturbs neither."""

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from local.loadtest.client.runner import Run
 from local.loadtest.plan import WavePlan
-from local.loadtest.result import ANSWERED, IN_FLIGHT, Outcome
+from local.loadtest.result import ANSWERED, IN_FLIGHT, RequestResult
 
 PERCENTILES: Final = (50, 90, 95, 99)
 
 
 @dataclass(frozen=True)
-class Spread:
+class Percentiles:
     """Percentiles and the maximum of some durations, in milliseconds; None where there are none."""
 
     p50: float | None
@@ -34,8 +34,8 @@ class WaveSummary:
     failures: int
     in_flight: int
     last_answer_s: float | None
-    latency_ms: Spread
-    lateness_ms: Spread
+    latency_ms: Percentiles
+    lateness_ms: Percentiles
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class Summary:
     """Answered requests divided by `wall_s`."""
     offered_rps: float | None
     peak_concurrency: int
-    latency_ms: Spread
-    service_ms: Spread
-    lateness_ms: Spread
+    latency_ms: Percentiles
+    service_ms: Percentiles
+    lateness_ms: Percentiles
     waves: list[WaveSummary]
     stopped: bool
 
@@ -79,21 +79,21 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
 
 
-def spread(seconds: Iterable[float]) -> Spread:
+def percentiles(seconds: Iterable[float]) -> Percentiles:
     """seconds: durations. The result is in milliseconds, to the microsecond."""
     ordered = sorted(seconds)
     if not ordered:
-        return Spread(None, None, None, None, None)
-    values = [percentile(ordered, each) for each in PERCENTILES]
-    return Spread(*(round(each * 1000, 3) for each in [*values, ordered[-1]]))
+        return Percentiles(None, None, None, None, None)
+    values = [percentile(ordered, rank) for rank in PERCENTILES]
+    return Percentiles(*(round(seconds * 1000, 3) for seconds in [*values, ordered[-1]]))
 
 
-def concurrency(outcomes: Iterable[Outcome]) -> list[tuple[float, int]]:
+def concurrency(results: Iterable[RequestResult]) -> list[tuple[float, int]]:
     """How many requests were under way, from each time (seconds of the outcomes' clock) on."""
     changes = Counter[float]()
-    for each in outcomes:
-        changes[each.started] += 1
-        changes[each.ended] -= 1
+    for result in results:
+        changes[result.started] += 1
+        changes[result.ended] -= 1
     level = 0
     levels = []
     for time in sorted(changes):
@@ -104,54 +104,54 @@ def concurrency(outcomes: Iterable[Outcome]) -> list[tuple[float, int]]:
 
 def summarize(run: Run) -> Summary:
     """The numbers of a run."""
-    outcomes = run.outcomes
-    answered = [each for each in outcomes if each.failure == ANSWERED]
-    kinds = Counter(each.failure for each in outcomes if _failed(each))
-    wall = max((each.ended for each in outcomes), default=run.start) - run.start
+    results = run.results
+    answered = [result for result in results if result.failure == ANSWERED]
+    kinds = Counter(result.failure for result in results if _failed(result))
+    wall = max((result.ended for result in results), default=run.start) - run.start
     return Summary(
         target=run.target,
         parallel=run.plan.parallel,
         period_s=run.plan.period,
         repeat=run.plan.repeat,
         planned=run.plan.requests,
-        requests=len(outcomes),
+        requests=len(results),
         answered=len(answered),
         failures=kinds.total(),
-        in_flight=len(outcomes) - len(answered) - kinds.total(),
+        in_flight=len(results) - len(answered) - kinds.total(),
         failures_by_kind=dict(kinds.most_common()),
         wall_s=round(wall, 6),
         throughput_rps=round(len(answered) / wall, 3) if wall > 0 else 0.0,
         offered_rps=run.plan.offered_rps,
-        peak_concurrency=max((level for _, level in concurrency(outcomes)), default=0),
-        latency_ms=spread(each.latency for each in answered),
-        service_ms=spread(each.service for each in answered),
-        lateness_ms=spread(each.lateness for each in outcomes),
-        waves=_waves(run.plan, outcomes, run.start),
+        peak_concurrency=max((level for _, level in concurrency(results)), default=0),
+        latency_ms=percentiles(result.latency for result in answered),
+        service_ms=percentiles(result.service for result in answered),
+        lateness_ms=percentiles(result.lateness for result in results),
+        waves=_waves(run.plan, results, run.start),
         stopped=run.stopped_by is not None,
     )
 
 
-def _waves(plan: WavePlan, outcomes: Iterable[Outcome], start: float) -> list[WaveSummary]:
-    by_wave: dict[int, list[Outcome]] = {}
-    for each in outcomes:
-        by_wave.setdefault(each.wave, []).append(each)
+def _waves(plan: WavePlan, results: Iterable[RequestResult], start: float) -> list[WaveSummary]:
+    by_wave: dict[int, list[RequestResult]] = {}
+    for result in results:
+        by_wave.setdefault(result.wave, []).append(result)
     return [_wave(number, plan.due(number), by_wave[number], start) for number in sorted(by_wave)]
 
 
-def _wave(number: int, due: float, outcomes: Sequence[Outcome], start: float) -> WaveSummary:
-    answered = [each for each in outcomes if each.failure == ANSWERED]
-    last = max((each.ended - start for each in answered), default=None)
+def _wave(number: int, due: float, results: Sequence[RequestResult], start: float) -> WaveSummary:
+    answered = [result for result in results if result.failure == ANSWERED]
+    last = max((result.ended - start for result in answered), default=None)
     return WaveSummary(
         wave=number,
         due_s=round(due, 6),
-        requests=len(outcomes),
-        failures=sum(_failed(each) for each in outcomes),
-        in_flight=sum(each.failure == IN_FLIGHT for each in outcomes),
+        requests=len(results),
+        failures=sum(_failed(result) for result in results),
+        in_flight=sum(result.failure == IN_FLIGHT for result in results),
         last_answer_s=None if last is None else round(last, 6),
-        latency_ms=spread(each.latency for each in answered),
-        lateness_ms=spread(each.lateness for each in outcomes),
+        latency_ms=percentiles(result.latency for result in answered),
+        lateness_ms=percentiles(result.lateness for result in results),
     )
 
 
-def _failed(outcome: Outcome) -> bool:
+def _failed(outcome: RequestResult) -> bool:
     return outcome.failure not in (ANSWERED, IN_FLIGHT)

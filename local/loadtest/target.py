@@ -8,8 +8,8 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from local.common.cli import UsageError
-from local.loadtest.judge import Judge, judge_service
-from local.loadtest.payload import Body
+from local.loadtest.payload import Payload
+from local.loadtest.result import ResponseClassifier, classify_response
 
 _CONNECT_SECONDS: Final = 5.0
 
@@ -31,17 +31,17 @@ class Target:
     name: str
     """What a report calls it."""
     address: Address
-    messages: Callable[[], Sequence[bytes]]
+    requests: Callable[[], Sequence[bytes]]
     """The HTTP requests, head and body, that are sent in turn; called once for each wave."""
-    judge: Judge
+    classify: ResponseClassifier
 
 
-def http_target(url: str, bodies: Sequence[Body]) -> Target:
-    """POST `bodies` in turn to `url`, each over a connection of its own. Raises `UsageError`, also
-    when nothing accepts connections there."""
+def http_target(url: str, payloads: Sequence[Payload]) -> Target:
+    """POST `payloads` in turn to `url`, each over a connection of its own. Raises `UsageError`,
+    also when nothing accepts connections there."""
     parts = parse_url(url)
-    messages = [post_message(parts, body) for body in bodies]
-    return Target(url, reach(parts), lambda: messages, judge_service)
+    requests = [post_request(parts, body) for body in payloads]
+    return Target(url, resolve(parts), lambda: requests, classify_response)
 
 
 def parse_url(url: str) -> SplitResult:
@@ -56,7 +56,7 @@ def parse_url(url: str) -> SplitResult:
     return parts
 
 
-def reach(parts: SplitResult) -> Address:
+def resolve(parts: SplitResult) -> Address:
     """The first address of the URL's host that accepts a connection. Raises `UsageError`."""
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -87,7 +87,7 @@ def _unreachable(parts: SplitResult, reason: object) -> UsageError:
     )
 
 
-def post_message(parts: SplitResult, body: Body) -> bytes:
+def post_request(parts: SplitResult, body: Payload) -> bytes:
     """The whole request, as it goes over the wire."""
     path = parts.path or "/"
     head = (

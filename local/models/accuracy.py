@@ -20,9 +20,9 @@ _RUNS: Final = 20
 
 def probabilities(model: bytes, pixels: NDArray[np.uint8], what: str) -> NDArray[np.float32]:
     """float32 [N, classes] for pixels uint8 [N, size, size, 3], one photo at a time, as served."""
-    each = session(model)
+    model_session = session(model)
     photos = tqdm(range(len(pixels)), what, unit="photo", disable=None)
-    return np.concatenate([_run(each, pixels[photo : photo + 1]) for photo in photos])
+    return np.concatenate([_run(model_session, pixels[photo : photo + 1]) for photo in photos])
 
 
 def accuracy(
@@ -40,8 +40,8 @@ def accuracy(
     }
 
 
-def _top(answers: NDArray[np.float32], classes: NDArray[np.intp], k: int) -> float:
-    best = np.argsort(-answers, axis=1, kind="stable")[:, :k]
+def _top(outputs: NDArray[np.float32], classes: NDArray[np.intp], k: int) -> float:
+    best = np.argsort(-outputs, axis=1, kind="stable")[:, :k]
     return round(float((best == classes[:, None]).any(1).mean()), 4)
 
 
@@ -51,11 +51,11 @@ def latency(fp32: bytes, int8: bytes, pixels: NDArray[np.uint8]) -> dict[str, An
     sessions = {"fp32_ms": session(fp32, threads=1), "int8_ms": session(int8, threads=1)}
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for _ in tqdm(range(_TURNS), "Timing", unit="turn", disable=None):
-        for name, each in sessions.items():
+        for name, model in sessions.items():
             for run in range(_WARM_UP + _RUNS):
                 photo = pixels[run % len(pixels)][None]
                 start = time.perf_counter()
-                _run(each, photo)
+                _run(model, photo)
                 if run >= _WARM_UP:
                     times[name].append(1000 * (time.perf_counter() - start))
     medians = {name: statistics.median(values) for name, values in times.items()}
@@ -67,9 +67,11 @@ def latency(fp32: bytes, int8: bytes, pixels: NDArray[np.uint8]) -> dict[str, An
     }
 
 
-def _run(each: ort.InferenceSession, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    answers: NDArray[np.float32] = each.run(None, {each.get_inputs()[0].name: pixels})[0]
-    return answers
+def _run(model_session: ort.InferenceSession, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    outputs: NDArray[np.float32] = model_session.run(
+        None, {model_session.get_inputs()[0].name: pixels}
+    )[0]
+    return outputs
 
 
 def _cpu() -> str:

@@ -32,7 +32,7 @@ from local.models.photos import Preprocessing, Split, class_of, find_photos, in_
 from local.models.quantization.qdq_layers import unsafe_layers
 from local.models.quantization.quantize import quantize
 from local.models.sources import efficientnet_lite as lite0
-from local.models.sources.import_onnx import adopt
+from local.models.sources.import_onnx import import_onnx
 from local.models.sources.labels import imagenet_labels, read_labels, write_labels
 from local.models.sources.packages import (
     LABELS_PACKAGE,
@@ -60,7 +60,7 @@ class Source:
 @reporting_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     options = build_parser(__doc__).parse_args(arguments)
-    source = _own_model(options) if options.onnx else _lite0(options.wheels)
+    source = _custom_model(options) if options.onnx else _lite0(options.wheels)
     size = source.normalization.size
     interpolation = options.interpolation or source.interpolation
     preprocessing = Preprocessing(size, options.crop_fraction, interpolation)
@@ -110,19 +110,19 @@ def _lite0(wheels: Path | None) -> Source:
     )
 
 
-def _own_model(options: argparse.Namespace) -> Source:
+def _custom_model(options: argparse.Namespace) -> Source:
     """The classifier in the file that --onnx names."""
     if not options.labels:
         raise UsageError("--onnx needs --labels: a file with the name of one class a line.")
     factor = 255 if options.pixel_range == 1 else 1
-    mean, std = ([factor * value for value in each] for each in (options.mean, options.std))
+    mean, std = ([factor * value for value in values] for values in (options.mean, options.std))
     if options.pixel_range == 1 and max(*mean, *std) > 2 * 255:
         raise UsageError(
             "--mean and --std are too large for pixels of 0 to 1. If they are meant for pixels of "
             "0 to 255, add --pixel-range 255."
         )
     normalization = Normalization(options.size, tuple(mean), tuple(std), options.layout)
-    network = adopt(options.onnx, normalization, options.softmax)
+    network = import_onnx(options.onnx, normalization, options.softmax)
     labels = read_labels(options.labels)
     classes = network.graph.output[0].type.tensor_type.shape.dim[1].dim_value
     if classes != len(labels):

@@ -9,8 +9,7 @@ from typing import NoReturn
 
 from classifier.images import INTERPOLATIONS
 from local.common.cli import UsageError
-from local.common.paths import FLOAT_MODEL, ROOT
-from local.common.paths import SHIPPED_MODEL as SHIPPED
+from local.common.paths import FLOAT_MODEL, ROOT, SHIPPED_MODEL
 from local.models.photos import SPLITS
 
 Main = Callable[..., None]
@@ -47,11 +46,15 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     )
     _add_split(parser, "all with --onnx, else calibration")
     parser.add_argument(
-        "--out", type=Path, default=SHIPPED, metavar="DIR", help=f"written {_shown(SHIPPED)}"
+        "--out",
+        type=Path,
+        default=SHIPPED_MODEL,
+        metavar="DIR",
+        help=f"written {_default_help(SHIPPED_MODEL)}",
     )
     _add_float_model(parser)
     _add_wheels(parser)
-    _add_own_model(parser.add_argument_group("a model of your own"))
+    _add_custom_model(parser.add_argument_group("a model of your own"))
     return parser
 
 
@@ -72,7 +75,13 @@ def evaluate_parser(description: str | None) -> argparse.ArgumentParser:
         help="photos named INDEX_WNID_anything, or in folders named by index, WordNet id or label",
     )
     _add_split(parser, "evaluation if the calibration split was used to build, else all")
-    parser.add_argument("--model", type=Path, default=SHIPPED, metavar="DIR", help=_shown(SHIPPED))
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=SHIPPED_MODEL,
+        metavar="DIR",
+        help=_default_help(SHIPPED_MODEL),
+    )
     _add_float_model(parser)
     parser.add_argument(
         "--update-card", action="store_true", help="write the table to the card of the model"
@@ -97,7 +106,7 @@ def _parser(command: str, description: str | None) -> argparse.ArgumentParser:
 
 def _add_float_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_shown(FLOAT_MODEL)
+        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_default_help(FLOAT_MODEL)
     )
 
 
@@ -119,7 +128,7 @@ def _add_split(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
-def _add_own_model(group: argparse._ArgumentGroup) -> None:
+def _add_custom_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--onnx", type=Path, metavar="FILE", help="the classifier")
     group.add_argument(
         "--labels",
@@ -172,7 +181,7 @@ def _add_own_model(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _shown(path: Path) -> str:
+def _default_help(path: Path) -> str:
     return f"(default: {path.relative_to(ROOT)} in the repository)"
 
 

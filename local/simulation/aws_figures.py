@@ -133,10 +133,10 @@ PAYLOAD_LIMIT: Final = Figure(
     "not verified on the page, quoted from it by a third party on 2026-10-01",
 )
 HTTP_API_TIMEOUT: Final = Figure(30, "s", "the longest an HTTP API waits", _GATEWAY, _PAGE)
-MEMORY_LEAST: Final = Figure(
+MEMORY_MIN: Final = Figure(
     128, "MB", "the least memory", _GUIDE + "configuration-memory.html", _PAGE
 )
-MEMORY_MOST: Final = Figure(
+MEMORY_MAX: Final = Figure(
     10_240, "MB", "the most memory", _GUIDE + "configuration-memory.html", _PAGE
 )
 VCPU: Final = Figure(

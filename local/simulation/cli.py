@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from local.simulation import aws_figures as aws
+from local.simulation import aws_figures
 from local.simulation.comparison import compare
 from local.simulation.durations import Durations, DurationsError, Times, parse_durations
 from local.simulation.measured import (
@@ -18,13 +18,13 @@ from local.simulation.measured import (
     read_object,
 )
 from local.simulation.prediction import Plan, Prediction, predict
-from local.simulation.pricing import Function
+from local.simulation.pricing import FunctionConfig
 from local.simulation.report import comparison_table, figures_table, report
 from local.simulation.scaling import Limits
 
-MOST_REQUESTS = 10_000_000
-MOST_SECONDS = 1e9
-MEMORY_MB = int(aws.VCPU.value)
+MAX_REQUESTS = 10_000_000
+MAX_SECONDS = 1e9
+MEMORY_MB = int(aws_figures.VCPU.value)
 
 EXAMPLES = """
 examples:
@@ -53,7 +53,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (see --help)\n")
 
 
-def _whole(least: int, most: int = MOST_REQUESTS) -> Callable[[str], int]:
+def _whole(least: int, most: int = MAX_REQUESTS) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
             value = int(text)
@@ -72,7 +72,7 @@ def _number(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value <= MOST_SECONDS:
+    if not 0 <= value <= MAX_SECONDS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to a billion")
     return value
 
@@ -84,7 +84,7 @@ def _durations(text: str) -> Durations:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def parser() -> argparse.ArgumentParser:
+def create_parser() -> argparse.ArgumentParser:
     result = _Parser(
         prog="forecast.py",
         description=__doc__,
@@ -93,9 +93,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add = result.add_argument
     whole = _whole(1)
-    memory = _whole(int(aws.MEMORY_LEAST.value), int(aws.MEMORY_MOST.value))
-    ephemeral = _whole(int(aws.EPHEMERAL_FREE.value), int(aws.EPHEMERAL_LIMIT.value))
-    concurrency, idle = int(aws.CONCURRENCY.value), aws.IDLE.value
+    memory = _whole(int(aws_figures.MEMORY_MIN.value), int(aws_figures.MEMORY_MAX.value))
+    ephemeral = _whole(
+        int(aws_figures.EPHEMERAL_FREE.value), int(aws_figures.EPHEMERAL_LIMIT.value)
+    )
+    concurrency, idle = int(aws_figures.CONCURRENCY.value), aws_figures.IDLE.value
     add("-N", type=whole, default=1, help="requests in a wave (%(default)s)")
     add("-T", type=_number, default=1, help="seconds from wave to wave (%(default)s)")
     add("-R", type=whole, default=1, help="waves (%(default)s)")
@@ -130,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--ephemeral",
         type=ephemeral,
-        default=int(aws.EPHEMERAL_FREE.value),
+        default=int(aws_figures.EPHEMERAL_FREE.value),
         metavar="MB",
         help="ephemeral storage in MB (%(default)s)",
     )
@@ -149,91 +151,96 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    commands = parser()
-    typed = commands.parse_args(arguments)
-    if typed.figures:
+    parser = create_parser()
+    options = parser.parse_args(arguments)
+    if options.figures:
         print(figures_table(), end="")
         return
     try:
-        measured = read_measured(typed.measured, typed.memory) if typed.measured else Measured()
-        report_to_compare = read_object(typed.compare) if typed.compare else None
+        measured = (
+            read_measured(options.measured, options.memory) if options.measured else Measured()
+        )
+        report_to_compare = read_object(options.compare) if options.compare else None
     except MeasuredError as error:
-        commands.error(str(error))
-    limits = _limits(commands, typed)
-    prediction = _predict(commands, typed, measured, limits)
-    print(report(prediction, _notes(typed, measured)), end="")
+        parser.error(str(error))
+    limits = _limits(parser, options)
+    prediction = _predict(parser, options, measured, limits)
+    print(report(prediction, _notes(options, measured)), end="")
     if report_to_compare is not None:
         print("\n" + comparison_table(compare(prediction.as_json(), report_to_compare)), end="")
-    _write_files(commands, typed, prediction)
+    _write_files(parser, options, prediction)
 
 
-def _limits(commands: argparse.ArgumentParser, typed: argparse.Namespace) -> Limits:
-    unreserved = int(aws.UNRESERVED.value)
-    most = max(typed.concurrency_limit - unreserved, 0)
-    if typed.reserved and typed.reserved > most:
-        commands.error(
-            f"--reserved {typed.reserved} must be at most {most}: AWS keeps {unreserved} of the "
-            f"account's {typed.concurrency_limit} unreserved"
+def _limits(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Limits:
+    unreserved = int(aws_figures.UNRESERVED.value)
+    most = max(options.concurrency_limit - unreserved, 0)
+    if options.reserved and options.reserved > most:
+        parser.error(
+            f"--reserved {options.reserved} must be at most {most}: AWS keeps {unreserved} of the "
+            f"account's {options.concurrency_limit} unreserved"
         )
-    concurrency = typed.reserved or typed.concurrency_limit
-    if typed.provisioned > (typed.reserved or most):
-        limit = "--reserved" if typed.reserved else f"--concurrency-limit less {unreserved}"
-        commands.error(
-            f"--provisioned {typed.provisioned} must be at most {typed.reserved or most} ({limit})"
+    concurrency = options.reserved or options.concurrency_limit
+    if options.provisioned > (options.reserved or most):
+        limit = "--reserved" if options.reserved else f"--concurrency-limit less {unreserved}"
+        parser.error(
+            f"--provisioned {options.provisioned} must be at most "
+            f"{options.reserved or most} ({limit})"
         )
-    return Limits(concurrency, typed.provisioned, typed.idle_minutes * 60)
+    return Limits(concurrency, options.provisioned, options.idle_minutes * 60)
 
 
 def _predict(
-    commands: argparse.ArgumentParser,
-    typed: argparse.Namespace,
+    parser: argparse.ArgumentParser,
+    options: argparse.Namespace,
     measured: Measured,
     limits: Limits,
 ) -> Prediction:
-    warm, cold = typed.warm_ms or measured.warm, typed.cold_ms or measured.cold
+    warm, cold = options.warm_ms or measured.warm, options.cold_ms or measured.cold
     if warm is None or cold is None:
         missing = "warm" if warm is None else "cold"
-        commands.error(
+        parser.error(
             f"give --{missing}-ms, or --measured with a file that has {missing}_ms, such as "
             "docs/measured/lambda.json"
         )
-    if typed.N * typed.R > MOST_REQUESTS:
-        commands.error(f"-N times -R must be at most {MOST_REQUESTS:,} requests")
-    if typed.T * typed.R > MOST_SECONDS:
-        commands.error(f"-T times -R must be at most {MOST_SECONDS:,.0f} seconds")
-    function = Function(
-        typed.memory or measured.memory_mb or MEMORY_MB,
-        typed.architecture or measured.architecture or ARCHITECTURES[0],
-        typed.ephemeral,
-        typed.provisioned,
-        typed.unbilled_ms,
-        typed.http_api,
+    if options.N * options.R > MAX_REQUESTS:
+        parser.error(f"-N times -R must be at most {MAX_REQUESTS:,} requests")
+    if options.T * options.R > MAX_SECONDS:
+        parser.error(f"-T times -R must be at most {MAX_SECONDS:,.0f} seconds")
+    function = FunctionConfig(
+        options.memory or measured.memory_mb or MEMORY_MB,
+        options.architecture or measured.architecture or ARCHITECTURES[0],
+        options.ephemeral,
+        options.provisioned,
+        options.unbilled_ms,
+        options.http_api,
     )
-    return predict(Plan(typed.N, typed.T, typed.R), limits, function, Times(cold, warm), typed.seed)
+    return predict(
+        Plan(options.N, options.T, options.R), limits, function, Times(cold, warm), options.seed
+    )
 
 
-def _notes(typed: argparse.Namespace, measured: Measured) -> list[str]:
-    if typed.memory and measured.memory_mb not in {None, typed.memory}:
+def _notes(options: argparse.Namespace, measured: Measured) -> list[str]:
+    if options.memory and measured.memory_mb not in {None, options.memory}:
         return [
             f"The durations were measured with {measured.memory_mb} MB and are used unchanged "
-            f"for {typed.memory} MB, which brings another share of a CPU."
+            f"for {options.memory} MB, which brings another share of a CPU."
         ]
     return []
 
 
 def _write_files(
-    commands: argparse.ArgumentParser, typed: argparse.Namespace, prediction: Prediction
+    parser: argparse.ArgumentParser, options: argparse.Namespace, prediction: Prediction
 ) -> None:
     try:
-        if typed.json:
-            typed.json.write_text(json.dumps(prediction.as_json(), indent=2) + "\n", "utf-8")
-        if typed.plot:
+        if options.json:
+            options.json.write_text(json.dumps(prediction.as_json(), indent=2) + "\n", "utf-8")
+        if options.plot:
             from local.simulation.plot import plot
 
-            plot(prediction, typed.plot)
+            plot(prediction, options.plot)
     except ImportError as error:
-        commands.error(f"--plot needs matplotlib (pip install -r requirements.txt): {error}")
+        parser.error(f"--plot needs matplotlib (pip install -r requirements.txt): {error}")
     except OSError as error:
-        commands.error(f"{error.filename or typed.plot} cannot be written: {error.strerror}")
+        parser.error(f"{error.filename or options.plot} cannot be written: {error.strerror}")
     except ValueError as error:
-        commands.error(f"--plot {typed.plot}: {error}")
+        parser.error(f"--plot {options.plot}: {error}")

@@ -81,7 +81,7 @@ class Times(NamedTuple):
     """a request that meets a used or a provisioned environment"""
 
 
-class Supply:
+class DurationStream:
     """An endless row of durations, drawn in blocks, that remembers what was taken."""
 
     def __init__(self, durations: Durations, random: np.random.Generator) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.simulation import aws_figures as aws
+from local.simulation import aws_figures
 from local.simulation.durations import Durations, DurationsError, durations_from_json
 
 ARCHITECTURES: Final = ("x86_64", "arm64")
@@ -43,7 +43,7 @@ def read_measured(path: Path, memory_mb: int | None = None) -> Measured:
     if "sizes" in content:
         content = _of_size(path, content["sizes"], memory_mb)
     memory = content.get("memory_mb")
-    least, most = int(aws.MEMORY_LEAST.value), int(aws.MEMORY_MOST.value)
+    least, most = int(aws_figures.MEMORY_MIN.value), int(aws_figures.MEMORY_MAX.value)
     if memory is not None and not (isinstance(memory, int) and least <= memory <= most):
         raise MeasuredError(
             f"{path}: memory_mb must be a whole number from {least} to {most}, not {memory!r}"
@@ -76,9 +76,9 @@ def read_object(path: Path) -> dict[str, object]:
 def _of_size(path: Path, sizes: object, memory_mb: int | None) -> dict[str, object]:
     entries = sizes if isinstance(sizes, list) else []
     by_size = {
-        each["memory_mb"]: each
-        for each in entries
-        if isinstance(each, dict) and isinstance(each.get("memory_mb"), int)
+        entry["memory_mb"]: entry
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("memory_mb"), int)
     }
     if not by_size or len(by_size) < len(entries):
         raise MeasuredError(f"{path}: sizes must be a list of objects, each with its memory_mb")

@@ -1,4 +1,4 @@
-"""What AWS bills for an outcome, in US dollars; the prices and their region are in `aws`."""
+"""What AWS bills for a result, in US dollars; `aws_figures` has the prices and their region."""
 
 import math
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from local.simulation import aws_figures as aws
+from local.simulation import aws_figures
 from local.simulation.durations import Microseconds
-from local.simulation.simulate import Outcome
+from local.simulation.simulate import SimulationResult
 
 _MB_A_GB: Final = 1024
 
@@ -23,21 +23,25 @@ class _Prices(NamedTuple):
 
 _PRICES: Final = {
     "x86_64": _Prices(
-        aws.DURATION_X86.value, aws.PROVISIONED_DURATION_X86.value, aws.PROVISIONED_X86.value
+        aws_figures.DURATION_X86.value,
+        aws_figures.PROVISIONED_DURATION_X86.value,
+        aws_figures.PROVISIONED_X86.value,
     ),
     "arm64": _Prices(
-        aws.DURATION_ARM.value, aws.PROVISIONED_DURATION_ARM.value, aws.PROVISIONED_ARM.value
+        aws_figures.DURATION_ARM.value,
+        aws_figures.PROVISIONED_DURATION_ARM.value,
+        aws_figures.PROVISIONED_ARM.value,
     ),
 }
 
 
 @dataclass(frozen=True)
-class Function:
+class FunctionConfig:
     """How the function is set up, as far as it costs money."""
 
     memory_mb: int
     architecture: str
-    ephemeral_mb: int = int(aws.EPHEMERAL_FREE.value)
+    ephemeral_mb: int = int(aws_figures.EPHEMERAL_FREE.value)
     provisioned: int = 0
     unbilled_ms: float = 0
     """of every cold start: what passes before INIT, such as placing and fetching the image"""
@@ -65,7 +69,7 @@ class Bill:
         return self.requests + self.duration + self.provisioned + self.ephemeral + self.http_api
 
 
-def bill(outcome: Outcome, function: Function) -> Bill:
+def bill(result: SimulationResult, function: FunctionConfig) -> Bill:
     """The bill for one run of the plan. Throttled requests cost only what the HTTP API charges.
 
     Provisioned concurrency is billed from the first wave to the last answer, rounded up. Each
@@ -75,41 +79,41 @@ def bill(outcome: Outcome, function: Function) -> Bill:
     prices = _PRICES[function.architecture]
     gb = function.memory_mb / _MB_A_GB
     unbilled = round(function.unbilled_ms * 1000)
-    warm = billed_seconds(outcome.warm_durations)
-    cold = billed_seconds(outcome.cold_durations - unbilled)
-    provisioned = billed_seconds(outcome.provisioned_durations)
-    prepared = billed_seconds(outcome.preparations - unbilled)
+    warm = billed_seconds(result.warm_durations)
+    cold = billed_seconds(result.cold_durations - unbilled)
+    provisioned = billed_seconds(result.provisioned_durations)
+    prepared = billed_seconds(result.preparations - unbilled)
     seconds = warm + cold + provisioned + prepared
 
     init = gb * (cold * prices.duration + prepared * prices.provisioned_duration)
     used = gb * (warm * prices.duration + provisioned * prices.provisioned_duration)
-    extra_gb = max(0.0, function.ephemeral_mb - aws.EPHEMERAL_FREE.value) / _MB_A_GB
-    answered = len(outcome.latencies)
+    extra_gb = max(0.0, function.ephemeral_mb - aws_figures.EPHEMERAL_FREE.value) / _MB_A_GB
+    answered = len(result.latencies)
     return Bill(
-        requests=answered * aws.REQUEST.value,
+        requests=answered * aws_figures.REQUEST.value,
         duration=used + init,
         init=init,
-        provisioned=function.provisioned * gb * _provisioned_seconds(outcome) * prices.provisioned,
-        ephemeral=seconds * extra_gb * aws.EPHEMERAL.value,
-        http_api=int(outcome.arrivals.sum()) * _metered(function) * aws.HTTP_API_CALL.value,
+        provisioned=function.provisioned * gb * _provisioned_seconds(result) * prices.provisioned,
+        ephemeral=seconds * extra_gb * aws_figures.EPHEMERAL.value,
+        http_api=int(result.arrivals.sum()) * _metered(function) * aws_figures.HTTP_API_CALL.value,
         gb_seconds=seconds * gb,
     )
 
 
 def billed_seconds(durations: Microseconds) -> float:
     """Each duration rounded up to the billing step, summed."""
-    step = int(aws.BILLING_STEP.value * 1000)
+    step = int(aws_figures.BILLING_STEP.value * 1000)
     steps = -(-np.maximum(durations, 0) // step)
-    return int(steps.sum()) * aws.BILLING_STEP.value / 1000
+    return int(steps.sum()) * aws_figures.BILLING_STEP.value / 1000
 
 
-def _provisioned_seconds(outcome: Outcome) -> float:
-    step = aws.PROVISIONED_STEP.value
-    return max(1, math.ceil(outcome.span / 1e6 / step)) * step
+def _provisioned_seconds(result: SimulationResult) -> float:
+    step = aws_figures.PROVISIONED_STEP.value
+    return max(1, math.ceil(result.span / 1e6 / step)) * step
 
 
-def _metered(function: Function) -> int:
+def _metered(function: FunctionConfig) -> int:
     """Calls that the HTTP API meters for one request."""
     if function.http_api_kb is None:
         return 0
-    return max(1, math.ceil(function.http_api_kb / aws.HTTP_API_METER.value))
+    return max(1, math.ceil(function.http_api_kb / aws_figures.HTTP_API_METER.value))

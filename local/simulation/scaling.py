@@ -17,8 +17,8 @@ from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from local.simulation import aws_figures as aws
-from local.simulation.durations import Supply
+from local.simulation import aws_figures
+from local.simulation.durations import DurationStream
 
 SECOND: Final = 1_000_000
 """Microseconds in a second."""
@@ -31,19 +31,19 @@ _FEW: Final = 8
 class Limits:
     """What holds a function back."""
 
-    concurrency: int = int(aws.CONCURRENCY.value)
+    concurrency: int = int(aws_figures.CONCURRENCY.value)
     """requests at once: the reserved concurrency, or the account's"""
     provisioned: int = 0
     """environments that are ready from the start and never expire, at most `concurrency`"""
-    idle_seconds: float = aws.IDLE.value * 60
-    scaling_step: int = int(aws.SCALING_STEP.value)
+    idle_seconds: float = aws_figures.IDLE.value * 60
+    scaling_step: int = int(aws_figures.SCALING_STEP.value)
     """new environments in each scaling interval"""
-    scaling_seconds: float = aws.SCALING_INTERVAL.value
-    requests_per_second: int = int(aws.REQUEST_RATE.value)
+    scaling_seconds: float = aws_figures.SCALING_INTERVAL.value
+    requests_per_second: int = int(aws_figures.REQUEST_RATE.value)
     """for each unit of concurrency"""
 
 
-class Wave(NamedTuple):
+class WaveCounts(NamedTuple):
     """What became of requests that arrived at the same instant."""
 
     provisioned: int
@@ -54,7 +54,7 @@ class Wave(NamedTuple):
     over_scaling_rate: int
 
 
-class _Bucket:
+class _TokenBucket:
     """A token bucket in whole numbers: full at first, `size` tokens refilled in `interval` us."""
 
     def __init__(self, size: int, interval: int) -> None:
@@ -76,26 +76,32 @@ class _Bucket:
 class Environments:
     """The execution environments of one function while time passes."""
 
-    def __init__(self, limits: Limits, cold: Supply, warm: Supply, provisioned: Supply) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        cold: DurationStream,
+        warm: DurationStream,
+        provisioned: DurationStream,
+    ) -> None:
         """cold, warm, provisioned: the durations of requests that meet a new environment, a used
         one on demand, and a provisioned one."""
         self._concurrency = limits.concurrency
         self._provisioned_size = limits.provisioned
         self._cold, self._warm, self._provisioned = cold, warm, provisioned
         self._idle_limit = round(limits.idle_seconds * SECOND)
-        self._new = _Bucket(limits.scaling_step, round(limits.scaling_seconds * SECOND))
-        self._requests = _Bucket(limits.requests_per_second * limits.concurrency, SECOND)
+        self._new = _TokenBucket(limits.scaling_step, round(limits.scaling_seconds * SECOND))
+        self._requests = _TokenBucket(limits.requests_per_second * limits.concurrency, SECOND)
         # All three ascend: when a busy environment will be free, or an idle one became free.
         self._busy: list[int] = []
         self._busy_provisioned: list[int] = []
         self._idle: list[int] = []
-        self.most_in_flight = 0
-        self.most_on_demand = 0
+        self.peak_in_flight = 0
+        self.peak_on_demand = 0
         """on-demand environments, busy or idle"""
 
-    def admit(self, now: int, arrivals: int) -> Wave:
+    def admit(self, now: int, arrivals: int) -> WaveCounts:
         """Place requests that arrive at `now` (microseconds, never less than before)."""
-        self._let_time_pass(now)
+        self._advance_to(now)
         busy, busy_provisioned, idle = self._busy, self._busy_provisioned, self._idle
         in_flight = len(busy) + len(busy_provisioned)
         room = min(arrivals, self._concurrency - in_flight)
@@ -113,11 +119,11 @@ class Environments:
             cold = self._new.take(now, wanted)
             _start(busy, now, self._cold.take(cold))
             # Whoever needs a new environment found none idle.
-            self.most_on_demand = max(self.most_on_demand, len(busy))
-        self.most_in_flight = max(self.most_in_flight, len(busy) + len(busy_provisioned))
-        return Wave(provisioned, warm, cold, arrivals - room, room - admitted, wanted - cold)
+            self.peak_on_demand = max(self.peak_on_demand, len(busy))
+        self.peak_in_flight = max(self.peak_in_flight, len(busy) + len(busy_provisioned))
+        return WaveCounts(provisioned, warm, cold, arrivals - room, room - admitted, wanted - cold)
 
-    def _let_time_pass(self, now: int) -> None:
+    def _advance_to(self, now: int) -> None:
         if self._busy_provisioned and self._busy_provisioned[0] <= now:
             del self._busy_provisioned[: bisect_right(self._busy_provisioned, now)]
         if self._busy and self._busy[0] <= now:

@@ -6,14 +6,14 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from local.simulation.durations import Microseconds, Supply, Times
-from local.simulation.scaling import SECOND, Environments, Limits, Wave
+from local.simulation.durations import DurationStream, Microseconds, Times
+from local.simulation.scaling import SECOND, Environments, Limits, WaveCounts
 
 Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SimulationResult:
     """What became of R waves; times and durations in microseconds, counts by wave, shape [R]."""
 
     starts: Microseconds
@@ -68,19 +68,19 @@ def wave_plan(size: int, interval_seconds: float, waves: int) -> tuple[Microseco
 
 def simulate(
     starts: Microseconds, arrivals: Counts, limits: Limits, times: Times, seed: int = 0
-) -> Outcome:
+) -> SimulationResult:
     """Waves of `arrivals` requests at `starts` (microseconds, ascending), at least one wave."""
     random = np.random.default_rng(seed).spawn(3)
-    new = Supply(times.cold, random[0])
-    used = Supply(times.warm, random[1])
-    ready = Supply(times.warm, random[2])
+    new = DurationStream(times.cold, random[0])
+    used = DurationStream(times.warm, random[1])
+    ready = DurationStream(times.warm, random[2])
     preparations = np.array(new.take(limits.provisioned), np.int64)
     environments = Environments(limits, new, used, ready)
     admitted = map(environments.admit, starts.tolist(), arrivals.tolist())
-    width = len(Wave._fields)
+    width = len(WaveCounts._fields)
     flat = np.fromiter(chain.from_iterable(admitted), np.int64, width * len(starts))
     provisioned, warm, cold, *over = flat.reshape(-1, width).T
-    return Outcome(
+    return SimulationResult(
         starts=starts,
         arrivals=arrivals,
         provisioned=provisioned,
@@ -93,6 +93,6 @@ def simulate(
         warm_durations=used.taken(),
         cold_durations=new.taken()[limits.provisioned :],
         preparations=preparations,
-        peak_concurrency=environments.most_in_flight,
-        peak_on_demand=environments.most_on_demand,
+        peak_concurrency=environments.peak_in_flight,
+        peak_on_demand=environments.peak_on_demand,
     )

@@ -13,7 +13,7 @@ import pytest
 from local.common.emulator import Function, running
 from local.simulation.durations import Empirical, Times
 from local.simulation.prediction import Plan, predict
-from local.simulation.pricing import Function as Configuration
+from local.simulation.pricing import FunctionConfig as Configuration
 from local.simulation.scaling import Limits
 from tests.support.lambda_events import v2
 from tests.support.paths import SAMPLE

@@ -12,7 +12,7 @@ def load(requests_s: float, cpu_ms: float, p50_ms: float, p99_ms: float) -> dict
         "p50_ms": p50_ms,
         "p99_ms": p99_ms,
         "p99_of_p50": p99_ms / p50_ms,
-        "cpu_of_floor": cpu_ms / 10,
+        "cpu_of_baseline": cpu_ms / 10,
         "failed": 0,
     }
 
@@ -34,7 +34,7 @@ def server_round(factor: float) -> dict[str, Any]:
     }
 
 
-def floor() -> dict[str, Any]:
+def baseline() -> dict[str, Any]:
     found = {
         "cpu_ms": 10,
         "images_s": 100,
@@ -63,10 +63,10 @@ def figures() -> dict[str, Any]:
         "seconds": 3,
         "bursts": 3,
         "images": {"made_of_the_sample": True, "count": 5, "mean_bytes": 99_900},
-        "floor": floor(),
+        "baseline": baseline(),
         "servers": {"service": server("this service", 1.25), "naive": server("tutorial app", 4)},
         "start": {
-            "floor": start("floor", 500),
+            "baseline": start("baseline", 500),
             "handler": start("handler", 600, parts_ms=dict.fromkeys(parts, 100)),
             "naive": start("tutorial app", 1000),
         },

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.benchmark.cli import benchmark
-from local.benchmark.rounds import beside, medians
+from local.benchmark.rounds import medians, with_baseline_ratio
 from local.benchmark.servers.server import SERVICE
 from local.benchmark.tables import report
 from local.common.cli import main
@@ -86,14 +86,14 @@ def test_a_run_without_the_tutorial_app(tmp_path: Path) -> None:
         assert load["failed"] == 0
         assert load["requests_s"] > 0
         assert load["cpu_ms"] > 0
-        assert load["cpu_of_floor"] > 0
+        assert load["cpu_of_baseline"] > 0
         assert 0 < load["p50_ms"] <= load["p99_ms"]
     assert service["processes"] >= 1
     assert service["peak_mb"] > 50
-    floor = measured["floor"]
-    assert floor["images_s"] > 0
-    assert floor["busy_images_s"] > 0
-    assert 0 < floor["busy_p50_ms"] <= floor["busy_p99_ms"]
+    baseline = measured["baseline"]
+    assert baseline["images_s"] > 0
+    assert baseline["busy_images_s"] > 0
+    assert 0 < baseline["busy_p50_ms"] <= baseline["busy_p99_ms"]
 
     handler = measured["start"]["handler"]
     assert all(value > 0 for value in handler["parts_ms"].values())
@@ -103,7 +103,7 @@ def test_a_run_without_the_tutorial_app(tmp_path: Path) -> None:
     verdict = done.stdout.removeprefix(report(measured)).splitlines()
     missed = any(line.endswith("missed") for line in verdict)
     assert done.returncode == missed, done.stderr
-    assert [line for line in verdict if line.startswith("CPU a request / floor ")]
+    assert [line for line in verdict if line.startswith("CPU a request / baseline ")]
     assert [line for line in verdict if line.startswith("failed requests ")]
     assert verdict[-1] == (
         "not measured, so not judged: requests/s at 8 connections / tutorial app, "
@@ -128,4 +128,4 @@ def test_medians_are_of_each_number_and_failures_add_up() -> None:
 
 def test_cpu_is_compared_with_the_floor_right_beside() -> None:
     load = {"cpu_ms": 12.0, "requests_s": 100.0}
-    assert beside(load, floor_cpu_ms=10) == {**load, "cpu_of_floor": 1.2}
+    assert with_baseline_ratio(load, baseline_cpu_ms=10) == {**load, "cpu_of_baseline": 1.2}

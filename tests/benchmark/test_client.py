@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from local.benchmark.client.client import Load, apply_load, client_name, has_wrk, write_requests
-from local.benchmark.servers.server import Failed
-from local.loadtest.payload import Body
+from local.benchmark.servers.server import MeasurementError
+from local.loadtest.payload import Payload
 from tests.support.stub import Received, Stub, serving_stub
 from tests.support.tools import WRK, needs
 from tests.support.wait import HANG_SECONDS
 
 BOTH = pytest.mark.parametrize("wrk", [False, pytest.param(True, marks=needs(WRK))])
-BODIES = [Body(b"first", "image/jpeg"), Body(b"second\r\n\0", "image/png; a=b")]
+BODIES = [Payload(b"first", "image/jpeg"), Payload(b"second\r\n\0", "image/png; a=b")]
 DELAY = 0.05
 
 
@@ -32,7 +32,7 @@ def load_of_at_least(
             url = stub.follow(*plan, then=then)
             try:
                 load = apply_load(url, requests, connections=connections, seconds=seconds, wrk=wrk)
-            except Failed:
+            except MeasurementError:
                 if not wrk:  # which waits for no response when the time is over
                     raise
             else:
@@ -67,7 +67,7 @@ def test_as_many_requests_are_in_flight_as_there_are_connections(requests: Path,
         6, *plan, then=f"delay/{DELAY}", requests=requests, connections=2, wrk=wrk
     )
     # then no third request came before the response to one of the two
-    arrivals = [each.at for each in received if each.path not in plan]
+    arrivals = [request.at for request in received if request.path not in plan]
     pairs = zip(arrivals, arrivals[2:], strict=False)
     assert all(third - first >= DELAY for first, third in pairs)
 
@@ -75,8 +75,8 @@ def test_as_many_requests_are_in_flight_as_there_are_connections(requests: Path,
 @BOTH
 def test_bodies_are_sent_in_turn_with_their_types(requests: Path, wrk: bool) -> None:
     _, received = load_of_at_least(4, "delay/0", requests=requests, connections=1, wrk=wrk)
-    sent = [(each.body, each.headers["content-type"]) for each in received]
-    turn = [(each.content, each.content_type) for each in BODIES]
+    sent = [(request.body, request.headers["content-type"]) for request in received]
+    turn = [(payload.content, payload.content_type) for payload in BODIES]
     if sent[0] == turn[1]:
         turn.reverse()  # wrk asks the script for one request more, which it does not send
     assert sent == [turn[number % 2] for number in range(len(sent))]
@@ -86,14 +86,14 @@ def test_bodies_are_sent_in_turn_with_their_types(requests: Path, wrk: bool) -> 
 def test_failures_are_counted(requests: Path, wrk: bool) -> None:
     plan = ("delay/0", "status/500", "delay/0", "delay/0")
     load, received = load_of_at_least(4, *plan, requests=requests, connections=1, wrk=wrk)
-    counted = [each.path for each in received][: load.requests]
+    counted = [request.path for request in received][: load.requests]
     assert load.failed == counted.count("status/500")
     assert load.answered == counted.count("delay/0")
 
 
 @BOTH
 def test_no_answer_at_all_is_an_error(stub: Stub, requests: Path, wrk: bool) -> None:
-    with pytest.raises(Failed, match="no request was answered"):
+    with pytest.raises(MeasurementError, match="no request was answered"):
         apply_load(f"{stub.url}/status/500", requests, connections=1, seconds=1, wrk=wrk)
 
 

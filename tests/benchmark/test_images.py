@@ -8,24 +8,24 @@ from PIL import Image
 
 from classifier.images import read_image
 from classifier.visible import resize_visible
-from local.benchmark import images as pictures
+from local.benchmark.images import TYPICAL_BYTES, TYPICAL_SIZES, large_jpeg, typical_jpegs
 
 
 def test_typical_images_are_what_the_web_has() -> None:
-    images = pictures.typical_jpegs()
-    for image, size in zip(images, pictures.TYPICAL_SIZES, strict=True):
+    images = typical_jpegs()
+    for image, size in zip(images, TYPICAL_SIZES, strict=True):
         with Image.open(BytesIO(image)) as opened:
             assert (opened.format, opened.size, opened.mode) == ("JPEG", size, "RGB")
-        assert 0.8 * pictures.TYPICAL_BYTES <= len(image) <= pictures.TYPICAL_BYTES
+        assert 0.8 * TYPICAL_BYTES <= len(image) <= TYPICAL_BYTES
 
 
 def test_they_are_the_same_each_time() -> None:
-    assert pictures.typical_jpegs() == pictures.typical_jpegs()
+    assert typical_jpegs() == typical_jpegs()
 
 
 @pytest.fixture(scope="module")
 def large() -> bytes:
-    return pictures.large_jpeg()
+    return large_jpeg()
 
 
 def test_the_large_one_is_a_phone_s(large: bytes) -> None:

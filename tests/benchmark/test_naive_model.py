@@ -8,8 +8,8 @@ import onnxruntime as ort
 import pytest
 
 from local.benchmark.apps.naive_model import write_float_input
-from local.benchmark.servers.server import Failed
-from local.models.graph.service_io import Normalization, complete
+from local.benchmark.servers.server import MeasurementError
+from local.models.graph.service_io import Normalization, add_service_io
 from tests.models.networks import SIZE, Network
 
 
@@ -27,8 +27,8 @@ def convolution(path: Path) -> onnx.ModelProto:
 
 def run(path: Path, values: np.ndarray) -> np.ndarray:
     session = ort.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    answers: np.ndarray = session.run(None, {session.get_inputs()[0].name: values})[0]
-    return answers
+    outputs: np.ndarray = session.run(None, {session.get_inputs()[0].name: values})[0]
+    return outputs
 
 
 @pytest.mark.parametrize("std", [(128.0, 128.0, 128.0), (58.0, 57.0, 57.0)])
@@ -37,19 +37,19 @@ def test_normalized_floats_get_the_answers_of_pixels(
 ) -> None:
     # given: a model for pixels, that dequantizes them or computes with them
     normalization = Normalization(SIZE, (127.0, 127.0, 127.0), std)
-    model = complete(convolution(tmp_path / "net.onnx"), normalization)
+    model = add_service_io(convolution(tmp_path / "net.onnx"), normalization)
     onnx.save(model, tmp_path / "pixels.onnx")
     pixels = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
     # when
     write_float_input(tmp_path / "pixels.onnx", tmp_path / "floats.onnx")
     # then
-    answers = run(tmp_path / "floats.onnx", normalization.apply(pixels))
-    assert np.allclose(answers, run(tmp_path / "pixels.onnx", pixels), atol=1e-5)
+    outputs = run(tmp_path / "floats.onnx", normalization.apply(pixels))
+    assert np.allclose(outputs, run(tmp_path / "pixels.onnx", pixels), atol=1e-5)
 
 
 def test_a_model_without_convolutions(tmp_path: Path) -> None:
     net = Network()
     net.add("Flatten")
     net.save(tmp_path / "net.onnx", input_shape=["N", 4, 4, 3], output_shape=["N", 48])
-    with pytest.raises(Failed, match=r"net\.onnx has no convolution"):
+    with pytest.raises(MeasurementError, match=r"net\.onnx has no convolution"):
         write_float_input(tmp_path / "net.onnx", tmp_path / "floats.onnx")

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
-from local.benchmark.servers.processes import Tree, last_words, started
+from local.benchmark.servers.processes import ProcessTree, last_line, process_tree
 from tests.support.paths import ROOT
 
 BURN = """
@@ -66,13 +66,13 @@ IDLE = "print('up', flush=True); import time; time.sleep(600)"
 
 
 @contextlib.contextmanager
-def tree_of(code: str, folder: Path, lines: int = 1) -> Iterator[tuple[Tree, list[str]]]:
+def tree_of(code: str, folder: Path, lines: int = 1) -> Iterator[tuple[ProcessTree, list[str]]]:
     """The tree of a program that has printed so many lines, and these."""
     command = [sys.executable, "-c", code]
-    with started(command, log=folder / "log", folder=ROOT, talking=True) as tree:
+    with process_tree(command, log=folder / "log", folder=ROOT, piped=True) as tree:
         assert tree.popen.stdout
         printed = [tree.popen.stdout.readline() for _ in range(lines)]
-        assert all(printed), last_words(folder / "log")
+        assert all(printed), last_line(folder / "log")
         yield tree, printed
 
 
@@ -82,7 +82,7 @@ def lives(process: psutil.Process) -> bool:
 
 def cpu_of(processes: list[psutil.Process]) -> float:
     """User and system time as the system reports it, of children that have ended, too."""
-    times = [each.cpu_times() for each in processes]
+    times = [process.cpu_times() for process in processes]
     return sum(sum((t.user, t.system, t.children_user, t.children_system)) for t in times)
 
 
@@ -108,7 +108,7 @@ def test_cpu_is_of_a_process_and_its_children(tmp_path: Path) -> None:
 def test_cpu_of_a_child_that_ended_counts(tmp_path: Path) -> None:
     with tree_of(WAITED_FOR, tmp_path) as (tree, printed):
         members = tree.members()
-        assert [each.pid for each in members] == [tree.popen.pid]
+        assert [process.pid for process in members] == [tree.popen.pid]
         before, cpu, after = cpu_of(members), tree.cpu_seconds(), cpu_of(members)
     assert float(printed[0]) >= 0.2
     assert cpu >= float(printed[0]) - 4 * TICK_SECONDS
@@ -128,7 +128,7 @@ def test_memory_that_was_given_back_is_in_the_peak(tmp_path: Path) -> None:
 def test_nothing_is_left_of_what_ignores_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.benchmark.servers.processes._POLITE_SECONDS", 0.2)
+    monkeypatch.setattr("local.benchmark.servers.processes._TERMINATE_SECONDS", 0.2)
     # given: a process that ignores SIGTERM, and another whose parent is gone
     with tree_of(STUBBORN, tmp_path, lines=2) as (tree, _):
         members = tree.members()
@@ -138,7 +138,7 @@ def test_nothing_is_left_of_what_ignores_its_end(
 
 
 def test_an_error_ends_it_too(tmp_path: Path) -> None:
-    seen: list[Tree] = []
+    seen: list[ProcessTree] = []
 
     def fail() -> None:
         with tree_of(IDLE, tmp_path) as (tree, _):
@@ -153,6 +153,6 @@ def test_an_error_ends_it_too(tmp_path: Path) -> None:
 def test_last_words_are_one_short_line(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(f"first\n{'x' * 500}\n\n")
-    assert last_words(log) == "x" * 200
+    assert last_line(log) == "x" * 200
     log.write_text("")
-    assert last_words(log) == "it said nothing"
+    assert last_line(log) == "it said nothing"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from local.benchmark.tables import markdown, report
+from local.benchmark.tables import report
+from local.common.markdown import aligned_table
 from tests.benchmark.figures import figures
 
 
@@ -22,7 +23,7 @@ def rows(text: str, first_cell: str) -> dict[str, str]:
 
 
 def test_a_table_is_aligned_and_short_rows_are_filled_up() -> None:
-    assert markdown(("server", "ms"), [("a", "1.5"), ("longer name",)]) == (
+    assert aligned_table(("server", "ms"), [("a", "1.5"), ("longer name",)]) == (
         "| server      |  ms |\n"
         "| ----------- | --: |\n"
         "| a           | 1.5 |\n"
@@ -35,7 +36,7 @@ def test_load_is_compared_with_the_floor_and_the_tutorial_app() -> None:
 
     assert row["requests/s"] == "160.0"
     assert row["÷ tutorial"] == "3.20"
-    assert (row["CPU ms"], row["÷ floor"]) == ("12.50", "1.25")
+    assert (row["CPU ms"], row["÷ baseline"]) == ("12.50", "1.25")
     assert (row["p50 / p99 ms at 2"], row["p99 ÷ p50"]) == ("12.5 / 18.8", "1.50")
     assert row["p50 / p99 ms at 8"] == "50.0 / 100.0"
     assert (row["peak MB"], row["failed"]) == ("125", "0")
@@ -43,20 +44,20 @@ def test_load_is_compared_with_the_floor_and_the_tutorial_app() -> None:
 
 
 def test_the_floor_has_a_row_for_its_processes() -> None:
-    row = rows(report(figures()), "floor, 2 processes")
-    assert (row["requests/s"], row["÷ tutorial"], row["÷ floor"]) == ("200.0", "4.00", "1.00")
+    row = rows(report(figures()), "baseline, 2 processes")
+    assert (row["requests/s"], row["÷ tutorial"], row["÷ baseline"]) == ("200.0", "4.00", "1.00")
     assert (row["p50 / p99 ms at 2"], row["p99 ÷ p50"]) == ("10.0 / 14.0", "1.40")
-    assert rows(report(figures()), "floor, one process")["÷ floor"] == "0.91"
+    assert rows(report(figures()), "baseline, one process")["÷ baseline"] == "0.91"
 
 
 def test_large_images_and_starts() -> None:
     given = figures()
     del given["servers"]["service"]["at_8"], given["servers"]["service"]["at_2"]
     large = rows(report(given), "this service")
-    assert (large["CPU ms"], large["÷ floor"], large["÷ tutorial"]) == ("37.5", "1.25", "0.31")
+    assert (large["CPU ms"], large["÷ baseline"], large["÷ tutorial"]) == ("37.5", "1.25", "0.31")
 
     start = rows(report(given), "handler")
-    assert (start["ms"], start["÷ floor"], start["÷ tutorial"]) == ("600", "1.20", "0.60")
+    assert (start["ms"], start["÷ baseline"], start["÷ tutorial"]) == ("600", "1.20", "0.60")
     assert (start["imports"], start["answer"]) == ("100", "100")
 
 
@@ -76,14 +77,14 @@ def test_what_could_not_be_measured_is_said() -> None:
     assert text.endswith("\n\ncold starts were not measured: no answer\n")
 
 
-@pytest.mark.parametrize("part", ["floor", "start"])
+@pytest.mark.parametrize("part", ["baseline", "start"])
 def test_parts_that_were_left_out_have_no_table(part: str) -> None:
     given = figures()
-    for each in ("servers", "floor") if part == "floor" else ("start",):
-        del given[each]
+    for key in ("servers", "baseline") if part == "baseline" else ("start",):
+        del given[key]
     text = report(given)
-    assert ("cold start" in text) == (part == "floor")
-    assert ("CPU ms | ÷ floor" in text) == (part == "start")
+    assert ("cold start" in text) == (part == "baseline")
+    assert ("CPU ms | ÷ baseline" in text) == (part == "start")
 
 
 def test_where_and_when_stands_above() -> None:

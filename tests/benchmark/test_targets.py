@@ -42,8 +42,14 @@ def test_a_round_compares_the_service_with_floor_and_tutorial_app() -> None:
 
 def test_each_round_is_compared_with_its_own_floor() -> None:
     given = figures()
-    given["floor"]["rounds"][3]["busy_images_s"] = 160
-    assert [each[targets.RATE] for each in figures_by_round(given)] == [0.8, 0.8, 0.8, 1.0, 0.8]
+    given["baseline"]["rounds"][3]["busy_images_s"] = 160
+    assert [figures[targets.RATE] for figures in figures_by_round(given)] == [
+        0.8,
+        0.8,
+        0.8,
+        1.0,
+        0.8,
+    ]
 
 
 def without_naive(given: dict[str, Any]) -> None:
@@ -71,7 +77,7 @@ def without_start(given: dict[str, Any]) -> None:
 
 
 def only_start(given: dict[str, Any]) -> None:
-    del given["floor"], given["servers"]
+    del given["baseline"], given["servers"]
 
 
 NAIVE = {targets.RATE_OF_NAIVE, targets.LARGE}
@@ -89,7 +95,7 @@ STARTS = {targets.START, targets.START_OF_NAIVE}
         ),
         (without_large, {targets.LARGE}),
         (without_start, STARTS),
-        (only_start, {each.name for each in TARGETS} - STARTS),
+        (only_start, {target.name for target in TARGETS} - STARTS),
     ],
 )
 def test_a_target_is_left_out_where_one_side_was_not_measured(
@@ -104,7 +110,9 @@ def test_a_target_is_left_out_where_one_side_was_not_measured(
     rounds = figures_by_round(given)
     verdict(rounds, gross=False)
     # then
-    assert {each.name for each in TARGETS} - {each.name for each in judged(rounds)} == missing
+    assert {target.name for target in TARGETS} - {
+        target.name for target in judged(rounds)
+    } == missing
     last = capsys.readouterr().out.splitlines()[-1]
     names = last.removeprefix("not measured, so not judged: ").split(", ")
     assert set(names) == missing
@@ -135,11 +143,11 @@ def test_one_missed_target_is_exit_status_1(name: str, value: float) -> None:
     assert verdict([{**GOOD, name: value}] * 3, gross=False) == 1
 
 
-def run_of(cpu_of_floor: float) -> dict[str, Any]:
+def run_of(cpu_of_baseline: float) -> dict[str, Any]:
     """The figures of a run in which all other targets are met."""
     given = figures()
     for found in given["servers"]["service"]["rounds"]:
-        found["at_8"]["cpu_of_floor"] = cpu_of_floor
+        found["at_8"]["cpu_of_baseline"] = cpu_of_baseline
     return given
 
 
@@ -158,7 +166,7 @@ def run_of(cpu_of_floor: float) -> dict[str, Any]:
 def test_a_run_is_repeated_only_while_it_misses_grossly(
     gross: bool, runs: list[float], status: int, made: int
 ) -> None:
-    left = [run_of(each) for each in runs]
+    left = [run_of(figures) for figures in runs]
     assert judge(lambda: left.pop(0), gross=gross) == status
     assert len(left) == len(runs) - made
 

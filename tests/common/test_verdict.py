@@ -79,7 +79,7 @@ def test_the_median_is_judged_or_the_worst(target: Target, judged: float) -> Non
 
 
 def test_a_target_is_written_with_its_direction_and_unit() -> None:
-    assert [str(each) for each in TARGETS] == ["≤ 10 ms", "≥ 100", "≤ 0, each"]
+    assert [str(target) for target in TARGETS] == ["≤ 10 ms", "≥ 100", "≤ 0, each"]
 
 
 def test_every_repetition_is_measured_and_the_medians_are_judged(
@@ -103,7 +103,7 @@ def test_one_missed_target_is_exit_status_1(capsys: pytest.CaptureFixture[str]) 
     status = judge(measuring(slow, slow, GOOD)[0], TARGETS, repeat=3, gross=False)
     out = capsys.readouterr().out
     assert status == 1
-    assert [cells(out, each.name)[-1] for each in TARGETS] == ["missed", "met", "met"]
+    assert [cells(out, target.name)[-1] for target in TARGETS] == ["missed", "met", "met"]
 
 
 def test_one_failure_in_any_repetition_is_a_miss() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from classifier.settings import Settings
 from local.common.paths import ROOT
-from local.docs.generate import PARTS, PageError, main, pages, renewed
+from local.docs.generate import PARTS, MarkerError, main, pages, render
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img [^>]*src=\"([^\"]+)\"")
 COMMAND = re.compile(r"\bmake ([a-z][a-z-]*)\b")
@@ -45,7 +45,9 @@ def test_every_part_is_on_some_page() -> None:
 
 def test_every_setting_is_told() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    settings = [each.name.upper() for each in fields(Settings) if "meaning" in each.metadata]
+    settings = [
+        setting.name.upper() for setting in fields(Settings) if "meaning" in setting.metadata
+    ]
     assert len(settings) > 5
     assert [name for name in settings if f"| `{name}` |" not in readme] == []
 
@@ -79,9 +81,7 @@ def test_every_make_target_and_script_exists(page: Path) -> None:
 
 def test_a_part_is_made_anew_and_the_rest_is_left() -> None:
     page = "a\n<!-- made: x -->\nold\n<!-- end -->\nb\n"
-    assert renewed(page, {"x": lambda: "new"}) == (
-        "a\n<!-- made: x -->\n\nnew\n\n<!-- end -->\nb\n"
-    )
+    assert render(page, {"x": lambda: "new"}) == ("a\n<!-- made: x -->\n\nnew\n\n<!-- end -->\nb\n")
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_a_part_is_made_anew_and_the_rest_is_left() -> None:
     ],
 )
 def test_markers_that_cannot_be_understood(page: str, message: str) -> None:
-    with pytest.raises(PageError, match=re.escape(message)):
-        renewed(page, {"x": lambda: "new"})
+    with pytest.raises(MarkerError, match=re.escape(message)):
+        render(page, {"x": lambda: "new"})
 
 
 def test_the_tables_are_the_same_on_a_machine_with_other_cores() -> None:

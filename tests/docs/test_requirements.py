@@ -44,11 +44,11 @@ def test_what_ships_is_what_a_laptop_installs() -> None:
 @pytest.mark.parametrize("name", ["tests/requirements.txt", "local/models/requirements.txt"])
 def test_tools_share_the_versions_of_what_they_test(name: str) -> None:
     laptop, tools = pins(ROOT / "requirements.txt"), pins(ROOT / name)
-    assert {each: tools[each] for each in tools.keys() & laptop.keys()}.items() <= laptop.items()
+    assert {name: tools[name] for name in tools.keys() & laptop.keys()}.items() <= laptop.items()
 
 
 def test_the_lock_covers_every_file() -> None:
     makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     listed = re.search(r"^REQUIREMENTS := (.*)$", makefile, re.MULTILINE)
     assert listed
-    assert sorted(f"{each}.txt" for each in listed[1].split()) == names(LOCKED)
+    assert sorted(f"{name}.txt" for name in listed[1].split()) == names(LOCKED)

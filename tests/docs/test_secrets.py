@@ -23,5 +23,5 @@ def test_no_file_holds_a_credential() -> None:
 
 
 def test_credentials_would_be_found() -> None:
-    for each in (b"AKIA" + b"A" * 16, b"-----BEGIN " + b"RSA PRIVATE KEY-----"):
-        assert CREDENTIAL.search(b"key = '" + each + b"'")
+    for secret in (b"AKIA" + b"A" * 16, b"-----BEGIN " + b"RSA PRIVATE KEY-----"):
+        assert CREDENTIAL.search(b"key = '" + secret + b"'")

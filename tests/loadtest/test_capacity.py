@@ -10,7 +10,7 @@ import pytest
 from local.loadtest.client.runner import Run
 from local.loadtest.knee import Curve, Search, Step, find_knee
 from local.loadtest.plan import WavePlan
-from local.loadtest.result import IN_FLIGHT, Outcome
+from local.loadtest.result import IN_FLIGHT, RequestResult
 from local.loadtest.stats import summarize
 from tests.support.scripts import finish, interrupt, refused, script, start
 from tests.support.stub import Stub
@@ -41,7 +41,7 @@ def test_the_knee_is_found_to_five_percent(knee: int) -> None:
     curve = search_a(lambda parallel: parallel * 500 / knee)
     assert curve.knee is not None
     assert 0.95 * knee <= curve.knee.parallel <= knee
-    assert not curve.exhausted
+    assert not curve.is_lower_bound
     assert len(curve.steps) < 35
 
 
@@ -77,10 +77,10 @@ def test_one_hiccup_is_not_the_knee() -> None:
 def test_a_wave_is_good_within_the_limit_and_without_failures(
     seconds: list[float], failure: str, good: bool
 ) -> None:
-    outcomes = [Outcome(0, each, 10, 10, 10 + s, "") for each, s in enumerate(seconds)]
-    outcomes.append(Outcome(0, len(outcomes), 10, 10, 10.1, failure or IN_FLIGHT))
-    summary = summarize(Run("stub", WavePlan(100, 1, 1), outcomes, start=10))
-    assert Step.of(summary, Search(200, 1, 1, 100)).good is good
+    results = [RequestResult(0, number, 10, 10, 10 + s, "") for number, s in enumerate(seconds)]
+    results.append(RequestResult(0, len(results), 10, 10, 10.1, failure or IN_FLIGHT))
+    summary = summarize(Run("stub", WavePlan(100, 1, 1), results, start=10))
+    assert Step.from_summary(summary, Search(200, 1, 1, 100)).good is good
 
 
 def test_a_server_with_a_known_knee(stub: Stub, tmp_path: Path) -> None:

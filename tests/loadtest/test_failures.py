@@ -34,7 +34,7 @@ KINDS = {
 
 def test_each_kind_is_counted_as_what_it_is(stub: Stub, tmp_path: Path) -> None:
     # given: a server that fails in every way but one, and answers every other request
-    plan = [each for kind in KINDS for each in (kind, "delay/0")]
+    plan = [behaviour for kind in KINDS for behaviour in (kind, "delay/0")]
     expected: dict[str, int] = {}
     for kind in KINDS.values():
         expected[kind] = expected.get(kind, 0) + 2

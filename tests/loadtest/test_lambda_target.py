@@ -13,8 +13,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.loadtest import lambda_target as invocation
-from local.loadtest.payload import Body
+from local.loadtest import lambda_target
+from local.loadtest.payload import Payload
 from tests.support.paths import SAMPLE
 from tests.support.scripts import measured, refused
 from tests.support.stub import PREDICTIONS, Received, Stub
@@ -74,8 +74,8 @@ def test_invocations_are_signed(stub: Stub, tmp_path: Path) -> None:
     status, _ = invoke(stub, f"json/{result(encoded=True)}", requests=2, folder=tmp_path,
                        environment=CREDENTIALS)  # fmt: skip
     assert status == 0
-    assert [each.headers["authorization"] for each in stub.received] == [
-        signature(each, stub.url) for each in stub.received
+    assert [request.headers["authorization"] for request in stub.received] == [
+        signature(request, stub.url) for request in stub.received
     ]
 
 
@@ -142,10 +142,10 @@ def test_signatures_are_renewed(monkeypatch: pytest.MonkeyPatch, stub: Stub) -> 
         monkeypatch.setenv(name, value)
     now = [1000.0]
     clock = SimpleNamespace(**{**vars(time), "monotonic": lambda: now[0]})
-    monkeypatch.setattr(invocation, "time", clock)
-    target = invocation.lambda_target("f", stub.url, [Body(b"x", "text/plain")])
-    first = target.messages()
-    now[0] += invocation._SIGNATURE_SECONDS
-    assert target.messages() is first
+    monkeypatch.setattr(lambda_target, "time", clock)
+    target = lambda_target.lambda_target("f", stub.url, [Payload(b"x", "text/plain")])
+    first = target.requests()
+    now[0] += lambda_target._SIGNATURE_SECONDS
+    assert target.requests() is first
     now[0] += 1
-    assert target.messages() is not first
+    assert target.requests() is not first

@@ -8,7 +8,7 @@ import pytest
 
 from local.common.cli import UsageError
 from local.common.paths import SAMPLE
-from local.loadtest.payload import find_images, multipart, read_bodies
+from local.loadtest.payload import find_images, multipart, read_payloads
 from local.loadtest.plan import WavePlan
 from local.loadtest.target import parse_url
 
@@ -23,7 +23,7 @@ def test_waves_are_due_at_absolute_times() -> None:
 @pytest.mark.parametrize("period", [0.001, 0.3, 1, 7, 600])
 def test_a_process_is_made_ahead_of_its_wave_and_between_two_others(period: float) -> None:
     plan = WavePlan(1, period, 100)
-    lead = plan.due(50) - plan.prepared(50)
+    lead = plan.due(50) - plan.prepare_time(50)
     assert lead >= 1
     assert lead <= max(30, 2 * 1.5)
     if period < 20:
@@ -31,7 +31,7 @@ def test_a_process_is_made_ahead_of_its_wave_and_between_two_others(period: floa
 
 
 def test_without_a_period_everything_is_made_before_the_start() -> None:
-    assert WavePlan(1, 0, 100).prepared(99) < 0
+    assert WavePlan(1, 0, 100).prepare_time(99) < 0
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_the_images_of_a_folder(tmp_path: Path) -> None:
     for name in ("b.jpg", "a.png", "notes.txt", ".hidden.png"):
         (tmp_path / name).write_bytes(name.encode())
     (tmp_path / "folder.png").mkdir()
-    assert [each.name for each in find_images(tmp_path)] == ["a.png", "b.jpg"]
-    assert [b"b.jpg" in each.content for each in read_bodies(tmp_path)] == [False, True]
+    assert [image.name for image in find_images(tmp_path)] == ["a.png", "b.jpg"]
+    assert [b"b.jpg" in payload.content for payload in read_payloads(tmp_path)] == [False, True]
 
 
 def test_the_sample_is_there() -> None:

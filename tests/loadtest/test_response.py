@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.loadtest.client.response import Answer, MalformedAnswer
+from local.loadtest.client.response import MalformedResponse, Response
 
 COUNTED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Test: a: b\r\n\r\nhello"
 CHUNKED = (
@@ -15,47 +15,47 @@ INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n" 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 @pytest.mark.parametrize("data", [COUNTED, CHUNKED, INTERIM])
 def test_pieces_of_any_size(data: bytes, size: int) -> None:
-    answer = Answer()
+    response = Response()
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
-    complete = [answer.feed(piece) for piece in pieces]
+    complete = [response.feed(piece) for piece in pieces]
     assert complete == [False] * (len(pieces) - 1) + [True]
-    assert (answer.status, answer.body) == (200, b"hello")
+    assert (response.status, response.body) == (200, b"hello")
 
 
 @pytest.mark.parametrize("data", [COUNTED, CHUNKED])
 def test_an_answer_that_is_cut_anywhere(data: bytes) -> None:
     for end in range(1, len(data) - 1):
-        answer = Answer()
-        assert not answer.feed(data[:end])
-        assert not answer.close()
-        assert answer.begun
+        response = Response()
+        assert not response.feed(data[:end])
+        assert not response.close()
+        assert response.started
 
 
 def test_a_body_that_lasts_until_the_peer_closes() -> None:
-    answer = Answer()
-    assert not answer.feed(b"HTTP/1.0 200 OK\r\n\r\nhel")
-    assert not answer.feed(b"lo")
-    assert answer.close()
-    assert answer.body == b"hello"
+    response = Response()
+    assert not response.feed(b"HTTP/1.0 200 OK\r\n\r\nhel")
+    assert not response.feed(b"lo")
+    assert response.close()
+    assert response.body == b"hello"
 
 
 def test_header_names_have_no_case_and_values_keep_colons() -> None:
-    answer = Answer()
-    answer.feed(COUNTED)
-    assert answer.headers["x-test"] == "a: b"
+    response = Response()
+    response.feed(COUNTED)
+    assert response.headers["x-test"] == "a: b"
 
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_an_answer_without_a_body(status: int) -> None:
-    answer = Answer()
-    assert answer.feed(b"HTTP/1.1 %d None\r\n\r\n" % status)
-    assert answer.body == b""
+    response = Response()
+    assert response.feed(b"HTTP/1.1 %d None\r\n\r\n" % status)
+    assert response.body == b""
 
 
 def test_what_follows_the_body_is_not_the_body() -> None:
-    answer = Answer()
-    assert answer.feed(COUNTED + b"more")
-    assert answer.body == b"hello"
+    response = Response()
+    assert response.feed(COUNTED + b"more")
+    assert response.body == b"hello"
 
 
 @pytest.mark.parametrize(
@@ -72,5 +72,5 @@ def test_what_follows_the_body_is_not_the_body() -> None:
     ],
 )
 def test_what_is_not_http(data: bytes) -> None:
-    with pytest.raises(MalformedAnswer):
-        Answer().feed(data)
+    with pytest.raises(MalformedResponse):
+        Response().feed(data)

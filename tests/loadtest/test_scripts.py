@@ -39,7 +39,7 @@ def numbered_images(folder: Path, count: int) -> Path:
 
 def by_image(received: Sequence[Received]) -> list[Received]:
     """In the order of the plan: by wave, then by place in the wave."""
-    return sorted(received, key=lambda each: each.body.split(b'filename="')[1][:3])
+    return sorted(received, key=lambda request: request.body.split(b'filename="')[1][:3])
 
 
 def read_rows(table: Path) -> list[Row]:
@@ -91,7 +91,7 @@ def test_the_images_of_a_folder_take_turns(stub: Stub, tmp_path: Path) -> None:
     done = script(WAVES, "-N", 2, "-T", 0, "-R", 3, "--image", tmp_path, "--url", stub.url)
     assert done.returncode == 0
     for content in (b"a.png" * 10, b"b.png" * 10, b"c.png" * 10):
-        assert sum(content in each.body for each in stub.received) == 2
+        assert sum(content in request.body for request in stub.received) == 2
 
 
 def test_each_wave_starts_when_due_and_waits_for_no_response(stub: Stub, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_each_wave_starts_when_due_and_waits_for_no_response(stub: Stub, tmp_pat
         assert float(row["started_s"]) >= float(row["due_s"]) - ROUNDING_S
     # and: the server saw the same on its own clock. The run's start, which it does not know, lies
     # between what the first and the last of these times allow.
-    received = [each.at for each in by_image(stub.received)]
+    received = [request.at for request in by_image(stub.received)]
     starts = [at - float(row["started_s"]) for at, row in zip(received, rows, strict=True)]
     ends = [max(received) - float(row["ended_s"]) for row in rows]
     assert max(ends) <= min(starts) + ROUNDING_S

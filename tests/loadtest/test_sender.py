@@ -9,9 +9,9 @@ from pathlib import Path
 
 from local.common.paths import SAMPLE
 from local.loadtest.client.sender import WaveSender
-from local.loadtest.payload import read_bodies
+from local.loadtest.payload import read_payloads
 from local.loadtest.plan import WavePlan
-from local.loadtest.result import Outcome
+from local.loadtest.result import RequestResult
 from local.loadtest.target import http_target
 from tests.support.scripts import assert_consistent, finish, start
 from tests.support.stub import Stub
@@ -20,27 +20,27 @@ from tests.support.wait import HANG_SECONDS, wait_until
 
 def make_sender(url: str, parallel: int, wave: int = 0) -> WaveSender:
     """A sender that is ready to fire."""
-    target = http_target(url, read_bodies(SAMPLE))
+    target = http_target(url, read_payloads(SAMPLE))
     plan = WavePlan(parallel, 1, wave + 1)
     sender = WaveSender(target, plan, wave, range(parallel), timeout=HANG_SECONDS)
     sender.prepare()
     return sender
 
 
-def turn_until(sender: WaveSender, condition: Callable[[], object]) -> list[Outcome]:
+def poll_until(sender: WaveSender, condition: Callable[[], object]) -> list[RequestResult]:
     """What ends until `condition` is true."""
-    over: list[Outcome] = []
+    finished: list[RequestResult] = []
 
-    def turn() -> object:
-        over.extend(sender.turn(0.01))
+    def poll() -> object:
+        finished.extend(sender.poll(0.01))
         return condition()
 
-    wait_until(turn, "a condition of the sender")
-    return over
+    wait_until(poll, "a condition of the sender")
+    return finished
 
 
-def finish_wave(sender: WaveSender) -> list[Outcome]:
-    return turn_until(sender, lambda: not sender.in_flight)
+def finish_wave(sender: WaveSender) -> list[RequestResult]:
+    return poll_until(sender, lambda: not sender.in_flight)
 
 
 def test_waiting_in_the_client_is_part_of_the_latency(stub: Stub) -> None:
@@ -48,30 +48,30 @@ def test_waiting_in_the_client_is_part_of_the_latency(stub: Stub) -> None:
     sender = make_sender(f"{stub.url}/delay/0.1", 3)
     due = time.perf_counter() - 0.5
 
-    over = sender.fire(due)
+    finished = sender.send(due)
     fired = time.perf_counter()
-    over += finish_wave(sender)
+    finished += finish_wave(sender)
 
     # then: the latency contains both
-    assert [each.failure for each in over] == [""] * 3
-    for each in over:
-        assert 0.5 <= each.lateness <= fired - due
-        assert each.service >= 0.1
-        assert each.latency == each.lateness + each.service
+    assert [result.failure for result in finished] == [""] * 3
+    for result in finished:
+        assert 0.5 <= result.lateness <= fired - due
+        assert result.service >= 0.1
+        assert result.latency == result.lateness + result.service
 
 
 def test_each_request_is_timed_by_its_own_response(stub: Stub) -> None:
     # given: two requests in flight, whose responses are held
     sender = make_sender(stub.follow("held/first", "held/second"), 2)
     before = time.perf_counter()
-    assert sender.fire(before) == []
+    assert sender.send(before) == []
     fired = time.perf_counter()
-    assert turn_until(sender, lambda: len(stub.received) == 2) == []
+    assert poll_until(sender, lambda: len(stub.received) == 2) == []
 
     # when: the server responds to one, and to the other after the client has the first response
     released = time.perf_counter()
     stub.release("first")
-    (first,) = turn_until(sender, lambda: sender.in_flight == 1)
+    (first,) = poll_until(sender, lambda: sender.in_flight == 1)
     between = time.perf_counter()
     stub.release("second")
     (second,) = finish_wave(sender)
@@ -85,10 +85,10 @@ def test_each_request_is_timed_by_its_own_response(stub: Stub) -> None:
 def test_a_request_ends_with_the_last_byte_of_its_response(stub: Stub) -> None:
     # given: a client that has half of a response
     sender = make_sender(f"{stub.url}/half/rest", 1)
-    over = sender.fire(time.perf_counter())
-    (exchange,) = sender._open.values()
-    over += turn_until(sender, lambda: exchange.answer.begun)
-    assert over == []
+    finished = sender.send(time.perf_counter())
+    (connection,) = sender._open.values()
+    finished += poll_until(sender, lambda: connection.response.started)
+    assert finished == []
 
     released = time.perf_counter()
     stub.release("rest")
@@ -100,26 +100,28 @@ def test_a_request_ends_with_the_last_byte_of_its_response(stub: Stub) -> None:
 
 def test_a_server_that_stops_listening_refuses_the_next_wave(stub: Stub) -> None:
     first, second = make_sender(stub.url, 3), make_sender(stub.url, 3, wave=1)
-    over = first.fire(time.perf_counter())
-    over += finish_wave(first)
+    finished = first.send(time.perf_counter())
+    finished += finish_wave(first)
 
     stub.close_listener()
-    late = second.fire(time.perf_counter())
+    late = second.send(time.perf_counter())
     late += finish_wave(second)
 
-    assert [each.failure for each in over] == [""] * 3
-    assert [each.failure for each in late] == ["refused"] * 3
+    assert [result.failure for result in finished] == [""] * 3
+    assert [result.failure for result in late] == ["refused"] * 3
 
 
 def test_a_share_of_a_wave(stub: Stub) -> None:
-    target = http_target(stub.url, read_bodies(SAMPLE))
+    target = http_target(stub.url, read_payloads(SAMPLE))
     sender = WaveSender(
         target, WavePlan(10, 1, 9), wave=7, numbers=range(1, 10, 2), timeout=HANG_SECONDS
     )
     sender.prepare()
-    over = sender.fire(time.perf_counter())
-    over += finish_wave(sender)
-    assert sorted((each.wave, each.number) for each in over) == [(7, n) for n in range(1, 10, 2)]
+    finished = sender.send(time.perf_counter())
+    finished += finish_wave(sender)
+    assert sorted((result.wave, result.number) for result in finished) == [
+        (7, n) for n in range(1, 10, 2)
+    ]
     assert len(stub.received) == 5
 
 

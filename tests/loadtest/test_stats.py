@@ -7,17 +7,17 @@ import pytest
 
 from local.loadtest.client.runner import Run
 from local.loadtest.plan import WavePlan
-from local.loadtest.result import ANSWERED, IN_FLIGHT, Outcome
-from local.loadtest.stats import Spread, concurrency, percentile, spread, summarize
+from local.loadtest.result import ANSWERED, IN_FLIGHT, RequestResult
+from local.loadtest.stats import Percentiles, concurrency, percentile, percentiles, summarize
 
 START = 100.0
 
 
 def outcome(
     wave: int, number: int, lateness: float, service: float, failure: str = ANSWERED
-) -> Outcome:
+) -> RequestResult:
     due = START + wave
-    return Outcome(wave, number, due, due + lateness, due + lateness + service, failure)
+    return RequestResult(wave, number, due, due + lateness, due + lateness + service, failure)
 
 
 @pytest.mark.parametrize(
@@ -37,18 +37,18 @@ def test_percentiles_are_of_the_nearest_rank(count: int, percent: float, expecte
 
 
 def test_a_spread_is_in_milliseconds_and_does_not_depend_on_order() -> None:
-    seconds = [each / 1000 for each in range(1, 1001)]
+    seconds = [milliseconds / 1000 for milliseconds in range(1, 1001)]
     random.Random(1).shuffle(seconds)
-    assert spread(seconds) == Spread(500.0, 900.0, 950.0, 990.0, 1000.0)
+    assert percentiles(seconds) == Percentiles(500.0, 900.0, 950.0, 990.0, 1000.0)
 
 
 def test_a_spread_of_nothing() -> None:
-    assert spread([]) == Spread(None, None, None, None, None)
+    assert percentiles([]) == Percentiles(None, None, None, None, None)
 
 
 def test_every_number_of_a_report() -> None:
     # given: of two waves of two, one answer, one late answer, one failure, one still in flight
-    outcomes = [
+    results = [
         outcome(0, 0, lateness=0.0, service=0.1),
         outcome(0, 1, lateness=0.2, service=0.3),
         outcome(1, 0, lateness=0.0, service=1.0, failure="timeout"),
@@ -56,7 +56,7 @@ def test_every_number_of_a_report() -> None:
     ]
     plan = WavePlan(parallel=2, period=1, repeat=5)
 
-    summary = summarize(Run("stub", plan, outcomes, START, stopped_by=signal.SIGINT))
+    summary = summarize(Run("stub", plan, results, START, stopped_by=signal.SIGINT))
 
     assert (summary.planned, summary.requests, summary.answered) == (10, 4, 2)
     assert (summary.failures, summary.failures_by_kind) == (1, {"timeout": 1})
@@ -65,9 +65,9 @@ def test_every_number_of_a_report() -> None:
     assert summary.throughput_rps == 1.0
     assert summary.offered_rps == 2.0
     assert summary.peak_concurrency == 2
-    assert summary.latency_ms == Spread(100, 500, 500, 500, 500)
-    assert summary.service_ms == Spread(100, 300, 300, 300, 300)
-    assert summary.lateness_ms == Spread(0, 200, 200, 200, 200)
+    assert summary.latency_ms == Percentiles(100, 500, 500, 500, 500)
+    assert summary.service_ms == Percentiles(100, 300, 300, 300, 300)
+    assert summary.lateness_ms == Percentiles(0, 200, 200, 200, 200)
     first, second = summary.waves
     assert (first.requests, first.failures, first.in_flight, first.due_s) == (2, 0, 0, 0)
     assert (first.latency_ms.max, first.lateness_ms.max, first.last_answer_s) == (500, 200, 0.5)
@@ -76,8 +76,8 @@ def test_every_number_of_a_report() -> None:
 
 
 def test_concurrency_counts_what_overlaps() -> None:
-    outcomes = [outcome(0, 0, 0, 1), outcome(0, 1, 0.5, 1), outcome(2, 0, 0, 1)]
-    assert concurrency(outcomes) == [
+    results = [outcome(0, 0, 0, 1), outcome(0, 1, 0.5, 1), outcome(2, 0, 0, 1)]
+    assert concurrency(results) == [
         *((START, 1), (START + 0.5, 2), (START + 1, 1), (START + 1.5, 0)),
         *((START + 2, 1), (START + 3, 0)),
     ]

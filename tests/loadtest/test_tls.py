@@ -70,7 +70,7 @@ def test_a_large_body(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None
     done, _ = measured(ONE, 3, "--image", image, "--url", tls_stub.url,
                        folder=tmp_path, environment=trust(certificate))  # fmt: skip
     assert done.returncode == 0
-    assert all(len(each.body) > 5_000_000 for each in tls_stub.received)
+    assert all(len(request.body) > 5_000_000 for request in tls_stub.received)
 
 
 def test_a_certificate_that_is_not_trusted(tls_stub: Stub, tmp_path: Path) -> None:

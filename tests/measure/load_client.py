@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from local.common.verdict import Figures, Target, add_verdict_options, judge
-from local.loadtest.payload import read_bodies
+from local.loadtest.payload import read_payloads
 from local.loadtest.stats import percentile
 from tests.support.paths import ROOT, SAMPLE
 from tests.support.ports import free_port
@@ -116,7 +116,7 @@ def locust_cpu(port: int, waves: int) -> float:
 
 def wrk_cpu(port: int, seconds: int, folder: Path) -> float:
     """CPU seconds per request of wrk, with a connection for each request."""
-    (body,) = read_bodies(SAMPLE)
+    (body,) = read_payloads(SAMPLE)
     (folder / "body").write_bytes(body.content)
     lua = folder / "post.lua"
     lua.write_text(

@@ -23,7 +23,7 @@ from local.common.cli import OneLineParser, main
 from local.common.verdict import Figures, Target, add_verdict_options, judge
 from local.simulation.durations import LogNormal, Times
 from local.simulation.prediction import Plan, Prediction, predict
-from local.simulation.pricing import Function
+from local.simulation.pricing import FunctionConfig
 from local.simulation.scaling import Limits
 
 WAVES: Final = "waves of 1,000: time / addition"
@@ -53,7 +53,7 @@ def measure(requests: int) -> Figures:
 
 
 def forecast(plan: Plan) -> Prediction:
-    return predict(plan, Limits(), Function(1769, "x86_64"), _TIMES)
+    return predict(plan, Limits(), FunctionConfig(1769, "x86_64"), _TIMES)
 
 
 def add(durations: Sequence[int]) -> int:

@@ -46,8 +46,8 @@ class Network:
         inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, input_shape)]
         if constants_as_inputs:
             inputs += [
-                helper.make_tensor_value_info(each.name, each.data_type, each.dims)
-                for each in self.constants
+                helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims)
+                for constant in self.constants
             ]
         outputs = [helper.make_tensor_value_info(self.tensor, TensorProto.FLOAT, output_shape)]
         graph = helper.make_graph(self.nodes, "tiny", inputs, outputs, self.constants)

@@ -30,11 +30,11 @@ def test_hashes_and_size(card: dict[str, Any]) -> None:
 
 def test_input_and_output(card: dict[str, Any]) -> None:
     session = ort.InferenceSession(DIRECTORY / "model.onnx", providers=["CPUExecutionProvider"])
-    (source,), (answer,) = session.get_inputs(), session.get_outputs()
+    (source,), (output,) = session.get_inputs(), session.get_outputs()
     assert (source.name, source.type) == (card["input"]["name"], "tensor(uint8)")
     assert source.shape == card["input"]["shape"] == ["N", 224, 224, 3]
-    assert (answer.name, answer.type) == (card["output"]["name"], "tensor(float)")
-    assert answer.shape == card["output"]["shape"] == ["N", 1000]
+    assert (output.name, output.type) == (card["output"]["name"], "tensor(float)")
+    assert output.shape == card["output"]["shape"] == ["N", 1000]
 
 
 def test_pixels_are_the_quantized_input() -> None:

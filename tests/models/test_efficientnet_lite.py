@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from local.models.graph.onnx_graph import copy_of
-from local.models.graph.service_io import Normalization, complete
+from local.models.graph.service_io import Normalization, add_service_io
 from local.models.graph.sessions import session
 from local.models.sources.efficientnet_lite import MEAN, SIZE, STD, Array, float_model
 
@@ -67,12 +67,12 @@ def pixels() -> NDArray[np.uint8]:
 
 def run(model: onnx.ModelProto, inputs: NDArray[np.generic]) -> Array:
     each = session(model, threads=1)
-    answer: Array = each.run(None, {each.get_inputs()[0].name: inputs})[0]
-    return answer
+    output: Array = each.run(None, {each.get_inputs()[0].name: inputs})[0]
+    return output
 
 
 def test_any_batch_gives_probabilities(network: onnx.ModelProto, pixels: NDArray[np.uint8]) -> None:
-    model = complete(network, Normalization(SIZE, MEAN, STD))
+    model = add_service_io(network, Normalization(SIZE, MEAN, STD))
     together = run(model, pixels)
     assert together.shape == (3, CLASSES)
     np.testing.assert_allclose(together.sum(1), 1, rtol=1e-5)
@@ -83,7 +83,7 @@ def test_padding_is_that_of_tensorflow(network: onnx.ModelProto, pixels: NDArray
     # given the same graph with the padding left to ONNX's own SAME_UPPER, which means TensorFlow's
     automatic = copy_of(network)
     for node in automatic.graph.node:
-        kept = [each for each in node.attribute if each.name != "pads"]
+        kept = [attribute for attribute in node.attribute if attribute.name != "pads"]
         del node.attribute[:]
         node.attribute.extend(kept)
         if node.op_type == "Conv":
@@ -124,6 +124,6 @@ def test_batch_norm_is_folded(
 
 
 def test_a_missing_array_is_named(weights: RandomWeights) -> None:
-    incomplete = {name: each for name, each in weights.items() if name != "_blocks.3._bn1.bias"}
+    incomplete = {name: array for name, array in weights.items() if name != "_blocks.3._bn1.bias"}
     with pytest.raises(KeyError, match=r"_blocks\.3\._bn1\.bias"):
         float_model(incomplete)

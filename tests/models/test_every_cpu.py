@@ -34,7 +34,7 @@ def pixels() -> NDArray[np.uint8]:
     files = sorted(MORE_PHOTOS.glob("*.JPEG"))
     if files:
         chosen = files[:: len(files) // PHOTOS][:PHOTOS]
-        return np.stack([read_image(each.read_bytes(), 224) for each in chosen])
+        return np.stack([read_image(photo.read_bytes(), 224) for photo in chosen])
     names = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg"]
     names += ["retina.jpg"]
     crops = [
@@ -45,7 +45,7 @@ def pixels() -> NDArray[np.uint8]:
     return np.stack([*crops, *(crop[:, ::-1] for crop in crops)])
 
 
-def answers(
+def outputs(
     model: Path, pixels: NDArray[np.uint8], folder: Path, *emulator: str
 ) -> dict[str, NDArray[np.float32]]:
     np.save(folder / "pixels.npy", pixels)
@@ -71,8 +71,8 @@ def test_logits_are_the_same_bit_for_bit_without_vnni(
     model = with_logits(onnx.load(MODEL), tmp_path / "model.onnx")
 
     # when it runs on this processor and on an emulated Haswell, which has AVX2 and no VNNI
-    here = answers(model, pixels, tmp_path)
-    there = answers(model, pixels, tmp_path, str(EMULATOR), "-cpu", "Haswell")
+    here = outputs(model, pixels, tmp_path)
+    there = outputs(model, pixels, tmp_path, str(EMULATOR), "-cpu", "Haswell")
 
     # then
     assert len(here["logits"]) == PHOTOS
@@ -91,7 +91,7 @@ def test_a_layer_that_could_saturate_is_found() -> None:
     # given the shipped model with one pair of weights that sums to more than 128
     model = onnx.load(MODEL)
     index = GraphIndex(model.graph)
-    layer = next(each for each in find_layers(model.graph) if each.node.name == "head")
+    layer = next(layer for layer in find_layers(model.graph) if layer.node.name == "head")
     weight = index.constant(layer.weight[0]).copy()
     weight[7, 2:4, 0, 0] = 65, 64
     index.set_constant(layer.weight[0], weight)

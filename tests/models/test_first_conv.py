@@ -8,12 +8,12 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from local.models.graph.first_conv import widen_first_convolution
+from local.models.graph.first_conv import apply_space_to_depth
 from local.models.graph.service_io import Normalization
 from local.models.graph.sessions import session
 from local.models.quantization.qdq_layers import find_layers, unsafe_layers
 from local.models.quantization.quantize import quantize
-from local.models.sources.import_onnx import adopt
+from local.models.sources.import_onnx import import_onnx
 from tests.models.networks import CLASSES, SIZE, Network, channels_last
 
 NORMALIZATION = Normalization(SIZE, (127.0,) * 3, (128.0,) * 3)
@@ -37,7 +37,7 @@ def network(path: Path, *, kernel: int = 3, activation: str = "Relu", **options:
 
 
 def first_weight(model: onnx.ModelProto) -> tuple[int, ...]:
-    constants = {each.name: each for each in model.graph.initializer}
+    constants = {constant.name: constant for constant in model.graph.initializer}
     convolution = next(node for node in model.graph.node if node.op_type == "Conv")
     return numpy_helper.to_array(constants[convolution.input[1]]).shape
 
@@ -64,18 +64,18 @@ def test_the_same_function(  # noqa: PLR0917
     path = network(
         tmp_path / "n.onnx", kernel=kernel, activation=activation, pads=pads, strides=strides
     )
-    floats = adopt(path, NORMALIZATION)
+    floats = import_onnx(path, NORMALIZATION)
     # when
-    widened = widen_first_convolution(floats)
+    result = apply_space_to_depth(floats)
     # then it makes two columns of twice the channels, and the logits are the same
-    onnx.checker.check_model(widened, full_check=True)
-    assert first_weight(widened) == shape
+    onnx.checker.check_model(result, full_check=True)
+    assert first_weight(result) == shape
     photos = np.random.default_rng(0).normal(0, 1, (3, 3, SIZE, SIZE)).astype(np.float32)
     name = floats.graph.input[0].name
-    (expected,), (answer,) = (
-        session(model).run(None, {name: photos}) for model in (floats, widened)
+    (expected,), (output,) = (
+        session(model).run(None, {name: photos}) for model in (floats, result)
     )
-    np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -92,25 +92,25 @@ def test_the_same_function(  # noqa: PLR0917
 def test_other_networks_are_returned_unchanged(
     kernel: int, options: dict[str, Any], tmp_path: Path
 ) -> None:
-    floats = adopt(network(tmp_path / "n.onnx", kernel=kernel, **options), NORMALIZATION)
-    assert widen_first_convolution(floats) is floats
+    floats = import_onnx(network(tmp_path / "n.onnx", kernel=kernel, **options), NORMALIZATION)
+    assert apply_space_to_depth(floats) is floats
 
 
 def test_a_network_without_a_convolution_is_returned_unchanged(tmp_path: Path) -> None:
     normalization = Normalization(SIZE, (127.0,) * 3, (128.0,) * 3, "nhwc")
-    floats = adopt(channels_last(tmp_path / "n.onnx"), normalization)
-    assert widen_first_convolution(floats) is floats
+    floats = import_onnx(channels_last(tmp_path / "n.onnx"), normalization)
+    assert apply_space_to_depth(floats) is floats
 
 
 def test_quantized_it_is_safe_on_every_cpu(tmp_path: Path) -> None:
     # given a network that is widened
     path = network(tmp_path / "n.onnx", pads=[0, 0, 1, 1], strides=[2, 2])
-    floats = adopt(path, NORMALIZATION)
+    floats = import_onnx(path, NORMALIZATION)
     pixels = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE, 3), np.uint8)
     # when
     model = quantize(floats, pixels, NORMALIZATION)
     # then
-    assert first_weight(widen_first_convolution(floats)) == (12, 12, 3, 2)
+    assert first_weight(apply_space_to_depth(floats)) == (12, 12, 3, 2)
     assert len(list(find_layers(model.graph))) == 3
     assert unsafe_layers(model.graph) == []
     # and it answers as the float network does
@@ -118,5 +118,5 @@ def test_quantized_it_is_safe_on_every_cpu(tmp_path: Path) -> None:
         None, {floats.graph.input[0].name: NORMALIZATION.apply(pixels)}
     )
     powers = np.exp(expected - expected.max(1, keepdims=True))
-    (answer,) = session(model).run(None, {"pixels": pixels})
-    np.testing.assert_allclose(answer, powers / powers.sum(1, keepdims=True), atol=0.05)
+    (output,) = session(model).run(None, {"pixels": pixels})
+    np.testing.assert_allclose(output, powers / powers.sum(1, keepdims=True), atol=0.05)

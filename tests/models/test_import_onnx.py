@@ -62,8 +62,8 @@ def built(tmp_path: Path, photos: Path, labels: Path, model: Path, *options: str
 
 def run(model: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
-    answer: NDArray[np.float32] = session.run(None, {"pixels": pixels})[0]
-    return answer
+    output: NDArray[np.float32] = session.run(None, {"pixels": pixels})[0]
+    return output
 
 
 @pytest.mark.parametrize("options", [TORCHVISION, LITE], ids=["torchvision", "lite"])
@@ -99,9 +99,9 @@ def test_built_and_evaluated(  # noqa: PLR0917
     assert len(list(find_layers(graph))) == layers
     assert unsafe_layers(graph) == []
     noise = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
-    answers = run(out / "model.onnx", noise)
-    assert answers.shape == (3, CLASSES)
-    np.testing.assert_allclose(answers.sum(1), 1, rtol=1e-5)
+    outputs = run(out / "model.onnx", noise)
+    assert outputs.shape == (3, CLASSES)
+    np.testing.assert_allclose(outputs.sum(1), 1, rtol=1e-5)
 
     # and it answers as the original does to normalized floats
     mean, std = (
@@ -118,7 +118,7 @@ def test_built_and_evaluated(  # noqa: PLR0917
         expected = raw if make is old_fixed_batch else softmax(raw)
         fp32 = run(tmp_path / "fp32.onnx", noise[number : number + 1])
         np.testing.assert_allclose(fp32, expected, rtol=1e-3, atol=1e-5)
-        np.testing.assert_allclose(answers[number : number + 1], expected, atol=0.05)
+        np.testing.assert_allclose(outputs[number : number + 1], expected, atol=0.05)
 
     # and the evaluation's table is what the card then records
     evaluation = ["--images", str(photos), "--model", str(out)]
@@ -132,8 +132,8 @@ def test_built_and_evaluated(  # noqa: PLR0917
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     powers = np.exp(logits - logits.max())
-    answer: NDArray[np.float32] = powers / powers.sum()
-    return answer
+    output: NDArray[np.float32] = powers / powers.sum()
+    return output
 
 
 def card(directory: Path) -> dict[str, Any]:
@@ -188,9 +188,11 @@ def test_served(tmp_path: Path, photos: Path, labels: Path) -> None:
     expected = run(directory / "model.onnx", read_image(image, SIZE)[None])[0]
 
     with serving(tmp_path / "log", MODEL_DIR=str(directory)) as server:
-        answer = httpx.post(server.url, files={"file": image}).json()
+        output = httpx.post(server.url, files={"file": image}).json()
 
-    assert answer["model"] == "insects"
-    assert [each["wnid"] for each in answer["predictions"]] == [None] * CLASSES
-    by_label = {each["label"]: each["probability"] for each in answer["predictions"]}
+    assert output["model"] == "insects"
+    assert [prediction["wnid"] for prediction in output["predictions"]] == [None] * CLASSES
+    by_label = {
+        prediction["label"]: prediction["probability"] for prediction in output["predictions"]
+    }
     assert [by_label[name] for name in NAMES] == pytest.approx(expected.tolist(), abs=1e-6)

@@ -40,7 +40,7 @@ def test_photos_are_found_in_order_and_below(tmp_path: Path) -> None:
     for name in ("b.JPEG", "a.png", "notes.txt", "c/d.webp"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [str(each.relative_to(tmp_path)) for each in find_photos(tmp_path)] == [
+    assert [str(photo.relative_to(tmp_path)) for photo in find_photos(tmp_path)] == [
         "a.png",
         "b.JPEG",
         "c/d.webp",

@@ -14,8 +14,8 @@ import pytest
 from local.models.sources.pytorch_checkpoint import (
     MAGIC_NUMBER,
     PROTOCOL_VERSION,
-    WeightsError,
-    read_weights,
+    CheckpointError,
+    read_checkpoint,
 )
 
 VALUES = np.arange(12, dtype=np.float32)
@@ -79,7 +79,7 @@ def test_tensors_are_read(tmp_path: Path) -> None:
         tmp_path / "w.pth", state(a=tensor(0, (3, 4), (4, 1)), b=tensor(2, (2, 3), (1, 2)))
     )
     # when
-    weights = read_weights(path)
+    weights = read_checkpoint(path)
     # then
     assert (weights["a"] == VALUES.reshape(3, 4)).all()
     assert (weights["b"] == VALUES[2:8].reshape(3, 2).T).all()
@@ -100,16 +100,16 @@ def test_nothing_else_is_constructed(tmp_path: Path, call: Any) -> None:
     trace = tmp_path / "trace"
     path = checkpoint(tmp_path / "w.pth", state(a=Malicious(call, f"touch {trace}")))  # type: ignore[arg-type]
     # when, then
-    with pytest.raises(WeightsError, match="which is not allowed"):
-        read_weights(path)
+    with pytest.raises(CheckpointError, match="which is not allowed"):
+        read_checkpoint(path)
     assert not trace.exists()
 
 
 def test_a_call_hidden_in_the_first_pickle_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     path.write_bytes(pickle.dumps(Malicious(os.system, f"touch {tmp_path / 'trace'}"), 2))
-    with pytest.raises(WeightsError, match=r"posix\.system, which is not allowed"):
-        read_weights(path)
+    with pytest.raises(CheckpointError, match=r"posix\.system, which is not allowed"):
+        read_checkpoint(path)
     assert not (tmp_path / "trace").exists()
 
 
@@ -117,8 +117,8 @@ def test_a_call_hidden_in_the_first_pickle_is_refused(tmp_path: Path) -> None:
 def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
     path = checkpoint(tmp_path / "w.pth", state(a=tensor(0, (3, 4), (4, 1))))
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(WeightsError, match="is not a readable PyTorch checkpoint"):
-        read_weights(path)
+    with pytest.raises(CheckpointError, match="is not a readable PyTorch checkpoint"):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize(
@@ -126,16 +126,16 @@ def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
 )
 def test_a_tensor_beyond_its_storage_is_refused(tmp_path: Path, beyond: Tensor) -> None:
     path = checkpoint(tmp_path / "w.pth", state(a=beyond))
-    with pytest.raises(WeightsError, match="is not a readable PyTorch checkpoint"):
-        read_weights(path)
+    with pytest.raises(CheckpointError, match="is not a readable PyTorch checkpoint"):
+        read_checkpoint(path)
 
 
 def test_a_storage_of_another_size_is_refused(tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "w.pth", state(a=tensor(0, (3, 4), (4, 1))), numel=2**40)
-    with pytest.raises(WeightsError, match="1099511627776 elements where 12 are announced"):
-        read_weights(path)
+    with pytest.raises(CheckpointError, match="1099511627776 elements where 12 are announced"):
+        read_checkpoint(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"none\.pth cannot be read"):
-        read_weights(tmp_path / "none.pth")
+    with pytest.raises(CheckpointError, match=r"none\.pth cannot be read"):
+        read_checkpoint(tmp_path / "none.pth")

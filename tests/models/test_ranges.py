@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from local.models.graph.onnx_graph import GraphIndex
-from local.models.quantization.ranges import STEPS, affine, best_range, narrow_ranges
+from local.models.quantization.ranges import STEPS, affine_parameters, best_range, narrow_ranges
 
 BINS = 2000
 
 
 def squared_error(values: NDArray[np.float64], low: float, high: float) -> float:
     """The mean, by quantizing."""
-    scale, zero_point = affine(low, high)
+    scale, zero_point = affine_parameters(low, high)
     integers = np.clip(np.rint(values / scale) + zero_point, 0, STEPS)
     return float((((integers - zero_point) * scale - values) ** 2).mean())
 
 
 def test_a_range_as_integers() -> None:
     for low, high, integer in ((-1.0, 3.0, 64), (0.0, 6.0, 0), (-2.0, 0.0, 255)):
-        scale, zero_point = affine(low, high)
+        scale, zero_point = affine_parameters(low, high)
         assert float(scale) == pytest.approx((high - low) / 255)
         assert int(zero_point) == integer
 
@@ -55,7 +55,7 @@ def test_values_without_tails_keep_the_whole_range() -> None:
 def networks(*, relu: bool) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """A convolution that changes nothing, as floats and with its output quantized to -8 ... 8, or
     to 0 ... 8 after a ReLU that the quantization stands for."""
-    scale, zero_point = affine(0.0 if relu else -8.0, 8.0)
+    scale, zero_point = affine_parameters(0.0 if relu else -8.0, 8.0)
     constants = [
         numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), "w"),
         numpy_helper.from_array(np.array(scale), "scale"),
@@ -67,14 +67,14 @@ def networks(*, relu: bool) -> tuple[onnx.ModelProto, onnx.ModelProto]:
         helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["logits"]),
     ]
     copy = [helper.make_node("Relu" if relu else "Identity", ["t"], ["logits"])]
-    source, answer = (
+    source, output = (
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 1, 64, 64])]
         for name in ("input", "logits")
     )
     opset = helper.make_opsetid("", 17)
     quantized, floats = (
         helper.make_model(
-            helper.make_graph([convolution, *rest], "net", source, answer, constants),
+            helper.make_graph([convolution, *rest], "net", source, output, constants),
             opset_imports=[opset],
             ir_version=8,
         )

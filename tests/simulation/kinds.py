@@ -7,7 +7,7 @@ import numpy as np
 
 from local.simulation.durations import Constant, Microseconds, Times
 from local.simulation.scaling import SECOND, Limits
-from local.simulation.simulate import Outcome, simulate, wave_plan
+from local.simulation.simulate import SimulationResult, simulate, wave_plan
 
 UNLIMITED = 10**9
 
@@ -37,7 +37,7 @@ def unlimited(concurrency: int = UNLIMITED, idle_seconds: float = Limits.idle_se
 
 def waves(
     size: int, interval: float, count: int, cold_ms: float, warm_ms: float, *, limits: Limits
-) -> Outcome:
+) -> SimulationResult:
     plan = wave_plan(size, interval, count)
     return simulate(*plan, limits, Times(Constant(cold_ms), Constant(warm_ms)))
 

@@ -46,7 +46,7 @@ def place(starts: list[int], arrivals: list[int], limits: Limits, times: Times) 
     environments = [Environment(0, True) for _ in range(limits.provisioned)]
     requests = budget(limits.requests_per_second * limits.concurrency, 1)
     new = budget(limits.scaling_step, limits.scaling_seconds)
-    outcome = []
+    result = []
     for now, count in zip(starts, arrivals, strict=True):
         wave = []
         for _ in range(count):
@@ -68,5 +68,5 @@ def place(starts: list[int], arrivals: list[int], limits: Limits, times: Times) 
                 wave.append("cold")
             else:
                 wave.append("throttled")
-        outcome.append(wave)
-    return outcome
+        result.append(wave)
+    return result

@@ -19,4 +19,4 @@ def test_the_table_shows_every_figure_with_region_and_date() -> None:
     assert "us-east-1, looked up on 2026-11-23" in table
     assert "0.0000166667 USD/GB-s: duration on demand, x86_64\n" in table
     assert "1000 environments: new environments" in table
-    assert all(each.source in table and each.meaning in table for each in figures().values())
+    assert all(figure.source in table and figure.meaning in table for figure in figures().values())

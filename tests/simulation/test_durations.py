@@ -9,9 +9,9 @@ from local.simulation.durations import (
     Constant,
     Durations,
     DurationsError,
+    DurationStream,
     Empirical,
     LogNormal,
-    Supply,
     durations_from_json,
     parse_durations,
 )
@@ -100,7 +100,7 @@ def test_a_duration_is_never_shorter_than_a_microsecond() -> None:
 
 
 def test_a_supply_hands_out_blocks_in_order_and_remembers_what_was_taken() -> None:
-    supply = Supply(InTurn(range(65_536)), np.random.default_rng(0))
+    supply = DurationStream(InTurn(range(65_536)), np.random.default_rng(0))
 
     parts = [supply.take(count) for count in (3, 0, 65_000, 70_000, 1)]
 

@@ -10,9 +10,9 @@ from local.simulation.plot import concurrency
 
 
 def test_concurrency_rises_with_each_wave_and_falls_as_requests_end() -> None:
-    outcome = waves(10, 1, 2, cold_ms=1500, warm_ms=25, limits=Limits())
+    result = waves(10, 1, 2, cold_ms=1500, warm_ms=25, limits=Limits())
 
-    times, levels = concurrency(outcome)
+    times, levels = concurrency(result)
 
     def level_at(seconds: float) -> int:
         return int(levels[np.searchsorted(times, seconds * 1e6, side="right") - 1])
@@ -21,10 +21,10 @@ def test_concurrency_rises_with_each_wave_and_falls_as_requests_end() -> None:
 
 
 def test_of_many_steps_the_highest_are_kept() -> None:
-    outcome = waves(50, 0.1, 500, cold_ms=1500, warm_ms=25, limits=Limits())
+    result = waves(50, 0.1, 500, cold_ms=1500, warm_ms=25, limits=Limits())
 
-    times, levels = concurrency(outcome)
+    times, levels = concurrency(result)
 
-    assert len(times) < 5000 < outcome.latencies.size
-    assert levels.max() == outcome.peak_concurrency
+    assert len(times) < 5000 < result.latencies.size
+    assert levels.max() == result.peak_concurrency
     assert (np.diff(times) > 0).all()

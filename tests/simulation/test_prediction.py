@@ -4,7 +4,7 @@ import pytest
 from local.simulation.comparison import compare
 from local.simulation.durations import Constant, Times
 from local.simulation.prediction import Plan, Prediction, percentiles_ms, predict
-from local.simulation.pricing import Function
+from local.simulation.pricing import FunctionConfig
 from local.simulation.report import comparison_table, report
 from local.simulation.scaling import Limits
 
@@ -15,7 +15,7 @@ def prediction(
     return predict(
         Plan(size, 1, waves),
         Limits(**limits),
-        Function(1769, "x86_64"),
+        FunctionConfig(1769, "x86_64"),
         Times(Constant(cold_ms), Constant(25)),
     )
 
@@ -75,8 +75,8 @@ def test_the_report_names_each_figure_with_its_unit() -> None:
     ("cold_ms", "note"),
     [
         (9_999, ""),
-        (10_001, "An INIT longer than 10 s starts again; that is not simulated."),
-        (900_001, "Lambda ends it after 900 s; that is not simulated."),
+        (10_001, "Lambda restarts an INIT longer than 10 s; the simulation does not."),
+        (900_001, "Lambda ends it after 900 s; the simulation does not."),
     ],
 )
 def test_what_lambda_would_not_allow_is_noted(cold_ms: float, note: str) -> None:

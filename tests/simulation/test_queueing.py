@@ -30,11 +30,11 @@ def test_the_share_of_throttled_requests_is_that_of_erlang_b(
     count = 200_000
     limits = unlimited(concurrency=servers)
 
-    outcome = simulate(*poisson(load, count), limits, Times(service, service), seed=1)
+    result = simulate(*poisson(load, count), limits, Times(service, service), seed=1)
 
-    lost = outcome.over_concurrency.sum() / count
+    lost = result.over_concurrency.sum() / count
     assert lost == pytest.approx(erlang_b(servers, load), abs=0.005)
-    assert outcome.over_request_rate.sum() == 0
+    assert result.over_request_rate.sum() == 0
 
 
 def test_the_average_concurrency_is_rate_times_duration() -> None:
@@ -42,11 +42,11 @@ def test_the_average_concurrency_is_rate_times_duration() -> None:
     rate, count = 40, 200_000
     times = Times(Exponential(500), Exponential(500))
 
-    outcome = simulate(*poisson(rate, count), unlimited(), times, seed=1)
+    result = simulate(*poisson(rate, count), unlimited(), times, seed=1)
 
     instants = np.arange(20, 4500) * 1_000_000
-    begun = np.searchsorted(outcome.starts, instants, side="right")
-    ended = np.searchsorted(np.sort(outcome.ends), instants, side="right")
+    begun = np.searchsorted(result.starts, instants, side="right")
+    ended = np.searchsorted(np.sort(result.ends), instants, side="right")
     assert (begun - ended).mean() == pytest.approx(20, rel=0.02)
     assert (begun - ended).var() == pytest.approx(20, rel=0.07)
 
@@ -56,9 +56,9 @@ def test_a_rare_request_is_cold_when_the_gap_is_longer_than_the_idle_limit() -> 
     count, rate, idle = 100_000, 1 / 300, 300
     times = Times(Constant(1), Constant(1))
 
-    outcome = simulate(*poisson(rate, count), unlimited(idle_seconds=idle), times)
+    result = simulate(*poisson(rate, count), unlimited(idle_seconds=idle), times)
 
-    assert outcome.cold.sum() / count == pytest.approx(math.exp(-rate * idle), abs=0.005)
+    assert result.cold.sum() / count == pytest.approx(math.exp(-rate * idle), abs=0.005)
 
 
 def test_a_published_simulation_of_the_same_system_gives_the_same_shares() -> None:
@@ -66,7 +66,7 @@ def test_a_published_simulation_of_the_same_system_gives_the_same_shares() -> No
     1.991 s warm, 2.244 s cold, kept 600 s idle: 0.14 % cold, 1.7879 busy on average."""
     times, count = Times(Exponential(2244), Exponential(1991)), 250_000
 
-    outcome = simulate(*poisson(0.9, count), unlimited(idle_seconds=600), times, seed=1)
+    result = simulate(*poisson(0.9, count), unlimited(idle_seconds=600), times, seed=1)
 
-    assert outcome.cold.sum() / count == pytest.approx(0.0014, abs=0.0003)
-    assert outcome.latencies.sum() / outcome.span == pytest.approx(1.7879, rel=0.01)
+    assert result.cold.sum() / count == pytest.approx(0.0014, abs=0.0003)
+    assert result.latencies.sum() / result.span == pytest.approx(1.7879, rel=0.01)

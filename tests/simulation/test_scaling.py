@@ -13,47 +13,47 @@ from tests.simulation.reference import place
 
 
 def test_one_wave_is_all_cold() -> None:
-    outcome = waves(500, 1, 1, cold_ms=1500, warm_ms=25, limits=Limits())
+    result = waves(500, 1, 1, cold_ms=1500, warm_ms=25, limits=Limits())
 
-    assert outcome.cold.tolist() == [500]
-    assert outcome.peak_concurrency == outcome.peak_on_demand == 500
-    assert set(outcome.latencies.tolist()) == {1_500_000}
+    assert result.cold.tolist() == [500]
+    assert result.peak_concurrency == result.peak_on_demand == 500
+    assert set(result.latencies.tolist()) == {1_500_000}
 
 
 @pytest.mark.parametrize("cold_ms", [300, 1000])
 def test_waves_slower_than_a_cold_start_are_warm_after_the_first(cold_ms: float) -> None:
-    outcome = waves(80, 1, 20, cold_ms, warm_ms=25, limits=Limits())
+    result = waves(80, 1, 20, cold_ms, warm_ms=25, limits=Limits())
 
-    assert outcome.cold.tolist() == [80] + [0] * 19
-    assert outcome.warm.tolist() == [0] + [80] * 19
-    assert outcome.peak_concurrency == 80
+    assert result.cold.tolist() == [80] + [0] * 19
+    assert result.warm.tolist() == [0] + [80] * 19
+    assert result.peak_concurrency == 80
 
 
 @pytest.mark.parametrize(("cold_ms", "warm_ms"), [(1001, 25), (1500, 25), (2000, 25), (4700, 4700)])
 def test_waves_faster_than_a_cold_start_need_as_many_environments_as_overlap(
     cold_ms: float, warm_ms: float
 ) -> None:
-    outcome = waves(10, 1, 30, cold_ms, warm_ms, limits=Limits())
+    result = waves(10, 1, 30, cold_ms, warm_ms, limits=Limits())
 
     overlapping = math.ceil(cold_ms / 1000)
-    assert outcome.cold.tolist() == [10] * overlapping + [0] * (30 - overlapping)
-    assert outcome.peak_concurrency == outcome.peak_on_demand == 10 * overlapping
+    assert result.cold.tolist() == [10] * overlapping + [0] * (30 - overlapping)
+    assert result.peak_concurrency == result.peak_on_demand == 10 * overlapping
 
 
 def test_waves_without_an_interval_are_one_wave() -> None:
-    outcome = waves(100, 0, 5, cold_ms=1500, warm_ms=25, limits=Limits(concurrency=420))
+    result = waves(100, 0, 5, cold_ms=1500, warm_ms=25, limits=Limits(concurrency=420))
 
-    assert outcome.cold.tolist() == [100, 100, 100, 100, 20]
-    assert outcome.over_concurrency.tolist() == [0, 0, 0, 0, 80]
+    assert result.cold.tolist() == [100, 100, 100, 100, 20]
+    assert result.over_concurrency.tolist() == [0, 0, 0, 0, 80]
 
 
 @pytest.mark.parametrize(("idle_seconds", "warm"), [(9.5, 0), (9.75, 1)])
 def test_an_idle_environment_is_kept_until_the_limit_and_no_longer(
     idle_seconds: float, warm: int
 ) -> None:
-    outcome = waves(1, 10, 5, cold_ms=250, warm_ms=250, limits=Limits(idle_seconds=idle_seconds))
+    result = waves(1, 10, 5, cold_ms=250, warm_ms=250, limits=Limits(idle_seconds=idle_seconds))
 
-    assert outcome.cold.tolist() == [1, *[1 - warm] * 4]
+    assert result.cold.tolist() == [1, *[1 - warm] * 4]
 
 
 def test_of_two_idle_environments_only_the_one_past_the_limit_is_gone() -> None:
@@ -61,9 +61,9 @@ def test_of_two_idle_environments_only_the_one_past_the_limit_is_gone() -> None:
     starts = np.array([0, 10_500_000], np.int64)
     times = Times(InTurn([250_000, 500_000]), InTurn([1]))
 
-    outcome = simulate(starts, np.array([2, 2]), Limits(idle_seconds=10), times)
+    result = simulate(starts, np.array([2, 2]), Limits(idle_seconds=10), times)
 
-    assert (outcome.warm.tolist(), outcome.cold.tolist()) == ([0, 1], [2, 1])
+    assert (result.warm.tolist(), result.cold.tolist()) == ([0, 1], [2, 1])
 
 
 def test_the_environment_that_fell_idle_last_is_taken_so_that_the_others_expire() -> None:
@@ -72,10 +72,10 @@ def test_the_environment_that_fell_idle_last_is_taken_so_that_the_others_expire(
     arrivals = np.array([3, 1, 1, 1, 1])
     times = Times(InTurn([100_000]), InTurn([50_000]))
 
-    outcome = simulate(starts, arrivals, Limits(idle_seconds=5), times)
+    result = simulate(starts, arrivals, Limits(idle_seconds=5), times)
 
     # Then one environment serves them all, and the fifth request finds no other one
-    assert outcome.cold.tolist() == [3, 0, 0, 0, 1]
+    assert result.cold.tolist() == [3, 0, 0, 0, 1]
 
 
 def test_new_environments_come_at_the_scaling_rate_and_unused_ones_are_not_saved_up() -> None:
@@ -84,58 +84,58 @@ def test_new_environments_come_at_the_scaling_rate_and_unused_ones_are_not_saved
     arrivals = np.array([1] + [5000] * 20)
     times = Times(InTurn([600 * SECOND]), InTurn([1]))
 
-    outcome = simulate(starts, arrivals, Limits(concurrency=10_000), times)
+    result = simulate(starts, arrivals, Limits(concurrency=10_000), times)
 
     # Then 1,000 at once and 100 in each second after: 1,000 every 10 s
-    assert outcome.cold.tolist() == [1, 1000] + [100] * 19
-    assert outcome.over_scaling_rate.tolist() == [0, 4000] + [4900] * 19
+    assert result.cold.tolist() == [1, 1000] + [100] * 19
+    assert result.over_scaling_rate.tolist() == [0, 4000] + [4900] * 19
 
 
 def test_the_concurrency_limit_throttles_the_rest_of_each_wave() -> None:
-    outcome = waves(100, 1, 10, cold_ms=2500, warm_ms=2500, limits=Limits(concurrency=130))
+    result = waves(100, 1, 10, cold_ms=2500, warm_ms=2500, limits=Limits(concurrency=130))
 
-    assert outcome.over_concurrency.tolist() == [0, 70, 100] * 3 + [0]
-    assert outcome.peak_concurrency == 130
+    assert result.over_concurrency.tolist() == [0, 70, 100] * 3 + [0]
+    assert result.peak_concurrency == 130
 
 
 def test_the_request_rate_is_limited_to_ten_for_each_unit_of_concurrency() -> None:
     # Given 10 requests of 1 ms every 2 ms, 5,000 a second, on a concurrency of 10
-    outcome = waves(10, 0.002, 5000, cold_ms=1, warm_ms=1, limits=Limits(concurrency=10))
+    result = waves(10, 0.002, 5000, cold_ms=1, warm_ms=1, limits=Limits(concurrency=10))
 
     # Then the bucket of 100 is served at once and 100 a second after
-    assert outcome.latencies.size == 100 + 10 * 100 - 1
-    assert outcome.over_request_rate.sum() == 50_000 - outcome.latencies.size
+    assert result.latencies.size == 100 + 10 * 100 - 1
+    assert result.over_request_rate.sum() == 50_000 - result.latencies.size
 
 
 def test_provisioned_environments_are_used_first_and_what_exceeds_them_is_cold() -> None:
     limits = Limits(provisioned=30, idle_seconds=1)
 
-    outcome = waves(50, 10, 3, cold_ms=1500, warm_ms=25, limits=limits)
+    result = waves(50, 10, 3, cold_ms=1500, warm_ms=25, limits=limits)
 
-    assert outcome.provisioned.tolist() == [30, 30, 30]
-    assert outcome.cold.tolist() == [20, 20, 20]
-    assert outcome.peak_on_demand == 20
+    assert result.provisioned.tolist() == [30, 30, 30]
+    assert result.cold.tolist() == [20, 20, 20]
+    assert result.peak_on_demand == 20
 
 
 def test_concurrency_counts_provisioned_and_on_demand_requests_together() -> None:
     limits = Limits(concurrency=40, provisioned=30)
 
-    outcome = waves(50, 1, 2, cold_ms=1500, warm_ms=1500, limits=limits)
+    result = waves(50, 1, 2, cold_ms=1500, warm_ms=1500, limits=limits)
 
-    assert outcome.cold.tolist() == [10, 0]
-    assert outcome.over_concurrency.tolist() == [10, 50]
+    assert result.cold.tolist() == [10, 0]
+    assert result.over_concurrency.tolist() == [10, 50]
 
 
 def test_every_request_is_answered_or_throttled_once() -> None:
     limits = Limits(concurrency=200, provisioned=10, idle_seconds=2, scaling_step=50)
 
-    outcome = waves(170, 0.03, 400, cold_ms=900, warm_ms=41, limits=limits)
+    result = waves(170, 0.03, 400, cold_ms=900, warm_ms=41, limits=limits)
 
-    counts = [outcome.provisioned, outcome.warm, outcome.cold]
-    refused = [outcome.over_concurrency, outcome.over_request_rate, outcome.over_scaling_rate]
-    assert np.sum([*counts, *refused], axis=0).tolist() == outcome.arrivals.tolist()
-    assert sum(each.sum() for each in counts) == outcome.latencies.size == outcome.ends.size
-    assert all(each.sum() > 0 for each in [*counts, *refused])
+    counts = [result.provisioned, result.warm, result.cold]
+    refused = [result.over_concurrency, result.over_request_rate, result.over_scaling_rate]
+    assert np.sum([*counts, *refused], axis=0).tolist() == result.arrivals.tolist()
+    assert sum(count.sum() for count in counts) == result.latencies.size == result.ends.size
+    assert all(count.sum() > 0 for count in [*counts, *refused])
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -151,14 +151,14 @@ def test_waves_handled_at_once_are_requests_handled_one_by_one(seed: int) -> Non
     provisioned = int(random.choice([0, 5]))
     limits = Limits(int(random.integers(10, 60)), provisioned, 2.5, 40, 10, 3)
 
-    outcome = simulate(starts, arrivals, limits, times)
+    result = simulate(starts, arrivals, limits, times)
 
     expected = place(starts.tolist(), arrivals.tolist(), limits, times)
     for kind in ("provisioned", "warm", "cold", "throttled"):
         counted = (
-            outcome.arrivals - outcome.provisioned - outcome.warm - outcome.cold
+            result.arrivals - result.provisioned - result.warm - result.cold
             if kind == "throttled"
-            else getattr(outcome, kind)
+            else getattr(result, kind)
         )
         assert counted.tolist() == [wave.count(kind) for wave in expected], kind
 

@@ -24,8 +24,8 @@ class ImageClassifier(litserve.LitAPI):  # type: ignore[misc,unused-ignore]
     def predict(self, image: bytes) -> dict[str, Any]:
         return {"predictions": self.classifier.classify(image, 5).predictions}
 
-    def encode_response(self, answer: dict[str, Any]) -> dict[str, Any]:
-        return answer
+    def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
+        return output
 
 
 if __name__ == "__main__":

@@ -29,10 +29,10 @@ def main() -> None:
     from main import handler
 
     clock.append(time.monotonic())
-    answer = handler(json.loads(Path(os.environ["EVENT"]).read_text()), None)
+    response = handler(json.loads(Path(os.environ["EVENT"]).read_text()), None)
     clock.append(time.monotonic())
-    if answer["statusCode"] != 200:
-        raise SystemExit(f"the function answered {str(answer)[:200]}")
+    if response["statusCode"] != 200:
+        raise SystemExit(f"the function answered {str(response)[:200]}")
     print("answered", json.dumps({"clock": clock, "parts": parts}), flush=True)
 
 

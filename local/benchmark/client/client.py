@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.benchmark.servers.server import Failed
+from local.benchmark.servers.server import MeasurementError
 from local.common.paths import ROOT
-from local.loadtest.payload import Body
+from local.loadtest.payload import Payload
 
 _SCRIPT: Final = Path(__file__).with_name("post.lua")
 _PATIENCE_SECONDS: Final = 60.0
@@ -35,14 +35,14 @@ class Load:
         return self.requests - self.failed
 
 
-def write_requests(bodies: Sequence[Body], folder: Path) -> Path:
+def write_requests(payloads: Sequence[Payload], folder: Path) -> Path:
     """The file that lists the bodies for `apply_load`; all of it is written to `folder`."""
     folder.mkdir()
     lines = []
-    for number, body in enumerate(bodies):
+    for number, payload in enumerate(payloads):
         path = folder / f"{number}.body"
-        path.write_bytes(body.content)
-        lines.append(f"{path}\t{body.content_type}\n")
+        path.write_bytes(payload.content)
+        lines.append(f"{path}\t{payload.content_type}\n")
     requests = folder / "list"
     requests.write_text("".join(lines))
     return requests
@@ -52,7 +52,7 @@ def apply_load(
     url: str, requests: Path, *, connections: int, seconds: int, wrk: bool | None = None
 ) -> Load:
     """POST what `write_requests` wrote, in turn, for `seconds`, `connections` at a time: each sends
-    its next request as soon as the last one is answered. Raises `Failed`."""
+    its next request as soon as the last one is answered. Raises `MeasurementError`."""
     program: list[str | Path]
     if wrk if wrk is not None else has_wrk():
         load = [f"-c{connections}", f"-d{seconds}s", f"--timeout={_PATIENCE_SECONDS:.0f}s"]
@@ -72,11 +72,13 @@ def apply_load(
         load_line = done.stdout.strip().splitlines()[-1]
         result = Load(**json.loads(load_line))
     except subprocess.CalledProcessError as error:
-        raise Failed(f"the client failed: {(error.stderr or error.stdout).strip()}") from None
+        raise MeasurementError(
+            f"the client failed: {(error.stderr or error.stdout).strip()}"
+        ) from None
     except (subprocess.TimeoutExpired, ValueError, IndexError, TypeError) as error:
-        raise Failed(f"the client told nothing usable: {error}") from None
+        raise MeasurementError(f"the client told nothing usable: {error}") from None
     if not result.answered:
-        raise Failed("no request was answered under load")
+        raise MeasurementError("no request was answered under load")
     return result
 
 

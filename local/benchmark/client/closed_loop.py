@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from local.loadtest.client.connection import Exchange, Failed
-from local.loadtest.payload import Body
+from local.loadtest.client.connection import ConnectionFailed, HttpConnection
+from local.loadtest.payload import Payload
 from local.loadtest.stats import percentile
-from local.loadtest.target import parse_url, post_message, reach
+from local.loadtest.target import parse_url, post_request, resolve
 
 _LONGEST_SECONDS: Final = 60.0
 """After this long without any answer the load is given up."""
@@ -26,7 +26,7 @@ class ClosedLoop:
     """Requests over connections of their own, so many at a time."""
 
     def __init__(self, url: str, messages: list[bytes]) -> None:
-        self._address = reach(parse_url(url))
+        self._address = resolve(parse_url(url))
         self._messages = itertools.cycle(messages)
         self._selector = selectors.DefaultSelector()
         self._numbers = itertools.count()
@@ -50,41 +50,41 @@ class ClosedLoop:
         return time.perf_counter() - start
 
     def _begin(self) -> None:
-        exchange = Exchange(next(self._numbers), self._address, next(self._messages))
-        exchange.started = time.perf_counter()
+        connection = HttpConnection(next(self._numbers), self._address, next(self._messages))
+        connection.started = time.perf_counter()
         try:
-            exchange.connect()
-        except Failed:
+            connection.connect()
+        except ConnectionFailed:
             self.failed += 1
-            exchange.close()
+            connection.close()
         else:
-            self._selector.register(exchange.descriptor, selectors.EVENT_WRITE, exchange)
+            self._selector.register(connection.descriptor, selectors.EVENT_WRITE, connection)
 
-    def _advance(self, exchange: Exchange) -> bool:
+    def _advance(self, connection: HttpConnection) -> bool:
         """Whether it is over."""
         try:
-            waits_for = exchange.advance()
-        except Failed:
+            waits_for = connection.advance()
+        except ConnectionFailed:
             self.failed += 1
             waits_for = 0
         else:
-            if not waits_for and exchange.answer.status == 200:
-                self.latencies.append(time.perf_counter() - exchange.started)
+            if not waits_for and connection.response.status == 200:
+                self.latencies.append(time.perf_counter() - connection.started)
             elif not waits_for:
                 self.failed += 1
         if waits_for:
-            self._selector.modify(exchange.descriptor, waits_for, exchange)
+            self._selector.modify(connection.descriptor, waits_for, connection)
             return False
-        self._selector.unregister(exchange.descriptor)
-        exchange.close()
+        self._selector.unregister(connection.descriptor)
+        connection.close()
         return True
 
 
 def main() -> None:
     url, requests, connections, seconds = sys.argv[1:]
     lines = [line.split("\t") for line in Path(requests).read_text().splitlines()]
-    bodies = [Body(Path(path).read_bytes(), content_type) for path, content_type in lines]
-    loop = ClosedLoop(url, [post_message(parse_url(url), body) for body in bodies])
+    payloads = [Payload(Path(path).read_bytes(), content_type) for path, content_type in lines]
+    loop = ClosedLoop(url, [post_request(parse_url(url), payload) for payload in payloads])
     wall = loop.run(int(connections), float(seconds))
     ordered = sorted(loop.latencies) or [0.0]
     result = {

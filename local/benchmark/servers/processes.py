@@ -10,31 +10,35 @@ from typing import Any, Final
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 
-_POLITE_SECONDS: Final = 5.0
+_TERMINATE_SECONDS: Final = 5.0
 """What a process gets to end by itself before it is killed."""
 
 _STEP_SECONDS: Final = 0.02
 
 
-class Tree:
+class ProcessTree:
     """The process `popen`, which leads a session of its own, and all that it started."""
 
-    def __init__(self, popen: subprocess.Popen[str], began: float) -> None:
+    def __init__(self, popen: subprocess.Popen[str], started_at: float) -> None:
         """began: when it was started, in seconds of `time.monotonic`."""
         self.popen = popen
-        self.began = began
+        self.started_at = started_at
         self._seen: set[psutil.Process] = {psutil.Process(popen.pid)}
 
     def age(self) -> float:
         """Seconds since its start."""
-        return time.monotonic() - self.began
+        return time.monotonic() - self.started_at
 
     def members(self) -> list[psutil.Process]:
         """Its living processes, also those whose parents are gone."""
-        found = {each for each in psutil.process_iter() if _session(each.pid) == self.popen.pid}
-        for each in self._seen | found:
+        found = {
+            process for process in psutil.process_iter() if _session(process.pid) == self.popen.pid
+        }
+        for process in self._seen | found:
             with contextlib.suppress(psutil.Error):
-                found |= {each, *each.children(recursive=True)} if each.is_running() else set()
+                found |= (
+                    {process, *process.children(recursive=True)} if process.is_running() else set()
+                )
         self._seen = found
         return list(found)
 
@@ -50,12 +54,12 @@ class Tree:
         """Ask it to end, and kill whatever is left of it after some seconds."""
         members = self.members()
         self.popen.terminate()
-        self._wait_for(members, time.monotonic() + _POLITE_SECONDS)
-        while left := [each for each in self.members() if _is_alive(each)]:
-            for each in left:
+        self._wait_for(members, time.monotonic() + _TERMINATE_SECONDS)
+        while left := [process for process in self.members() if _is_alive(process)]:
+            for process in left:
                 with contextlib.suppress(psutil.Error):
-                    each.kill()
-            self._wait_for(left, time.monotonic() + _POLITE_SECONDS)
+                    process.kill()
+            self._wait_for(left, time.monotonic() + _TERMINATE_SECONDS)
         self.popen.wait()
 
     def _wait_for(self, members: Sequence[psutil.Process], deadline: float) -> None:
@@ -65,41 +69,41 @@ class Tree:
 
 
 @contextlib.contextmanager
-def started(
+def process_tree(
     command: Sequence[str | Path],
     *,
     log: Path,
     folder: Path,
     environment: Mapping[str, str] | None = None,
-    talking: bool = False,
-) -> Iterator[Tree]:
+    piped: bool = False,
+) -> Iterator[ProcessTree]:
     """`command` in `folder`, with `environment` beside this process's own; at the end of the
     context nothing of it runs any more.
 
-    Its output goes to the file `log`. With `talking`, pipes lead to and from it instead, and only
+    Its output goes to the file `log`. With `piped`, pipes lead to and from it instead, and only
     what it writes on stderr is logged.
     """
     with log.open("w") as output:
-        began = time.monotonic()
+        started_at = time.monotonic()
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
             env={**os.environ, **(environment or {})},
-            stdin=subprocess.PIPE if talking else subprocess.DEVNULL,
-            stdout=subprocess.PIPE if talking else output,
+            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if piped else output,
             stderr=output,
             text=True,
             start_new_session=True,
         )
     with process:
-        tree = Tree(process, began)
+        tree = ProcessTree(process, started_at)
         try:
             yield tree
         finally:
             tree.end()
 
 
-def last_words(log: Path) -> str:
+def last_line(log: Path) -> str:
     """The last line in `log`, cut to a length that fits in a message."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
     return next((line[:200] for line in reversed(lines) if line), "it said nothing")
@@ -114,9 +118,9 @@ def _session(pid: int) -> int | None:
 
 def _total(members: Sequence[psutil.Process], value: Callable[[psutil.Process], float]) -> float:
     total = 0.0
-    for each in members:
+    for process in members:
         with contextlib.suppress(psutil.Error, OSError):  # it has just ended
-            total += value(each)
+            total += value(process)
     return total
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from local.benchmark.servers.processes import Tree, last_words, started
-from local.common.cpu import cores
+from local.benchmark.servers.processes import ProcessTree, last_line, process_tree
+from local.common.cpu import cpu_count
 from local.common.emulator import free_port
 from local.common.paths import FUNCTION, ROOT
-from local.loadtest.payload import Body
+from local.loadtest.payload import Payload
 
 START_SECONDS: Final = 120.0
 """What a server gets from its start to its first answer."""
@@ -27,11 +27,11 @@ _POLL_SECONDS: Final = 0.005
 Settings = Mapping[str, str]
 
 
-class Failed(Exception):
+class MeasurementError(Exception):
     """Something cannot be measured; the message is one line that says why."""
 
 
-class Refused(Failed):
+class RequestRejected(MeasurementError):
     """A server answered that the request is at fault."""
 
 
@@ -70,7 +70,7 @@ BENTOML: Final = Server(
     "/classify",
     environment={"BENTOML_DO_NOT_TRACK": "True"},
 )
-PEERS: Final = (LITSERVE, BENTOML)
+COMPETITORS: Final = (LITSERVE, BENTOML)
 
 
 @dataclass
@@ -79,52 +79,54 @@ class Running:
 
     server: Server
     port: int
-    tree: Tree
+    tree: ProcessTree
     log: Path
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}{self.server.path}"
 
-    def post(self, body: Body) -> Any:
-        """The answer to `body`, decoded from JSON. Raises `Failed`, `OSError` or
+    def post(self, payload: Payload) -> Any:
+        """The answer to `payload`, decoded from JSON. Raises `MeasurementError`, `OSError` or
         `http.client.HTTPException`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_SECONDS)
         with contextlib.closing(connection):
-            headers = {"Content-Type": body.content_type}
-            connection.request("POST", self.server.path, body.content, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        if answer.status != http.client.OK:
-            kind = Refused if 400 <= answer.status < 500 else Failed
-            raise kind(f"HTTP {answer.status}: {content[:100]!r}")
+            headers = {"Content-Type": payload.content_type}
+            connection.request("POST", self.server.path, payload.content, headers)
+            response = connection.getresponse()
+            content = response.read()
+        if response.status != http.client.OK:
+            kind = RequestRejected if 400 <= response.status < 500 else MeasurementError
+            raise kind(f"HTTP {response.status}: {content[:100]!r}")
         return json.loads(content)
 
-    def wait_for_answer(self, body: Body) -> float:
-        """Seconds from the start of the process to the first answer to `body`."""
+    def wait_for_response(self, payload: Payload) -> float:
+        """Seconds from the start of the process to the first answer to `payload`."""
         seen = "no connection"
         while self.tree.age() < START_SECONDS:
             if self.tree.popen.poll() is not None:
-                raise Failed(f"it ended with {self.tree.popen.returncode}: {last_words(self.log)}")
+                raise MeasurementError(
+                    f"it ended with {self.tree.popen.returncode}: {last_line(self.log)}"
+                )
             try:
-                self.post(body)
-            except Refused:
+                self.post(payload)
+            except RequestRejected:
                 raise
-            except (Failed, OSError, http.client.HTTPException) as error:
+            except (MeasurementError, OSError, http.client.HTTPException) as error:
                 seen = str(error) or type(error).__name__
                 time.sleep(_POLL_SECONDS)
             else:
                 return self.tree.age()
-        raise Failed(f"no answer in {START_SECONDS:g} s ({seen}): {last_words(self.log)}")
+        raise MeasurementError(f"no answer in {START_SECONDS:g} s ({seen}): {last_line(self.log)}")
 
-    def best(self, body: Body) -> int:
+    def best(self, payload: Payload) -> int:
         """The index of the class that it finds most probable."""
-        answer = self.post(body)
-        predictions = answer.get("predictions", [answer])
+        response = self.post(payload)
+        predictions = response.get("predictions", [response])
         return int(predictions[0]["index"])
 
 
-def environment(**more: str) -> dict[str, str]:
+def process_environment(**more: str) -> dict[str, str]:
     """What every measured process gets beside this one's environment: where the code is, and that
     no tool reports its use to anybody."""
     return {
@@ -145,9 +147,9 @@ def running(
     """
     port = free_port()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        variables = environment(
+        variables = process_environment(
             PORT=str(port),
-            WORKERS=str(cores()),
+            WORKERS=str(cpu_count()),
             TMPDIR=folder,
             BENTOML_HOME=folder,
             **({"MODEL": str(model)} if model else {}),
@@ -155,5 +157,5 @@ def running(
         )
         command = [part.format(python=python, port=port) for part in server.command.split()]
         log = Path(folder) / "log"
-        with started(command, log=log, folder=ROOT, environment=variables) as tree:
+        with process_tree(command, log=log, folder=ROOT, environment=variables) as tree:
             yield Running(server, port, tree, log)

@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Final
 
-from local.loadtest.client.response import Answer, MalformedAnswer
+from local.loadtest.client.response import MalformedResponse, Response
 from local.loadtest.target import Address
 
 READ: Final = selectors.EVENT_READ
@@ -15,7 +15,7 @@ WRITE: Final = selectors.EVENT_WRITE
 REFUSED: Final = "refused"
 RESET: Final = "reset"
 CUT: Final = "cut short"
-NO_ANSWER: Final = "closed without an answer"
+NO_RESPONSE: Final = "closed without an answer"
 NOT_HTTP: Final = "not an HTTP answer"
 TLS_ERROR: Final = "TLS error"
 
@@ -25,25 +25,25 @@ _NOT_YET: Final = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOTCONN}
 _GONE: Final = {errno.ECONNRESET, errno.EPIPE, errno.ESHUTDOWN}
 
 
-class Failed(Exception):
+class ConnectionFailed(Exception):
     """The exchange is over without a complete answer; the message is the kind of failure."""
 
 
-class Exchange:
+class HttpConnection:
     """Make it ahead of time, `connect` it when it is due, then `advance` it whenever the socket is
-    ready. All raise `Failed`."""
+    ready. All raise `ConnectionFailed`."""
 
-    def __init__(self, number: int, address: Address, message: bytes) -> None:
+    def __init__(self, number: int, address: Address, request: bytes) -> None:
         self.number = number
         self.started = 0.0
-        self.answer = Answer()
+        self.response = Response()
         self._address = address
-        self._unsent = memoryview(message)
-        self._secured = address.tls is None
+        self._unsent = memoryview(request)
+        self._handshake_done = address.tls is None
         try:
             self.socket = socket.socket(address.family, socket.SOCK_STREAM)
         except OSError as error:
-            raise Failed(_kind(error)) from None
+            raise ConnectionFailed(_kind(error)) from None
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.descriptor = self.socket.fileno()
@@ -51,15 +51,15 @@ class Exchange:
     def connect(self) -> None:
         code = self.socket.connect_ex(self._address.address)
         if code not in _CONNECTING:
-            raise Failed(_kind(OSError(code, "")))
+            raise ConnectionFailed(_kind(OSError(code, "")))
 
     def advance(self) -> int:
         """Send or receive what is possible: `READ` or `WRITE`, what it waits for next, or 0 when
         the answer is complete."""
-        waits_for = WRITE if self._unsent or not self._secured else READ
+        waits_for = WRITE if self._unsent or not self._handshake_done else READ
         try:
-            if not self._secured:
-                self._secure()
+            if not self._handshake_done:
+                self._do_handshake()
             if self._unsent:
                 self._send()
                 return READ
@@ -69,22 +69,22 @@ class Exchange:
         except ssl.SSLWantWriteError:
             return WRITE
         except ssl.SSLEOFError:
-            raise Failed(CUT if self.answer.begun else NO_ANSWER) from None
+            raise ConnectionFailed(CUT if self.response.started else NO_RESPONSE) from None
         except ssl.SSLError:
-            raise Failed(TLS_ERROR) from None
-        except MalformedAnswer:
-            raise Failed(NOT_HTTP) from None
+            raise ConnectionFailed(TLS_ERROR) from None
+        except MalformedResponse:
+            raise ConnectionFailed(NOT_HTTP) from None
         except OSError as error:
             if error.errno in _NOT_YET:
                 return WRITE if self._unsent else READ
             if error.errno in _GONE and waits_for == WRITE:
-                return self._last_words(error)
-            raise Failed(_kind(error)) from None
+                return self._read_early_response(error)
+            raise ConnectionFailed(_kind(error)) from None
 
     def close(self) -> None:
         self.socket.close()
 
-    def _secure(self) -> None:
+    def _do_handshake(self) -> None:
         """The TLS handshake; it begins when the connection is there."""
         if not isinstance(self.socket, ssl.SSLSocket):
             code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -96,7 +96,7 @@ class Exchange:
                 self.socket, do_handshake_on_connect=False, server_hostname=self._address.host
             )
         self.socket.do_handshake()
-        self._secured = True
+        self._handshake_done = True
 
     def _send(self) -> None:
         while self._unsent:
@@ -106,21 +106,21 @@ class Exchange:
         while True:
             data = self.socket.recv(_RECEIVE_BYTES)
             if not data:
-                if self.answer.close():
+                if self.response.close():
                     return True
-                raise Failed(CUT if self.answer.begun else NO_ANSWER)
-            if self.answer.feed(data):
+                raise ConnectionFailed(CUT if self.response.started else NO_RESPONSE)
+            if self.response.feed(data):
                 return True
 
-    def _last_words(self, error: OSError) -> int:
+    def _read_early_response(self, error: OSError) -> int:
         """A server may answer (413, say) and close before it has read the whole request."""
         self._unsent = memoryview(b"")
         try:
             if self._receive():
                 return 0
-        except (OSError, MalformedAnswer):
+        except (OSError, MalformedResponse):
             pass
-        raise Failed(_kind(error)) from None
+        raise ConnectionFailed(_kind(error)) from None
 
 
 def _kind(error: OSError) -> str:

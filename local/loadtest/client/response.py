@@ -7,19 +7,19 @@ _HEAD_LIMIT: Final = 64 * 1024
 _NO_BODY: Final = {204, 304}
 
 
-class MalformedAnswer(Exception):
+class MalformedResponse(Exception):
     """What came is not an HTTP/1.x answer."""
 
 
-class Answer:
+class Response:
     """An answer that is being read. `feed` it what comes, `close` it when the peer closes; either
-    says whether the answer is complete. Both raise `MalformedAnswer`."""
+    says whether the answer is complete. Both raise `MalformedResponse`."""
 
     def __init__(self) -> None:
         self.status = 0
         self.headers: Mapping[str, str] = {}
         self._received = b""
-        self._body: _Body | None = None
+        self._body: _UntilClose | None = None
 
     @property
     def body(self) -> bytes:
@@ -27,7 +27,7 @@ class Answer:
         return self._body.content if self._body else b""
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         return bool(self._received or self._body)
 
     def feed(self, data: bytes) -> bool:
@@ -50,12 +50,12 @@ class Answer:
             head, blank_line, rest = self._received.partition(b"\r\n\r\n")
             if not blank_line:
                 if len(head) > _HEAD_LIMIT or b"HTTP/1."[: len(head)] != head[:7]:
-                    raise MalformedAnswer
+                    raise MalformedResponse
                 return False
             self._received = rest
             self.status, self.headers = _parse_head(head)
             if self.status >= 200:
-                self._body = _body_of(self.status, self.headers)
+                self._body = _body_reader(self.status, self.headers)
                 return True
 
 
@@ -64,17 +64,17 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
     version, _, rest = lines[0].partition(" ")
     code = rest[:3]
     if not (version.startswith("HTTP/1.") and len(code) == 3 and code.isdecimal()):
-        raise MalformedAnswer
+        raise MalformedResponse
     headers: dict[str, str] = {}
     for line in lines[1:]:
         name, colon, value = line.partition(":")
         if not colon:
-            raise MalformedAnswer
+            raise MalformedResponse
         headers[name.lower()] = value.strip()
     return int(code), headers
 
 
-class _Body:
+class _UntilClose:
     """A body that lasts until the peer closes."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class _Body:
         return True
 
 
-class _Counted(_Body):
+class _FixedLength(_UntilClose):
     """A body of `length` bytes."""
 
     def __init__(self, length: int) -> None:
@@ -103,7 +103,7 @@ class _Counted(_Body):
         return len(self.content) >= self._length
 
 
-class _Chunked(_Body):
+class _Chunked(_UntilClose):
     """A body in chunks, each behind its size; the last has size 0, then trailers may follow."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class _Chunked(_Body):
             elif len(rest) < size + 2:
                 return False
             elif rest[size : size + 2] != b"\r\n":
-                raise MalformedAnswer
+                raise MalformedResponse
             else:
                 self.content += rest[:size]
                 self._pending = rest[size + 2 :]
@@ -137,18 +137,18 @@ class _Chunked(_Body):
 def _chunk_size(line: bytes) -> int:
     digits = line.partition(b";")[0].strip()
     if not digits or digits.strip(b"0123456789abcdefABCDEF"):
-        raise MalformedAnswer
+        raise MalformedResponse
     return int(digits, 16)
 
 
-def _body_of(status: int, headers: Mapping[str, str]) -> _Body:
+def _body_reader(status: int, headers: Mapping[str, str]) -> _UntilClose:
     if status in _NO_BODY:
-        return _Counted(0)
+        return _FixedLength(0)
     if headers.get("transfer-encoding", "").lower().endswith("chunked"):
         return _Chunked()
     length = headers.get("content-length")
     if length is None:
-        return _Body()
+        return _UntilClose()
     if not length.isdecimal():
-        raise MalformedAnswer
-    return _Counted(int(length))
+        raise MalformedResponse
+    return _FixedLength(int(length))

@@ -14,11 +14,11 @@ from multiprocessing.process import BaseProcess
 from typing import Final
 
 from local.common.cli import UsageError
-from local.common.cpu import cores
+from local.common.cpu import cpu_count
 from local.loadtest.client import signals, worker
 from local.loadtest.client.sender import WaveSender
 from local.loadtest.plan import WavePlan
-from local.loadtest.result import IN_FLIGHT, Outcome
+from local.loadtest.result import IN_FLIGHT, RequestResult
 from local.loadtest.target import Target
 
 WORKER_DIED: Final = "worker died"
@@ -27,7 +27,7 @@ NO_PROCESS: Final = "no process could be made"
 _START_SECONDS: Final = 0.05
 """From when the first processes are ready to the first wave."""
 
-_SHARE: Final = 100
+_REQUESTS_PER_PROCESS: Final = 100
 """A wave of more requests than this is shared by several processes, one for each core at most:
 opening connections one after the other would make the last of them late."""
 
@@ -37,7 +37,7 @@ _SPARE_FILES: Final = 64
 # fork, as Linux, macOS and WSL are.
 _fork = multiprocessing.get_context("fork")
 
-OnOutcomes = Callable[[Sequence[Outcome]], None]
+OnResults = Callable[[Sequence[RequestResult]], None]
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Run:
 
     target: str
     plan: WavePlan
-    outcomes: list[Outcome] = field(default_factory=list)
+    results: list[RequestResult] = field(default_factory=list)
     """In the order in which they ended; requests that were never due are not in it."""
     start: float = 0.0
     """When the first wave was due, in seconds of `time.perf_counter`."""
@@ -67,40 +67,42 @@ class _Worker:
 
 
 def run(
-    target: Target, plan: WavePlan, timeout: float, on_outcomes: OnOutcomes = lambda _: None
+    target: Target, plan: WavePlan, timeout: float, on_results: OnResults = lambda _: None
 ) -> Run:
     """Send the waves of `plan` to `target`. SIGINT and SIGTERM end it early, with what was
-    measured so far. timeout: seconds a request may take from its actual start. `on_outcomes`
+    measured so far. timeout: seconds a request may take from its actual start. `on_results`
     is told about requests as they end. Raises `UsageError`."""
     _raise_file_limit(plan.parallel)
-    return _Conductor(target, plan, timeout, on_outcomes).run()
+    return _WaveScheduler(target, plan, timeout, on_results).run()
 
 
-class _Conductor:
+class _WaveScheduler:
     """Makes the processes of waves in time, tells them when their waves are due, and collects."""
 
     def __init__(
-        self, target: Target, plan: WavePlan, timeout: float, on_outcomes: OnOutcomes
+        self, target: Target, plan: WavePlan, timeout: float, on_results: OnResults
     ) -> None:
         self._target = target
         self._plan = plan
         self._timeout = timeout
-        self._on_outcomes = on_outcomes
+        self._on_results = on_results
         self._selector = selectors.DefaultSelector()
-        self._processes = min(cores(), math.ceil(plan.parallel / _SHARE))
-        self._alive: set[_Worker] = set()
-        self._lost_early: list[tuple[int, set[int], str]] = []
+        self._processes = min(cpu_count(), math.ceil(plan.parallel / _REQUESTS_PER_PROCESS))
+        self._workers: set[_Worker] = set()
+        self._lost_before_start: list[tuple[int, set[int], str]] = []
         self._next = 0
         self._result = Run(target.name, plan, start=math.inf)
 
     def run(self) -> Run:
-        with signals.arriving() as arrival:
-            self._selector.register(arrival, selectors.EVENT_READ, None)
+        with signals.signal_socket() as signal_socket:
+            self._selector.register(signal_socket, selectors.EVENT_READ, None)
             try:
-                self._make_waves(due_from_start=0.0)
-                self._collect(until=lambda: all(each.ready for each in self._alive))
+                self._start_waves(due_from_start=0.0)
+                self._collect(
+                    until=lambda: all(worker_process.ready for worker_process in self._workers)
+                )
                 self._start()
-                self._collect(until=lambda: not self._alive and self._next == self._plan.repeat)
+                self._collect(until=lambda: not self._workers and self._next == self._plan.repeat)
             finally:
                 self._kill_all()
                 self._selector.close()
@@ -108,92 +110,92 @@ class _Conductor:
 
     def _start(self) -> None:
         self._result.start = time.perf_counter() + _START_SECONDS
-        for each in self._alive:
-            self._tell(each, self._due(each.wave))
-        for lost in self._lost_early:
-            self._lose(*lost)
+        for worker_process in self._workers:
+            self._send_to(worker_process, self._due(worker_process.wave))
+        for lost in self._lost_before_start:
+            self._count_lost(*lost)
 
     def _due(self, wave: int) -> float:
         return self._result.start + self._plan.due(wave)
 
-    def _make_waves(self, due_from_start: float) -> None:
+    def _start_waves(self, due_from_start: float) -> None:
         """Make the processes that `due_from_start` seconds after the start are to be there."""
         while self._next < self._plan.repeat:
             if self._result.stopped_by is not None:
                 self._next = self._plan.repeat
-            elif self._plan.prepared(self._next) > due_from_start:
+            elif self._plan.prepare_time(self._next) > due_from_start:
                 return
             else:
                 for share in range(self._processes):
                     numbers = range(share, self._plan.parallel, self._processes)
-                    self._make_worker(self._next, numbers)
+                    self._start_worker(self._next, numbers)
                 self._next += 1
 
-    def _make_worker(self, wave: int, numbers: range) -> None:
+    def _start_worker(self, wave: int, numbers: range) -> None:
         sender = WaveSender(self._target, self._plan, wave, numbers, self._timeout)
         try:
-            ours, theirs = multiprocessing.Pipe()
-            process = _fork.Process(target=worker.run_wave, args=(theirs, sender), daemon=True)
+            parent_end, child_end = multiprocessing.Pipe()
+            process = _fork.Process(target=worker.run_wave, args=(child_end, sender), daemon=True)
             with signals.blocked():
                 process.start()
         except OSError:
-            self._lose(wave, set(numbers), NO_PROCESS)
+            self._count_lost(wave, set(numbers), NO_PROCESS)
             return
-        theirs.close()
-        made = _Worker(wave, set(numbers), process, ours)
-        self._alive.add(made)
-        self._selector.register(ours, selectors.EVENT_READ, made)
+        child_end.close()
+        started = _Worker(wave, set(numbers), process, parent_end)
+        self._workers.add(started)
+        self._selector.register(parent_end, selectors.EVENT_READ, started)
         if self._result.start < math.inf:
-            self._tell(made, self._due(wave))
+            self._send_to(started, self._due(wave))
 
     def _collect(self, until: Callable[[], bool]) -> None:
         while not until():
             for key, _ in self._selector.select(self._until_next_process()):
                 if key.data is None:
                     self._stop(key.fileobj)
-                elif key.data in self._alive:
+                elif key.data in self._workers:
                     self._receive(key.data)
             if self._result.start < math.inf:
-                self._make_waves(time.perf_counter() - self._result.start)
+                self._start_waves(time.perf_counter() - self._result.start)
 
     def _until_next_process(self) -> float | None:
         if self._result.start == math.inf or self._next == self._plan.repeat:
             return None
-        due = self._result.start + self._plan.prepared(self._next)
+        due = self._result.start + self._plan.prepare_time(self._next)
         return max(0.0, due - time.perf_counter())
 
-    def _receive(self, member: _Worker) -> None:
+    def _receive(self, worker_process: _Worker) -> None:
         try:
-            message = member.channel.recv()
+            message = worker_process.channel.recv()
         except (EOFError, OSError):
-            self._reap(member)
+            self._reap(worker_process)
             return
         if message == worker.READY:
-            member.ready = True
+            worker_process.ready = True
         elif message == worker.DONE:
-            member.done = True
+            worker_process.done = True
         else:
-            outcomes = [Outcome(*each) for each in message]
-            member.missing.difference_update(each.number for each in outcomes)
-            self._add(outcomes)
+            results = [RequestResult(*values) for values in message]
+            worker_process.missing.difference_update(result.number for result in results)
+            self._add(results)
 
-    def _add(self, outcomes: list[Outcome]) -> None:
-        self._result.outcomes += outcomes
-        self._on_outcomes(outcomes)
+    def _add(self, results: list[RequestResult]) -> None:
+        self._result.results += results
+        self._on_results(results)
 
-    def _reap(self, member: _Worker) -> None:
-        self._selector.unregister(member.channel)
-        member.channel.close()
-        member.process.join()
-        member.process.close()
-        self._alive.remove(member)
-        if not member.done:
-            self._lose(member.wave, member.missing, WORKER_DIED)
+    def _reap(self, worker_process: _Worker) -> None:
+        self._selector.unregister(worker_process.channel)
+        worker_process.channel.close()
+        worker_process.process.join()
+        worker_process.process.close()
+        self._workers.remove(worker_process)
+        if not worker_process.done:
+            self._count_lost(worker_process.wave, worker_process.missing, WORKER_DIED)
 
-    def _lose(self, wave: int, missing: set[int], failure: str) -> None:
+    def _count_lost(self, wave: int, missing: set[int], failure: str) -> None:
         """A process that is not there takes its requests with it, but not out of the report."""
         if self._result.start == math.inf:
-            self._lost_early.append((wave, missing, failure))
+            self._lost_before_start.append((wave, missing, failure))
             return
         now = time.perf_counter()
         due = self._due(wave)
@@ -202,28 +204,30 @@ class _Conductor:
             if due > now:
                 return
         ended = max(now, due)
-        self._add([Outcome(wave, each, due, due, ended, failure) for each in sorted(missing)])
+        self._add(
+            [RequestResult(wave, number, due, due, ended, failure) for number in sorted(missing)]
+        )
 
-    def _stop(self, arrival: object) -> None:
-        assert isinstance(arrival, socket.socket)
-        number = arrival.recv(1)[0]
+    def _stop(self, signal_socket: object) -> None:
+        assert isinstance(signal_socket, socket.socket)
+        number = signal_socket.recv(1)[0]
         if self._result.stopped_by is None:
             self._result.stopped_by = number
             self._next = self._plan.repeat
-            for each in self._alive:
-                self._tell(each, worker.STOP)
+            for worker_process in self._workers:
+                self._send_to(worker_process, worker.STOP)
         else:
             self._kill_all()
 
-    def _tell(self, member: _Worker, order: float | str) -> None:
+    def _send_to(self, worker_process: _Worker, order: float | str) -> None:
         # A process that is gone is noticed by the end of what it sends.
         with contextlib.suppress(OSError):
-            member.channel.send(order)
+            worker_process.channel.send(order)
 
     def _kill_all(self) -> None:
-        for each in list(self._alive):
-            each.process.kill()
-            self._reap(each)
+        for worker_process in list(self._workers):
+            worker_process.process.kill()
+            self._reap(worker_process)
 
 
 def _raise_file_limit(parallel: int) -> None:

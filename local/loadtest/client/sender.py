@@ -4,17 +4,17 @@ import selectors
 import time
 from typing import Final
 
-from local.loadtest.client.connection import READ, Exchange, Failed
+from local.loadtest.client.connection import READ, ConnectionFailed, HttpConnection
 from local.loadtest.plan import WavePlan
-from local.loadtest.result import IN_FLIGHT, Outcome
+from local.loadtest.result import IN_FLIGHT, RequestResult
 from local.loadtest.target import Target
 
 TIMEOUT: Final = "timeout"
 
 
 class WaveSender:
-    """Sends some requests of a wave at once: `prepare`, then `fire` when due, then `turn` until
-    `in_flight` is 0. Each request is in exactly one of the lists that `fire`, `turn` and `stop`
+    """Sends some requests of a wave at once: `prepare`, then `send` when due, then `poll` until
+    `in_flight` is 0. Each request is in exactly one of the lists that `send`, `poll` and `stop`
     return."""
 
     def __init__(
@@ -28,10 +28,10 @@ class WaveSender:
         self._first_place = wave * plan.parallel
         self._timeout = timeout
         self._intended = 0.0
-        self._messages = target.messages()
-        self._stillborn: list[tuple[int, str]] = []
+        self._requests = target.requests()
+        self._unopened: list[tuple[int, str]] = []
         """The numbers of requests that have no socket, and why."""
-        self._open: dict[int, Exchange] = {}
+        self._open: dict[int, HttpConnection] = {}
         """By file descriptor, in the order of their start."""
         self.woken = False
         """Whether something came to the descriptor given to `wake_on`."""
@@ -41,53 +41,53 @@ class WaveSender:
         return len(self._open)
 
     def wake_on(self, descriptor: int) -> None:
-        """End a `turn` early when `descriptor` has something to read."""
+        """End a `poll` early when `descriptor` has something to read."""
         self._selector.register(descriptor, READ, None)
 
     def prepare(self) -> None:
         """What can be done before the wave is due: requests written, sockets made."""
         self._selector = selectors.DefaultSelector()
         for number in self._numbers:
-            message = self._messages[(self._first_place + number) % len(self._messages)]
+            request = self._requests[(self._first_place + number) % len(self._requests)]
             try:
-                exchange = Exchange(number, self._target.address, message)
-            except Failed as failed:
-                self._stillborn.append((number, str(failed)))
+                connection = HttpConnection(number, self._target.address, request)
+            except ConnectionFailed as error:
+                self._unopened.append((number, str(error)))
             else:
-                self._open[exchange.descriptor] = exchange
+                self._open[connection.descriptor] = connection
 
-    def fire(self, intended: float) -> list[Outcome]:
+    def send(self, intended: float) -> list[RequestResult]:
         """Start every request. Connections come first and bodies after, so that no request starts
         late because another's body is long."""
         self._intended = intended
         clock = time.perf_counter
-        refused: list[tuple[Exchange, str]] = []
-        for exchange in self._open.values():
-            exchange.started = clock()
+        refused: list[tuple[HttpConnection, str]] = []
+        for connection in self._open.values():
+            connection.started = clock()
             try:
-                exchange.connect()
-            except Failed as failed:
-                refused.append((exchange, str(failed)))
-        over = [self._end(exchange, failure) for exchange, failure in refused]
-        for number, failure in self._stillborn:
+                connection.connect()
+            except ConnectionFailed as error:
+                refused.append((connection, str(error)))
+        finished = [self._end(connection, failure) for connection, failure in refused]
+        for number, failure in self._unopened:
             now = clock()
-            over.append(Outcome(self._wave, number, intended, now, now, failure))
-        answered: list[tuple[Exchange, float]] = []
-        for exchange in list(self._open.values()):
-            waits_for = self._advance(exchange, over, answered)
+            finished.append(RequestResult(self._wave, number, intended, now, now, failure))
+        answered: list[tuple[HttpConnection, float]] = []
+        for connection in list(self._open.values()):
+            waits_for = self._advance(connection, finished, answered)
             if waits_for:
-                self._selector.register(exchange.descriptor, waits_for, exchange)
-        return over + self._judge(answered)
+                self._selector.register(connection.descriptor, waits_for, connection)
+        return finished + self._classify(answered)
 
-    def turn(self, longest: float) -> list[Outcome]:
+    def poll(self, longest: float) -> list[RequestResult]:
         """Wait for the network, `longest` seconds at most, and handle what came."""
-        over: list[Outcome] = []
-        answered: list[tuple[Exchange, float]] = []
+        finished: list[RequestResult] = []
+        answered: list[tuple[HttpConnection, float]] = []
         for key, _ in self._selector.select(min(longest, self._until_timeout())):
             if key.data is None:
                 self.woken = True
                 continue
-            waits_for = self._advance(key.data, over, answered)
+            waits_for = self._advance(key.data, finished, answered)
             if waits_for and waits_for != key.events:
                 self._selector.modify(key.fd, waits_for, key.data)
         now = time.perf_counter()
@@ -95,12 +95,12 @@ class WaveSender:
             oldest = next(iter(self._open.values()))
             if oldest.started + self._timeout > now:
                 break
-            over.append(self._end(oldest, TIMEOUT))
-        return over + self._judge(answered)
+            finished.append(self._end(oldest, TIMEOUT))
+        return finished + self._classify(answered)
 
-    def stop(self) -> list[Outcome]:
+    def stop(self) -> list[RequestResult]:
         """Give up what is in flight."""
-        return [self._end(exchange, IN_FLIGHT) for exchange in list(self._open.values())]
+        return [self._end(connection, IN_FLIGHT) for connection in list(self._open.values())]
 
     def _until_timeout(self) -> float:
         for oldest in self._open.values():
@@ -109,43 +109,45 @@ class WaveSender:
 
     def _advance(
         self,
-        exchange: Exchange,
-        over: list[Outcome],
-        answered: list[tuple[Exchange, float]],
+        connection: HttpConnection,
+        finished: list[RequestResult],
+        answered: list[tuple[HttpConnection, float]],
     ) -> int:
         """What the exchange waits for, or 0 if it is over."""
         try:
-            waits_for = exchange.advance()
-        except Failed as failed:
-            over.append(self._end(exchange, str(failed)))
+            waits_for = connection.advance()
+        except ConnectionFailed as error:
+            finished.append(self._end(connection, str(error)))
             return 0
         if not waits_for:
-            answered.append((exchange, time.perf_counter()))
-            self._forget(exchange)
+            answered.append((connection, time.perf_counter()))
+            self._forget(connection)
         return waits_for
 
-    def _judge(self, answered: list[tuple[Exchange, float]]) -> list[Outcome]:
+    def _classify(self, answered: list[tuple[HttpConnection, float]]) -> list[RequestResult]:
         """Read the answers after all that came together are off the network and timed."""
-        judge = self._target.judge
+        classify = self._target.classify
         return [
             self._outcome(
-                each, ended, judge(each.answer.status, each.answer.headers, each.answer.body)
+                result,
+                ended,
+                classify(result.response.status, result.response.headers, result.response.body),
             )
-            for each, ended in answered
+            for result, ended in answered
         ]
 
-    def _end(self, exchange: Exchange, failure: str) -> Outcome:
+    def _end(self, connection: HttpConnection, failure: str) -> RequestResult:
         ended = time.perf_counter()
-        self._forget(exchange)
-        return self._outcome(exchange, ended, failure)
+        self._forget(connection)
+        return self._outcome(connection, ended, failure)
 
-    def _forget(self, exchange: Exchange) -> None:
-        del self._open[exchange.descriptor]
-        if exchange.descriptor in self._selector.get_map():
-            self._selector.unregister(exchange.descriptor)
-        exchange.close()
+    def _forget(self, connection: HttpConnection) -> None:
+        del self._open[connection.descriptor]
+        if connection.descriptor in self._selector.get_map():
+            self._selector.unregister(connection.descriptor)
+        connection.close()
 
-    def _outcome(self, exchange: Exchange, ended: float, failure: str) -> Outcome:
-        return Outcome(
-            self._wave, exchange.number, self._intended, exchange.started, ended, failure
+    def _outcome(self, connection: HttpConnection, ended: float, failure: str) -> RequestResult:
+        return RequestResult(
+            self._wave, connection.number, self._intended, connection.started, ended, failure
         )

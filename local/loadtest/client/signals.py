@@ -10,21 +10,21 @@ _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def arriving() -> Iterator[socket.socket]:
+def signal_socket() -> Iterator[socket.socket]:
     """A socket that receives a byte, the number of the signal, for each one that arrives: between
     two steps of a loop and never within one."""
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
+    parent_end, child_end = socket.socketpair()
+    child_end.setblocking(False)
     handlers = {number: signal.signal(number, lambda *_: None) for number in _STOPPING}
-    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(child_end.fileno(), warn_on_full_buffer=False)
     try:
-        yield ours
+        yield parent_end
     finally:
         signal.set_wakeup_fd(before)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        ours.close()
-        theirs.close()
+        parent_end.close()
+        child_end.close()
 
 
 @contextlib.contextmanager
@@ -37,7 +37,7 @@ def blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
 
-def ignore_in_child() -> None:
+def reset_in_child() -> None:
     """For a process that was made while signals were `blocked`. A terminal's Ctrl-C reaches every
     process; the parent decides what it means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -8,7 +8,7 @@ from typing import Final
 
 from local.loadtest.client import signals
 from local.loadtest.client.sender import WaveSender
-from local.loadtest.result import Outcome
+from local.loadtest.result import RequestResult
 
 READY: Final = "ready"
 DONE: Final = "done"
@@ -24,8 +24,8 @@ _COARSE_SECONDS: Final = 0.002
 
 def run_wave(channel: Connection, sender: WaveSender) -> None:
     """Report `READY`, receive when the wave is due (seconds of `time.perf_counter`), send it, and
-    report lists of `Outcome` and at last `DONE`. `STOP` ends it early."""
-    signals.ignore_in_child()
+    report lists of `RequestResult` and at last `DONE`. `STOP` ends it early."""
+    signals.reset_in_child()
     parent = os.getppid()
     sender.prepare()
     gc.freeze()
@@ -56,22 +56,22 @@ def _wait_until_due(channel: Connection, parent: int) -> float | None:
 
 def _send_wave(channel: Connection, sender: WaveSender, intended: float, parent: int) -> None:
     sender.wake_on(channel.fileno())
-    over = sender.fire(intended)
+    finished = sender.send(intended)
     reported = time.perf_counter()
     while sender.in_flight:
-        over += sender.turn(_REPORT_SECONDS if over else _ORPHAN_SECONDS)
+        finished += sender.poll(_REPORT_SECONDS if finished else _ORPHAN_SECONDS)
         if sender.woken:
-            over += sender.stop()
+            finished += sender.stop()
         elif time.perf_counter() - reported >= _REPORT_SECONDS:
-            over = _report(channel, over)
+            finished = _report(channel, finished)
             reported = time.perf_counter()
             _end_if_orphan(parent)
-    _report(channel, over)
+    _report(channel, finished)
 
 
-def _report(channel: Connection, over: list[Outcome]) -> list[Outcome]:
-    if over:
-        channel.send([tuple(each) for each in over])
+def _report(channel: Connection, finished: list[RequestResult]) -> list[RequestResult]:
+    if finished:
+        channel.send([tuple(result) for result in finished])
     return []
 
 

@@ -8,9 +8,8 @@ from string import Template
 from typing import Final
 
 from local.loadtest.client.runner import Run
-from local.loadtest.report import plots
-from local.loadtest.report import text as report
-from local.loadtest.stats import Spread, Summary, WaveSummary
+from local.loadtest.report import plots, text
+from local.loadtest.stats import Percentiles, Summary, WaveSummary
 
 _TEMPLATE: Final = Path(__file__).parent / "report.html"
 _DEFINITION: Final = (
@@ -24,7 +23,7 @@ def write_html(run: Run, summary: Summary, path: Path) -> None:
     path.write_text(
         page.substitute(
             title=escape(summary.target),
-            plan=escape(report.plan_line(summary)),
+            plan=escape(text.describe_plan(summary)),
             written=time.strftime("%Y-%m-%d %H:%M"),
             lead=_lead(summary),
             tiles=_tiles(summary),
@@ -81,8 +80,8 @@ def _durations(summary: Summary) -> str:
         ("lateness", summary.lateness_ms, "how late this client sent it"),
     ]
     return "".join(
-        f'<tr><td>{name}</td>{_cells(_values(spread))}<td class="note">{note}</td></tr>'
-        for name, spread, note in rows
+        f'<tr><td>{name}</td>{_cells(_values(percentiles))}<td class="note">{note}</td></tr>'
+        for name, percentiles, note in rows
     )
 
 
@@ -101,7 +100,7 @@ def _waves(waves: Sequence[WaveSummary]) -> str:
         return ""
     names = ["wave", "due, s", "requests", "failed", "p50, ms", "p99, ms", "max, ms", "late, ms"]
     head = "".join(f"<th>{name}</th>" for name in names)
-    rows = "".join(f"<tr>{_wave_cells(each)}</tr>" for each in waves)
+    rows = "".join(f"<tr>{_wave_cells(wave)}</tr>" for wave in waves)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<h2>Waves</h2><div class="table">{table}</div>'
 
@@ -113,8 +112,8 @@ def _wave_cells(wave: WaveSummary) -> str:
     return f"{counts}<td>{wave.failures}</td>{durations}"
 
 
-def _values(spread: Spread) -> list[float | None]:
-    return [spread.p50, spread.p90, spread.p95, spread.p99, spread.max]
+def _values(percentiles: Percentiles) -> list[float | None]:
+    return [percentiles.p50, percentiles.p90, percentiles.p95, percentiles.p99, percentiles.max]
 
 
 def _cells(values: Sequence[float | None]) -> str:

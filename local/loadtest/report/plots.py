@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from local.loadtest.client.runner import Run
 from local.loadtest.knee import Curve, Step
-from local.loadtest.result import ANSWERED, IN_FLIGHT, Outcome
+from local.loadtest.result import ANSWERED, IN_FLIGHT, RequestResult
 from local.loadtest.stats import Summary, concurrency
 
 BLUE: Final = "#0b62a4"
@@ -62,10 +62,10 @@ def latency_plot(run: Run, summary: Summary) -> str:
         _scatter(axes, run, IN_FLIGHT, GREY, "|", "in flight when stopped", single)
         _scatter(axes, run, None, RED, "x", "failed", single)
         if not single:
-            waves = [each for each in summary.waves if each.latency_ms.p50 is not None]
-            due = [each.due_s for each in waves]
-            p99 = [each.latency_ms.p99 or 0 for each in waves]
-            p50 = [each.latency_ms.p50 or 0 for each in waves]
+            waves = [wave for wave in summary.waves if wave.latency_ms.p50 is not None]
+            due = [wave.due_s for wave in waves]
+            p99 = [wave.latency_ms.p99 or 0 for wave in waves]
+            p50 = [wave.latency_ms.p50 or 0 for wave in waves]
             axes.plot(due, p99, color=PURPLE, linewidth=2, label="p99 of the wave")
             axes.plot(due, p50, color="black", linewidth=2, label="p50 of the wave")
         axes.set_xlabel(
@@ -82,10 +82,10 @@ def distribution_plot(run: Run) -> str:
     """The share of answered requests that took no longer than so many milliseconds."""
     with mpl.rc_context(STYLE):
         made, axes = figure()
-        answered = [each for each in run.outcomes if each.failure == ANSWERED]
+        answered = [result for result in run.results if result.failure == ANSWERED]
         if answered:
-            service = [each.service * 1000 for each in answered]
-            latency = [each.latency * 1000 for each in answered]
+            service = [result.service * 1000 for result in answered]
+            latency = [result.latency * 1000 for result in answered]
             axes.ecdf(service, color=LIGHT, linewidth=4, label="service: from when it was sent")
             axes.ecdf(latency, color=BLUE, linewidth=2, label="latency: from when it was due")
             axes.legend(loc="lower right")
@@ -103,7 +103,7 @@ def concurrency_plot(run: Run) -> str:
     """How many requests were under way at each time."""
     with mpl.rc_context(STYLE):
         made, axes = figure()
-        levels = concurrency(run.outcomes)
+        levels = concurrency(run.results)
         times = [time - run.start for time, _ in levels]
         counts = [count for _, count in levels]
         axes.fill_between(
@@ -123,12 +123,12 @@ def _scatter(  # noqa: PLR0913, PLR0917
     axes: Axes, run: Run, failure: str | None, color: str, marker: str, label: str, single: bool
 ) -> None:
     """The outcomes with this `failure`; None: with any kind of failure."""
-    chosen = [each for each in run.outcomes if _kind(each) == failure]
+    chosen = [result for result in run.results if _kind(result) == failure]
     if not chosen:
         return
     axes.scatter(
-        [each.number + 1 if single else each.intended - run.start for each in chosen],
-        [each.latency * 1000 for each in chosen],
+        [result.number + 1 if single else result.intended - run.start for result in chosen],
+        [result.latency * 1000 for result in chosen],
         s=22,
         color=color,
         marker=marker,
@@ -139,7 +139,7 @@ def _scatter(  # noqa: PLR0913, PLR0917
     )
 
 
-def _kind(outcome: Outcome) -> str | None:
+def _kind(outcome: RequestResult) -> str | None:
     return outcome.failure if outcome.failure in (ANSWERED, IN_FLIGHT) else None
 
 
@@ -148,7 +148,7 @@ def save_capacity_plot(curve: Curve, path: Path) -> None:
     suffix's."""
     with mpl.rc_context(STYLE):
         made, axes = figure(4.6)
-        last = sorted(curve.final(), key=lambda each: each.parallel)
+        last = sorted(curve.last_by_size(), key=lambda step: step.parallel)
         repeated = len(curve.steps) > len(last)
         for name, color, label, pale in (
             (
@@ -166,7 +166,7 @@ def save_capacity_plot(curve: Curve, path: Path) -> None:
         axes.axhline(limit, color=RED, linestyle="--", linewidth=1.8, label=label)
         if curve.knee:
             rate = curve.knee.offered_rps
-            bound = "at least " if curve.exhausted else ""
+            bound = "at least " if curve.is_lower_bound else ""
             label = f"sustained: {bound}{rate:.4g} requests/s"
             axes.axvline(rate, color="black", linestyle=":", linewidth=1.8, label=label)
         axes.set_xlim(left=0)
@@ -181,6 +181,6 @@ def save_capacity_plot(curve: Curve, path: Path) -> None:
 
 def _points(steps: Iterable[Step], name: str) -> tuple[list[float], list[float]]:
     """Rates and latencies; waves without an answer have none."""
-    found = [(each.offered_rps, each.p99_ms if name == "p99" else each.p50_ms) for each in steps]
+    found = [(step.offered_rps, step.p99_ms if name == "p99" else step.p50_ms) for step in steps]
     known = [(rate, latency) for rate, latency in found if latency is not None]
     return [rate for rate, _ in known], [latency for _, latency in known]

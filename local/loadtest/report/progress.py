@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, TextIO
 
-from local.loadtest.result import ANSWERED, Outcome
+from local.loadtest.result import ANSWERED, RequestResult
 
 _WIDTH: Final = 30
 _SECONDS: Final = 0.1
@@ -24,9 +24,9 @@ class Progress:
         if self._shown:
             self._draw()
 
-    def add(self, outcomes: Sequence[Outcome]) -> None:
-        self._over += len(outcomes)
-        self._failed += sum(each.failure != ANSWERED for each in outcomes)
+    def add(self, results: Sequence[RequestResult]) -> None:
+        self._over += len(results)
+        self._failed += sum(result.failure != ANSWERED for result in results)
         if self._shown and (
             self._over == self._total or time.monotonic() >= self._drawn + _SECONDS
         ):

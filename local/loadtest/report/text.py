@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from local.loadtest.client.runner import Run
-from local.loadtest.result import Outcome
-from local.loadtest.stats import Spread, Summary
+from local.loadtest.result import RequestResult
+from local.loadtest.stats import Percentiles, Summary
 
 _COLUMNS: Final = (
     *("wave", "request", "due_s", "started_s", "ended_s"),
@@ -16,7 +16,7 @@ _COLUMNS: Final = (
 )
 
 
-def request_line(outcome: Outcome) -> str:
+def format_result(outcome: RequestResult) -> str:
     """One request, for people."""
     return (
         f"wave {outcome.wave + 1:>3}  request {outcome.number + 1:>4}  "
@@ -24,10 +24,10 @@ def request_line(outcome: Outcome) -> str:
     )
 
 
-def text(summary: Summary) -> str:
+def format_report(summary: Summary) -> str:
     """The whole report, for people."""
     lines = [
-        f"{summary.target}: {plan_line(summary)}",
+        f"{summary.target}: {describe_plan(summary)}",
         "",
         f"requests    {_count(summary)}",
         *(f"  {kind:<24} {count:>7}" for kind, count in summary.failures_by_kind.items()),
@@ -56,26 +56,26 @@ def write_csv(run: Run, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        for each in in_order(run.outcomes):
-            times = (each.intended, each.started, each.ended)
-            durations = (each.latency, each.service, each.lateness)
+        for result in in_order(run.results):
+            times = (result.intended, result.started, result.ended)
+            durations = (result.latency, result.service, result.lateness)
             writer.writerow(
                 [
-                    each.wave,
-                    each.number,
+                    result.wave,
+                    result.number,
                     *(f"{time - run.start:.6f}" for time in times),
                     *(f"{duration * 1000:.3f}" for duration in durations),
-                    each.failure or "ok",
+                    result.failure or "ok",
                 ]
             )
 
 
-def in_order(outcomes: Iterable[Outcome]) -> list[Outcome]:
+def in_order(results: Iterable[RequestResult]) -> list[RequestResult]:
     """By wave, then by place in the wave."""
-    return sorted(outcomes, key=lambda each: (each.wave, each.number))
+    return sorted(results, key=lambda result: (result.wave, result.number))
 
 
-def plan_line(summary: Summary) -> str:
+def describe_plan(summary: Summary) -> str:
     """The wave plan in words."""
     if summary.repeat == 1:
         return f"{summary.parallel} in parallel"
@@ -94,8 +94,8 @@ def _offered(summary: Summary) -> str:
     return "" if summary.offered_rps is None else f" ({summary.offered_rps:.1f}/s were due)"
 
 
-def _cells(spread: Spread) -> str:
-    values = (spread.p50, spread.p90, spread.p95, spread.p99, spread.max)
+def _cells(percentiles: Percentiles) -> str:
+    values = (percentiles.p50, percentiles.p90, percentiles.p95, percentiles.p99, percentiles.max)
     return "".join(f"{'-' if value is None else f'{value:.1f}':>10}" for value in values)
 
 

@@ -27,11 +27,11 @@ _LARGEST_GAIN: Final = 1000.0
 
 
 @dataclass
-class _Tied:
+class _SharedChannels:
     """Tensors whose channels must have the same gain, and the nodes that make and use them."""
 
     tensors: set[str] = field(default_factory=set)
-    makers: list[onnx.NodeProto] = field(default_factory=list)
+    producers: list[onnx.NodeProto] = field(default_factory=list)
     users: list[onnx.NodeProto] = field(default_factory=list)
 
 
@@ -39,55 +39,55 @@ def equalize(network: onnx.ModelProto, inputs: NDArray[np.float32]) -> onnx.Mode
     """The same function with equal channel ranges on `inputs`, where that is exact."""
     equal = copy_of(network)
     index = GraphIndex(equal.graph)
-    ties = list(_find_ties(index, equal.graph))
+    groups = list(_find_shared_channels(index, equal.graph))
     magnitudes = _magnitudes(
-        network, sorted({name for tie in ties for name in tie.tensors}), inputs
+        network, sorted({name for group in groups for name in group.tensors}), inputs
     )
-    for tie in ties:
-        gains = _gains(tie, magnitudes)
-        for node in tie.makers:
+    for group in groups:
+        gains = _gains(group, magnitudes)
+        for node in group.producers:
             for name in node.input[1:]:
                 _multiply(index, name, gains, axis=0)
-        for node in tie.users:
+        for node in group.users:
             _multiply(index, node.input[1], 1 / gains, axis=1)
     return equal
 
 
-def _find_ties(index: GraphIndex, graph: onnx.GraphProto) -> Iterator[_Tied]:
+def _find_shared_channels(index: GraphIndex, graph: onnx.GraphProto) -> Iterator[_SharedChannels]:
     seen: set[str] = set()
     for node in graph.node:
         if node.op_type == "Conv" and node.output[0] not in seen:
-            tied = _tied_to(index, node.output[0])
-            if tied:
-                seen |= tied.tensors
-                yield tied
+            shared = _shared_with(index, node.output[0])
+            if shared:
+                seen |= shared.tensors
+                yield shared
 
 
-def _tied_to(index: GraphIndex, start: str) -> _Tied | None:
+def _shared_with(index: GraphIndex, start: str) -> _SharedChannels | None:
     """All that shares its channels with the tensor `start`, None where a gain would show."""
-    tied, pending = _Tied(), [start]
+    shared, pending = _SharedChannels(), [start]
     while pending:
         tensor = pending.pop()
-        if tensor in tied.tensors:
+        if tensor in shared.tensors:
             continue
-        tied.tensors.add(tensor)
-        maker, users = index.producer.get(tensor), index.consumers[tensor]
-        if maker is None or not users or tensor in index.outputs:
+        shared.tensors.add(tensor)
+        producer_node, users = index.producer.get(tensor), index.consumers[tensor]
+        if producer_node is None or not users or tensor in index.outputs:
             return None
-        if maker.op_type == "Conv" and _own_constants(index, maker):
-            tied.makers.append(maker)
-        elif maker.op_type == "Add":
-            pending += maker.input
+        if producer_node.op_type == "Conv" and _own_constants(index, producer_node):
+            shared.producers.append(producer_node)
+        elif producer_node.op_type == "Add":
+            pending += producer_node.input
         else:
             return None
         for user in users:
             if user.op_type == "Add":
                 pending += user.output
             elif _takes_gain(index, user, tensor):
-                tied.users.append(user)
+                shared.users.append(user)
             else:
                 return None
-    return tied
+    return shared
 
 
 def _takes_gain(index: GraphIndex, node: onnx.NodeProto, tensor: str) -> bool:
@@ -121,8 +121,8 @@ def _magnitudes(
     return largest
 
 
-def _gains(tied: _Tied, magnitudes: Mapping[str, Floats]) -> Floats:
-    largest = np.max([magnitudes[name] for name in tied.tensors], axis=0)
+def _gains(shared: _SharedChannels, magnitudes: Mapping[str, Floats]) -> Floats:
+    largest = np.max([magnitudes[name] for name in shared.tensors], axis=0)
     top = largest.max()
     gains: Floats = top / np.maximum(largest, top / _LARGEST_GAIN) if top else np.ones_like(largest)
     return gains

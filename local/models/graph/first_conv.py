@@ -25,13 +25,13 @@ _TO_NHWC: Final = [0, 2, 3, 1]
 _TO_NCHW: Final = [0, 3, 1, 2]
 
 
-def widen_first_convolution(network: onnx.ModelProto) -> onnx.ModelProto:
+def apply_space_to_depth(network: onnx.ModelProto) -> onnx.ModelProto:
     """The same function of the network's input float32 [N, C, H, W].
 
     A network whose first node is no convolution that this is exact for is returned as it is.
     """
-    widened = copy_of(network)
-    graph, index = widened.graph, GraphIndex(widened.graph)
+    result = copy_of(network)
+    graph, index = result.graph, GraphIndex(result.graph)
     source = graph.input[0]
     readers = index.consumers[source.name]
     if len(readers) != 1 or not _is_eligible(index, readers[0], source):
@@ -46,7 +46,7 @@ def widen_first_convolution(network: onnx.ModelProto) -> onnx.ModelProto:
         graph, source.name, "columns", (height, width // columns, channels * columns)
     )
     convolution.input[0] = before[-1].output[0]
-    _widen(index, convolution)
+    _regroup_weights(index, convolution)
 
     last = convolution
     following = index.consumers[convolution.output[0]]
@@ -64,7 +64,7 @@ def widen_first_convolution(network: onnx.ModelProto) -> onnx.ModelProto:
     graph.node.extend(nodes)
     drop_unused_constants(graph)
     del graph.value_info[:]
-    return widened
+    return result
 
 
 def _is_eligible(index: GraphIndex, node: onnx.NodeProto, source: onnx.ValueInfoProto) -> bool:
@@ -91,7 +91,7 @@ def _output_size(size: int, axis: int, kernel: int, options: dict[str, Any]) -> 
     return int((size + pads[axis] + pads[axis + 2] - kernel) // strides[axis] + 1)
 
 
-def _widen(index: GraphIndex, node: onnx.NodeProto) -> None:
+def _regroup_weights(index: GraphIndex, node: onnx.NodeProto) -> None:
     """Weights [O, C, h, w] -> [2 O, 4 C, h, groups]; what no output column reaches stays zero."""
     weight = index.constant(node.input[1])
     outputs, channels, height, kernel = weight.shape
@@ -113,7 +113,7 @@ def _widen(index: GraphIndex, node: onnx.NodeProto) -> None:
 
 
 def _set(node: onnx.NodeProto, **values: Any) -> None:
-    kept = [each for each in node.attribute if each.name not in values]
+    kept = [attribute for attribute in node.attribute if attribute.name not in values]
     del node.attribute[:]
     node.attribute.extend(kept)
     node.attribute.extend(helper.make_attribute(name, value) for name, value in values.items())

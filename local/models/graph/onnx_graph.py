@@ -13,13 +13,13 @@ class GraphIndex:
     """What makes and what uses each tensor of a graph, and its constants, which can be set."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
-        self.outputs = {each.name for each in graph.output}
+        self.outputs = {value.name for value in graph.output}
         self.producer = {name: node for node in graph.node for name in node.output}
         self.consumers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in graph.node:
             for name in node.input:
                 self.consumers[name].append(node)
-        self._constants = {each.name: each for each in graph.initializer}
+        self._constants = {constant.name: constant for constant in graph.initializer}
 
     def is_constant(self, name: str) -> bool:
         return name in self._constants
@@ -32,7 +32,7 @@ class GraphIndex:
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    return {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
 def copy_of(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -54,7 +54,9 @@ def part_up_to(model: onnx.ModelProto, tensors: Mapping[str, int]) -> onnx.Model
     part.graph.name = model.graph.name
     part.graph.node.extend(reversed(nodes))
     part.graph.input.extend(model.graph.input)
-    part.graph.initializer.extend(each for each in model.graph.initializer if each.name in needed)
+    part.graph.initializer.extend(
+        constant for constant in model.graph.initializer if constant.name in needed
+    )
     part.graph.output.extend(
         helper.make_tensor_value_info(name, element, None) for name, element in tensors.items()
     )
@@ -66,13 +68,13 @@ def rename_tensors(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
     for node in graph.node:
         for used in (node.input, node.output):
             used[:] = [names.get(name, name) for name in used]
-    for each in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
-        each.name = names.get(each.name, each.name)
+    for value in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        value.name = names.get(value.name, value.name)
 
 
 def drop_unused_constants(graph: onnx.GraphProto) -> None:
     used = {name for node in graph.node for name in node.input}
-    kept = [each for each in graph.initializer if each.name in used]
+    kept = [constant for constant in graph.initializer if constant.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)
 

@@ -53,7 +53,7 @@ class Normalization:
         return floats if self.layout == "nhwc" else floats.transpose(0, 3, 1, 2)
 
 
-def complete(network: onnx.ModelProto, normalization: Normalization) -> onnx.ModelProto:
+def add_service_io(network: onnx.ModelProto, normalization: Normalization) -> onnx.ModelProto:
     """The network with the service's contract at both ends.
 
     network: normalized floats -> the tensor `logits` [N, classes]. If it begins by quantizing its
@@ -62,7 +62,7 @@ def complete(network: onnx.ModelProto, normalization: Normalization) -> onnx.Mod
     model = copy_of(network)
     graph = model.graph
     batch = graph.input[0].type.tensor_type.shape.dim[0]
-    front = _Front(graph, normalization)
+    front = _InputNodes(graph, normalization)
     front.connect()
     back = helper.make_node("Softmax", [LOGITS], [PROBABILITIES], name=PROBABILITIES, axis=-1)
     nodes = [*front.nodes, *graph.node, back]
@@ -80,7 +80,7 @@ def complete(network: onnx.ModelProto, normalization: Normalization) -> onnx.Mod
     return model
 
 
-class _Front:
+class _InputNodes:
     """From the tensor `pixels` to the first tensor of the network."""
 
     def __init__(self, graph: onnx.GraphProto, normalization: Normalization) -> None:

@@ -27,7 +27,7 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
         ort.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
         result = onnx.load(path)
     domains = {node.domain for node in result.graph.node}
-    used = [each for each in result.opset_import if each.domain in domains]
+    used = [opset for opset in result.opset_import if opset.domain in domains]
     del result.opset_import[:]
     result.opset_import.extend(used)
     return result

@@ -65,7 +65,7 @@ class Layer:
         return bool(attributes(self.node).get("transB", 0))
 
 
-def unfit_nodes(graph: onnx.GraphProto) -> list[str]:
+def unsupported_nodes(graph: onnx.GraphProto) -> list[str]:
     """The names of nodes with weights in a place or shape that `Layer` does not know: they have to
     stay floats."""
     index = GraphIndex(graph)
@@ -74,11 +74,11 @@ def unfit_nodes(graph: onnx.GraphProto) -> list[str]:
         for node in graph.node
         if node.op_type in WEIGHTED
         and any(index.is_constant(name) for name in node.input[:2])
-        and not _is_fit(index, node)
+        and not _is_supported(index, node)
     ]
 
 
-def _is_fit(index: GraphIndex, node: onnx.NodeProto) -> bool:
+def _is_supported(index: GraphIndex, node: onnx.NodeProto) -> bool:
     if index.is_constant(node.input[0]) or attributes(node).get("transA"):
         return False
     shape = index.constant(node.input[1]).shape

@@ -26,11 +26,11 @@ from onnxruntime.quantization import (
 from tqdm import tqdm
 
 from local.models.graph.equalize import equalize
-from local.models.graph.first_conv import widen_first_convolution
+from local.models.graph.first_conv import apply_space_to_depth
 from local.models.graph.onnx_graph import GraphIndex, copy_of, drop_unused_constants
-from local.models.graph.service_io import LOGITS, Normalization, complete
-from local.models.quantization.qdq_layers import unfit_nodes
-from local.models.quantization.ranges import affine, narrow_ranges
+from local.models.graph.service_io import LOGITS, Normalization, add_service_io
+from local.models.quantization.qdq_layers import unsupported_nodes
+from local.models.quantization.ranges import affine_parameters, narrow_ranges
 from local.models.quantization.reconstruct import reconstruct
 
 DESCRIPTION: Final = {
@@ -69,11 +69,11 @@ def quantize(
     array too, its output `probabilities`, float32 [N, classes].
     """
     inputs = normalization.apply(pixels)
-    equal = equalize(widen_first_convolution(network), inputs)
-    rough = _statically_quantized(equal, inputs, normalization)
-    _keep_logits_float(rough.graph)
-    fitted = reconstruct(narrow_ranges(rough, equal, inputs), equal, inputs)
-    return complete(fitted, normalization)
+    equal = equalize(apply_space_to_depth(network), inputs)
+    static = _statically_quantized(equal, inputs, normalization)
+    _keep_logits_float(static.graph)
+    reconstructed = reconstruct(narrow_ranges(static, equal, inputs), equal, inputs)
+    return add_service_io(reconstructed, normalization)
 
 
 def _statically_quantized(
@@ -85,10 +85,10 @@ def _statically_quantized(
         quantize_static(
             copy_of(network),  # the quantizer moves the weights out of the model it is given
             path,
-            _Reader(name, inputs),
+            _CalibrationReader(name, inputs),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_QUANTIZED_OPS,
-            nodes_to_exclude=unfit_nodes(network.graph),
+            nodes_to_exclude=unsupported_nodes(network.graph),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -104,7 +104,7 @@ def _input_override(normalization: Normalization) -> dict[str, Any]:
         scale, zero_point = normalization.quantized
     else:
         low, high = min(normalization.range[0], 0.0), max(normalization.range[1], 0.0)
-        scale, zero_point = affine(low, high)
+        scale, zero_point = affine_parameters(low, high)
     return {
         "quant_type": QuantType.QUInt8,
         "scale": np.array(scale),
@@ -112,7 +112,7 @@ def _input_override(normalization: Normalization) -> dict[str, Any]:
     }
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
+class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, name: str, inputs: NDArray[np.float32]) -> None:
         photos = tqdm(range(len(inputs)), "Finding ranges", unit="photo", disable=None)
         self._batches: Iterator[dict[str, NDArray[np.float32]]] = (
@@ -130,8 +130,8 @@ def _keep_logits_float(graph: onnx.GraphProto) -> None:
     if dequantize.op_type != "DequantizeLinear":
         return
     quantize_node = index.producer[dequantize.input[0]]
-    maker = index.producer[quantize_node.input[0]]
-    maker.output[list(maker.output).index(quantize_node.input[0])] = LOGITS
+    producer_node = index.producer[quantize_node.input[0]]
+    producer_node.output[list(producer_node.output).index(quantize_node.input[0])] = LOGITS
     graph.node.remove(dequantize)
     graph.node.remove(quantize_node)
     drop_unused_constants(graph)

@@ -37,13 +37,13 @@ STEPS: Final = 255
 _BINS: Final = 8 * STEPS
 """Eight to a step, so that what is clipped is known to a fraction of it."""
 
-_PARTS: Final = np.linspace(0.3, 1, 71)
+_FRACTIONS: Final = np.linspace(0.3, 1, 71)
 """Of either end of the whole range. The narrowest chosen on EfficientNet-Lite0 is about 0.6."""
 
 _LINEAR: Final = ("Conv", "Gemm", "MatMul", "Add")
 
 
-def affine(low: float, high: float) -> tuple[np.float32, np.uint8]:
+def affine_parameters(low: float, high: float) -> tuple[np.float32, np.uint8]:
     """Scale and zero point of uint8 for a range around zero: float = (integer - zero) * scale."""
     scale = np.float32((high - low) / STEPS)
     return scale, np.uint8(min(round(-low / float(scale)), STEPS))
@@ -66,7 +66,7 @@ def narrow_ranges(
     }
     whole = {tensor: _range(index, node) for tensor, node in nodes.items()}
     for tensor, counts in _histograms(network, whole, inputs).items():
-        scale, zero_point = affine(*best_range(counts, *whole[tensor]))
+        scale, zero_point = affine_parameters(*best_range(counts, *whole[tensor]))
         index.set_constant(nodes[tensor].input[1], np.array(scale))
         index.set_constant(nodes[tensor].input[2], np.array(zero_point))
     return model
@@ -79,7 +79,7 @@ def best_range(counts: Floats, low: float, high: float) -> tuple[float, float]:
     """
     edges = np.linspace(low, high, len(counts) + 1)
     values = (edges[1:] + edges[:-1]) / 2
-    lows, highs = low * _PARTS[:, None], high * _PARTS[:, None]
+    lows, highs = low * _FRACTIONS[:, None], high * _FRACTIONS[:, None]
     below = np.minimum(values - lows, 0) ** 2 @ counts
     above = np.maximum(values - highs, 0) ** 2 @ counts
     steps = (highs.T - lows) / STEPS
@@ -91,8 +91,10 @@ def best_range(counts: Floats, low: float, high: float) -> tuple[float, float]:
 def _two_sided(index: GraphIndex, graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     """The nodes that quantize a linear result to uint8 with zero inside the range."""
     for node in graph.node:
-        maker = index.producer.get(node.input[0]) if node.op_type == "QuantizeLinear" else None
-        if maker is None or maker.op_type not in _LINEAR or len(node.input) < 3:
+        producer_node = (
+            index.producer.get(node.input[0]) if node.op_type == "QuantizeLinear" else None
+        )
+        if producer_node is None or producer_node.op_type not in _LINEAR or len(node.input) < 3:
             continue
         zero_point = index.constant(node.input[2])
         if zero_point.dtype == np.uint8 and zero_point.ndim == 0 and 0 < zero_point < STEPS:

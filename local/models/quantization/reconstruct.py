@@ -19,7 +19,7 @@ from local.models.graph.sessions import batches
 from local.models.quantization.moments import POSITIONS, Moments, kernel_inputs
 from local.models.quantization.qdq_layers import Layer, find_layers, skip_connection
 from local.models.quantization.rounding import round_weights
-from local.models.quantization.saturation import widest_scales
+from local.models.quantization.saturation import min_scales
 
 Floats = NDArray[np.float64]
 
@@ -48,14 +48,14 @@ def reconstruct(
     as the network takes them, [N, ...].
     """
     model = copy_of(quantized)
-    fit = _Fit(model, network, inputs)
+    fit = _LayerFitter(model, network, inputs)
     layers = list(find_layers(model.graph))
     for layer in tqdm(layers, "Fitting layers", unit="layer", disable=None):
         fit.fit(layer)
     return model
 
 
-class _Fit:
+class _LayerFitter:
     def __init__(
         self, model: onnx.ModelProto, network: onnx.ModelProto, inputs: NDArray[np.float32]
     ) -> None:
@@ -76,7 +76,7 @@ class _Fit:
         hessian, targets = _objective(rows, moments, len(self._inputs), bias is not None)
 
         safe = layer.needs_safe_pairs(weight.shape)
-        scales = widest_scales(targets.reshape(outputs, size), safe)
+        scales = min_scales(targets.reshape(outputs, size), safe)
         if bias is not None:  # a row of hardly any weight must not leave its bias without room
             scales = np.maximum(scales, np.abs(bias) / (layer.input.scale * _LARGEST_BIAS))
         steps = scales.astype(np.float32)
@@ -85,8 +85,8 @@ class _Fit:
         self._write_weight(layer, integers.reshape(outputs, size), steps, weight.shape)
         if bias is not None:
             means_x, means_t = moments.means
-            answer = ((integers * by_group[..., None]) @ means_x[..., None])[..., 0]
-            self._write_bias(layer, (means_t - answer).reshape(outputs), steps)
+            output = ((integers * by_group[..., None]) @ means_x[..., None])[..., 0]
+            self._write_bias(layer, (means_t - output).reshape(outputs), steps)
 
     def _float_bias(self, node: onnx.NodeProto, outputs: int) -> Floats:
         return np.broadcast_to(self._floats.constant(node.input[2]), outputs).astype(np.float64)

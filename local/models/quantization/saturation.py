@@ -38,7 +38,7 @@ def pair_sums(rows: NDArray[np.generic]) -> Floats:
     return sums
 
 
-def widest_scales(rows: Floats, pair_safe: bool) -> Floats:
+def min_scales(rows: Floats, pair_safe: bool) -> Floats:
     """The smallest scale of each row, [outputs], at which all its weights fit unclipped."""
     scales = np.abs(rows).max(axis=1, initial=0.0) / INT8_LIMIT
     if pair_safe:

@@ -124,9 +124,9 @@ class _Network:
 
     def model(self, classes: int) -> onnx.ModelProto:
         pixels = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, SIZE, SIZE])
-        answer = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])
+        output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])
         graph = helper.make_graph(
-            self._nodes, "efficientnet-lite0", [pixels], [answer], self._constants
+            self._nodes, "efficientnet-lite0", [pixels], [output], self._constants
         )
         opset = helper.make_opsetid("", OPSET)
         model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)

@@ -34,15 +34,17 @@ _LOWEST_IR_VERSION: Final = 8
 _SHAPE_ONLY: Final = ("Identity", "Flatten", "Reshape", "Squeeze")
 
 
-class AdoptionError(UsageError):
+class OnnxImportError(UsageError):
     """The model cannot be used; the message says why and what to do."""
 
 
-def adopt(path: Path, normalization: Normalization, softmax: Softmax = "auto") -> onnx.ModelProto:
+def import_onnx(
+    path: Path, normalization: Normalization, softmax: Softmax = "auto"
+) -> onnx.ModelProto:
     """The network in the ONNX file at `path`.
 
     softmax: whether the model already gives probabilities ("yes") or logits ("no"); "auto" looks
-    at its last node. Raises `AdoptionError`.
+    at its last node. Raises `OnnxImportError`.
     """
     model = _at_least_lowest_opset(_load(path))
     _check_input(model.graph, normalization)
@@ -58,17 +60,17 @@ def _load(path: Path) -> onnx.ModelProto:
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except OSError as error:
-        raise AdoptionError(f"{path} cannot be read: {error.strerror}.") from error
+        raise OnnxImportError(f"{path} cannot be read: {error.strerror}.") from error
     except Exception as error:  # protobuf's and the checker's own classes
         reason = " ".join(str(error).split())[:200]
-        raise AdoptionError(f"{path} is not a valid ONNX model: {reason}") from error
-    constants = {each.name for each in model.graph.initializer}
-    inputs = [each for each in model.graph.input if each.name not in constants]
+        raise OnnxImportError(f"{path} is not a valid ONNX model: {reason}") from error
+    constants = {constant.name for constant in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
     outputs = list(model.graph.output)
     for what, values in (("input", inputs), ("output", outputs)):
         if len(values) != 1:
-            names = ", ".join(each.name for each in values)
-            raise AdoptionError(
+            names = ", ".join(value.name for value in values)
+            raise OnnxImportError(
                 f"The model has {len(values)} {what}s ({names}); a classifier has one. "
                 f"Export it with only that {what}."
             )
@@ -77,7 +79,7 @@ def _load(path: Path) -> onnx.ModelProto:
 
 
 def _at_least_lowest_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
+    opset = next(opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx"))
     model.ir_version = max(model.ir_version, _LOWEST_IR_VERSION)
     if opset >= _LOWEST_OPSET:
         return model
@@ -85,7 +87,7 @@ def _at_least_lowest_opset(model: onnx.ModelProto) -> onnx.ModelProto:
         return version_converter.convert_version(model, _LOWEST_OPSET)
     except Exception as error:  # the converter's own classes
         reason = " ".join(str(error).split())[:200]
-        raise AdoptionError(
+        raise OnnxImportError(
             f"The model is of opset {opset} and cannot be converted to {_LOWEST_OPSET} ({reason}). "
             f"Export it with opset {_LOWEST_OPSET} or later."
         ) from error
@@ -100,7 +102,7 @@ def _check_input(graph: onnx.GraphProto, normalization: Normalization) -> None:
     if tensor.elem_type != TensorProto.FLOAT or not fits or found[0] not in (None, 1):
         kind = TensorProto.DataType.Name(tensor.elem_type).lower()
         shape = ", ".join(str(n or "any") for n in found)
-        raise AdoptionError(
+        raise OnnxImportError(
             f"The model's input is {kind} [{shape}], not float [N, {', '.join(map(str, wanted))}]. "
             "Give its --size and --layout, or export it with a float32 input and batch size 1."
         )
@@ -128,7 +130,7 @@ def _end_in_logits(model: onnx.ModelProto, normalization: Normalization, softmax
         graph.node.append(helper.make_node("Log", [output.name], ["log_p"], name="log_p"))
         output.name = "log_p"
     output.type.tensor_type.ClearField("shape")
-    if _answers(model, normalization, 1).ndim == 2:
+    if _outputs(model, normalization, 1).ndim == 2:
         rename_tensors(graph, {output.name: LOGITS})
     else:  # [N, classes, 1, 1]
         graph.node.append(helper.make_node("Flatten", [output.name], [LOGITS], name=LOGITS, axis=1))
@@ -159,7 +161,9 @@ def _separate_layers(graph: onnx.GraphProto) -> None:
             if index.is_constant(name):
                 values = index.constant(name) * np.float32(factor if node.op_type == "Gemm" else 1)
                 node.input[position] = _add(graph, f"{node.name}.{position}", values)
-        kept = [each for each in node.attribute if each.name not in ("alpha", "beta")]
+        kept = [
+            attribute for attribute in node.attribute if attribute.name not in ("alpha", "beta")
+        ]
         del node.attribute[:]
         node.attribute.extend(kept)
     drop_unused_constants(graph)
@@ -172,7 +176,7 @@ def _add(graph: onnx.GraphProto, name: str, values: NDArray[Any]) -> str:
 
 def _with_free_batch(model: onnx.ModelProto, normalization: Normalization) -> onnx.ModelProto:
     """The model for any batch size if it gives the same answers then, else for a batch of 1."""
-    alone = _answers(_declared(model, 1), normalization, 1)
+    alone = _outputs(_declared(model, 1), normalization, 1)
     free = _declared(model, "N")
     index = GraphIndex(free.graph)
     for node in free.graph.node:
@@ -183,8 +187,8 @@ def _with_free_batch(model: onnx.ModelProto, normalization: Normalization) -> on
                 node.input[1] = _add(free.graph, f"{node.name}.shape", as_before)
     drop_unused_constants(free.graph)
     try:
-        together = _answers(free, normalization, 2)
-    except AdoptionError:
+        together = _outputs(free, normalization, 2)
+    except OnnxImportError:
         together = np.empty((0, 0), np.float32)
     same = len(together) == 2 and np.allclose(alone, together[:1], rtol=1e-3, atol=1e-4)
     best, batch = (free, "N") if same else (model, 1)
@@ -204,17 +208,17 @@ def _declared(
     return copy
 
 
-def _answers(
+def _outputs(
     model: onnx.ModelProto, normalization: Normalization, photos: int
 ) -> NDArray[np.float32]:
-    """The model's output for noise, the same each time. Raises `AdoptionError`."""
+    """The model's output for noise, the same each time. Raises `OnnxImportError`."""
     size = normalization.size
     noise = np.random.default_rng(0).integers(0, 256, (photos, size, size, 3), np.uint8)
     try:
         part = session(model)
         inputs = {part.get_inputs()[0].name: normalization.apply(noise)}
-        answers: NDArray[np.float32] = part.run(None, inputs)[0]
+        outputs: NDArray[np.float32] = part.run(None, inputs)[0]
     except Exception as error:  # the library raises classes of its own for each kind of failure
         reason = " ".join(str(error).split())[:200]
-        raise AdoptionError(f"ONNX Runtime cannot run the model: {reason}") from error
-    return answers
+        raise OnnxImportError(f"ONNX Runtime cannot run the model: {reason}") from error
+    return outputs

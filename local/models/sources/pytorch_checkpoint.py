@@ -29,7 +29,7 @@ _STORAGE_DTYPES: Final = {
 }
 
 
-class WeightsError(UsageError):
+class CheckpointError(UsageError):
     """The file is not a checkpoint that can be read; the message says why."""
 
 
@@ -89,22 +89,22 @@ class _StateDictUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError("a storage is described in an unknown way")
 
 
-def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
+def read_checkpoint(path: Path) -> dict[str, NDArray[np.float32]]:
     """The tensors of a legacy PyTorch state dict: name -> float32 array of the tensor's shape.
 
-    Raises `WeightsError` when the file is missing, damaged, of another layout, or asks the
+    Raises `CheckpointError` when the file is missing, damaged, of another layout, or asks the
     unpickler for anything but tensors.
     """
     try:
         stream = io.BytesIO(path.read_bytes())
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
     try:
         return _read(stream)
-    except WeightsError as error:
-        raise WeightsError(f"{path} is not a readable PyTorch checkpoint: {error}") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {error}") from error
     except Exception as error:  # a damaged pickle fails in whatever way its bytes happen to say
-        raise WeightsError(f"{path} is not a readable PyTorch checkpoint: {error}") from error
+        raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {error}") from error
 
 
 def _read(stream: io.BytesIO) -> dict[str, NDArray[np.float32]]:
@@ -112,14 +112,14 @@ def _read(stream: io.BytesIO) -> dict[str, NDArray[np.float32]]:
         return _StateDictUnpickler(stream).load()
 
     if unpickle() != MAGIC_NUMBER or unpickle() != PROTOCOL_VERSION:
-        raise WeightsError("it is not in torch.save's legacy layout")
+        raise CheckpointError("it is not in torch.save's legacy layout")
     if unpickle().get("little_endian") is not True:
-        raise WeightsError("it was written on a big-endian machine")
+        raise CheckpointError("it was written on a big-endian machine")
     state = unpickle()
     if not isinstance(state, _StateDict) or not all(
         isinstance(name, str) and isinstance(tensor, _Tensor) for name, tensor in state.items()
     ):
-        raise WeightsError("it does not hold a state dict")
+        raise CheckpointError("it does not hold a state dict")
     storages = {tensor.storage.key: tensor.storage for tensor in state.values()}
     elements = {key: _read_storage(stream, storages[key]) for key in unpickle()}
     return {name: _view(tensor, elements[tensor.storage.key]) for name, tensor in state.items()}
@@ -128,20 +128,22 @@ def _read(stream: io.BytesIO) -> dict[str, NDArray[np.float32]]:
 def _read_storage(stream: io.BytesIO, storage: _Storage) -> NDArray[Any]:
     numel = int.from_bytes(stream.read(8), "little")
     if numel != storage.numel:
-        raise WeightsError(f"a storage holds {numel} elements where {storage.numel} are announced")
+        raise CheckpointError(
+            f"a storage holds {numel} elements where {storage.numel} are announced"
+        )
     raw = stream.read(numel * storage.dtype.itemsize)
     if len(raw) != numel * storage.dtype.itemsize:
-        raise WeightsError("it ends in the middle of a tensor")
+        raise CheckpointError("it ends in the middle of a tensor")
     return np.frombuffer(raw, storage.dtype)
 
 
 def _view(tensor: _Tensor, elements: NDArray[Any]) -> NDArray[np.float32]:
     shape, strides = tensor.shape, tensor.strides
     if len(shape) != len(strides) or min((tensor.offset, *shape, *strides)) < 0:
-        raise WeightsError("a tensor is described in an unknown way")
+        raise CheckpointError("a tensor is described in an unknown way")
     last = tensor.offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     if 0 not in shape and last >= elements.size:
-        raise WeightsError("a tensor reaches beyond its storage")
+        raise CheckpointError("a tensor reaches beyond its storage")
     byte_strides = [s * elements.itemsize for s in strides]
     view = np.lib.stride_tricks.as_strided(elements[tensor.offset :], shape, byte_strides)
     return np.array(view, np.float32)
