@@ -52,10 +52,12 @@ def test_an_answer_without_a_body(status: int) -> None:
     assert response.body == b""
 
 
-def test_what_follows_the_body_is_not_the_body() -> None:
+@pytest.mark.parametrize("more", [b"more", CHUNKED])
+def test_data_after_the_response_is_ignored(more: bytes) -> None:
     response = Response()
-    assert response.feed(COUNTED + b"more")
-    assert response.body == b"hello"
+    assert response.feed(COUNTED + more)
+    assert (response.status, response.body) == (200, b"hello")
+    assert response.headers["x-test"] == "a: b"
 
 
 @pytest.mark.parametrize(
