@@ -5,7 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.simulation.cli import main
+from local.common.cli import main
+from local.simulation.cli import forecast
 
 if __name__ == "__main__":
-    main()
+    main(forecast)

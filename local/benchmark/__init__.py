@@ -1,1 +1,1 @@
-"""Measures the service beside what it cannot beat and beside what one would use instead."""
+"""Measures the service beside a lower bound and beside alternative servers."""

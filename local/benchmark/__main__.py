@@ -1,12 +1,11 @@
-"""The service beside its floor and beside the tutorial app: rate, latency, CPU, memory, start.
+"""Benchmark the service: rate, latency, CPU, memory and cold start.
 
     python -m local.benchmark [--peers] [--json FILE]
 
-The floor is the service's own decoding and inference in a loop, without HTTP: what no server can
-beat. The tutorial app decodes every pixel, computes in floats and runs the FP32 model. --peers adds
-servers that one might use instead, with the same model and the same decoding. All take turns within
-each round, on the loopback interface. The medians of the rounds are printed and compared with the
-project's targets.
+The baseline is the service's own decoding and inference in a loop, without HTTP: a lower bound. The
+tutorial app decodes every pixel, computes in floats and runs the FP32 model. --peers adds other
+model servers with the same model and decoding. Each round measures all of them in turn over the
+loopback interface. Prints the medians of the rounds and compares them with the project's targets.
 """
 
 from local.benchmark.cli import benchmark

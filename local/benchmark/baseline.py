@@ -1,4 +1,4 @@
-"""The floor: processes that decode and infer in a loop, without HTTP."""
+"""The baseline: decoding and inference in a loop, without HTTP."""
 
 import contextlib
 import itertools
@@ -18,8 +18,8 @@ from local.loadtest.stats import percentile
 
 @dataclass(frozen=True)
 class BaselineCost:
-    """CPU milliseconds (user and system) for each image, images a second of all processes, and how
-    long an image takes."""
+    """CPU milliseconds (user and system) per image, images per second of all processes, and time
+    per image."""
 
     cpu_ms: float
     images_s: float
@@ -28,7 +28,7 @@ class BaselineCost:
 
 
 class Baseline:
-    """Some processes that run the bare loop at the same time."""
+    """Processes that run the loop at the same time."""
 
     def __init__(self, loops: list[tuple[ProcessTree, Path]]) -> None:
         self._loops = loops
@@ -36,7 +36,7 @@ class Baseline:
         """The most probable class of each image that the processes were started with."""
 
     def measure(self, images: Sequence[Path], seconds: float, processes: int = 1) -> BaselineCost:
-        """The first `processes` of them classify `images` in turn. Raises `MeasurementError`."""
+        """Run the first `processes` of them on `images`, in turn. Raises `MeasurementError`."""
         order = json.dumps({"images": [str(path) for path in images], "seconds": seconds})
         chosen = self._loops[:processes]
         for tree, _ in chosen:
@@ -67,7 +67,7 @@ class Baseline:
 
 @contextlib.contextmanager
 def running_baseline(images: Sequence[Path], processes: int = 1) -> Iterator[Baseline]:
-    """So many processes of the bare loop, warm and waiting. Raises `MeasurementError`."""
+    """Start `processes` processes of the loop, warmed up. Raises `MeasurementError`."""
     command: list[str | Path] = [sys.executable, "-m", "local.benchmark.apps.baseline", *images]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

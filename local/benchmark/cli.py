@@ -17,7 +17,7 @@ from local.benchmark.rounds import BURSTS, PARTS, Plan, measure
 from local.benchmark.servers.server import COMPETITORS, NAIVE, SERVICE, MeasurementError, Server
 from local.benchmark.tables import report
 from local.benchmark.targets import GROSS_RUNS, judge
-from local.common.cli import OneLineParser, UsageError, check_outputs
+from local.common.cli import OneLineParser, UsageError, check_outputs, whole_number
 from local.common.machine import facts, version
 from local.common.paths import FLOAT_MODEL
 from local.common.verdict import add_gross_option
@@ -25,36 +25,35 @@ from local.loadtest.payload import Payload, find_images, multipart
 
 EXAMPLES: Final = f"""\
 examples:
-  python -m local.benchmark --quick                  half a minute: does it work?
+  python -m local.benchmark --quick                  a quick check, half a minute
   python -m local.benchmark --peers --json bench.json
-  python -m local.benchmark --only load,service      one server under load, and the floor
-  python -m local.benchmark --table bench.json       the tables again, without the verdict
-  python -m local.benchmark --quick --gross          the short form of continuous integration
+  python -m local.benchmark --only load,service      one server under load, and the baseline
+  python -m local.benchmark --table bench.json       only print the tables
+  python -m local.benchmark --quick --gross          short form, for continuous integration
 
 The verdict below the tables compares the medians of the rounds with their targets. --gross repeats
-the whole run, {GROSS_RUNS} times at most. A server whose classes differ from the floor's counts as
-not measured.
+the whole run, at most {GROSS_RUNS} times. A server whose classes differ from the baseline's counts
+as not measured.
 
-exit status: 0 all measured and every target met; 1 a target missed, or something not measured;
-2 the command cannot be done
+exit status: 0 every target met; 1 a target missed, or a part not measured; 2 invalid arguments
 """
 
 _OWN: Final = (SERVICE, NAIVE)
-_MOST_SECONDS: Final = 60
-_MOST_ROUNDS: Final = 100
-_MOST_IMAGES: Final = 50
-"""Of a larger folder as many at most, evenly spaced: the bare loop takes all of them in turn."""
+_MAX_SECONDS: Final = 60
+_MAX_ROUNDS: Final = 100
+_MAX_IMAGES: Final = 50
+"""Of a larger folder, this many evenly spaced images: the baseline takes all of them in turn."""
 
 
 def benchmark(description: str, arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0, or 1 if a target was missed or something that was asked for could not be
+    """Returns the exit status: 0, or 1 if a target was missed or a requested part could not be
     measured. Raises `UsageError`."""
     options = _parser(description).parse_args(arguments)
     if options.table:
         print(_report_of(options.table), end="")
         return 0
     if options.images and not options.images.is_dir():
-        raise UsageError(f"--images: there is no folder {str(options.images)!r}.")
+        raise UsageError(f"--images: {str(options.images)!r} is not a folder.")
     check_outputs(options.json)
     parts, servers = _selected(options)
     signal.signal(signal.SIGTERM, _stop)
@@ -83,60 +82,50 @@ def _parser(description: str) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--peers", action="store_true", help="LitServe and BentoML, too (pinned, in build/peers)")
+    add("--peers", action="store_true", help="also LitServe and BentoML (pinned, in build/peers)")
     add(
         "--images",
         type=Path,
         metavar="DIR",
-        help="images to send, 50 at most (default: made of the sample)",
+        help="images to send, at most 50 (default: made of the sample)",
     )
     add(
         "--rounds",
-        type=_whole(_MOST_ROUNDS),
+        type=whole_number(1, _MAX_ROUNDS),
         default=5,
         metavar="N",
-        help="turns that each server gets (default: %(default)s)",
+        help="rounds (default: %(default)s)",
     )
     add(
         "--seconds",
-        type=_whole(_MOST_SECONDS),
+        type=whole_number(1, _MAX_SECONDS),
         default=2,
         metavar="S",
-        help=f"length of each load in whole seconds, {BURSTS} a turn (default: %(default)s)",
+        help=f"seconds per load, {BURSTS} loads per server and round (default: %(default)s)",
     )
-    add("--quick", action="store_true", help="1 round of 1 second a load: to see that it works")
+    add("--quick", action="store_true", help="1 round with loads of 1 second")
     add_gross_option(parser)
     add(
         "--only",
         metavar="NAME,...",
-        help=f"some of the parts {', '.join(PARTS)} and of the servers "
-        f"{', '.join(server.key for server in (*_OWN, *COMPETITORS))}; without a part or a "
-        "server: all of them",
+        help=f"parts ({', '.join(PARTS)}) and servers ("
+        f"{', '.join(server.key for server in (*_OWN, *COMPETITORS))}) to measure (default: all)",
     )
     add(
         "--fp32",
         type=Path,
         default=FLOAT_MODEL,
         metavar="FILE",
-        help="the tutorial app's model, which make build/fp32.onnx writes (default: that)",
+        help="the tutorial app's model (default: written by make build/fp32.onnx)",
     )
     add("--json", type=Path, metavar="FILE", help="write all figures")
     add(
         "--table",
         type=Path,
         metavar="FILE",
-        help="measure and judge nothing; tables of such a file",
+        help="print the tables of a --json file; measure nothing",
     )
     return parser
-
-
-def _whole(most: int) -> Any:
-    def number(text: str) -> int:
-        if not text.isdecimal() or not 1 <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
-        return int(text)
-
-    return number
 
 
 def _selected(options: argparse.Namespace) -> tuple[list[str], list[Server]]:
@@ -148,14 +137,16 @@ def _selected(options: argparse.Namespace) -> tuple[list[str], list[Server]]:
         if name in {competitor.key for competitor in COMPETITORS} and not options.peers:
             raise UsageError(f"--only {name} needs --peers.")
         if name not in {*PARTS, *keys}:
-            raise UsageError(f"--only: {name!r} is none of {', '.join([*PARTS, *keys])}.")
+            raise UsageError(
+                f"--only: {name!r} is unknown. Choose from {', '.join([*PARTS, *keys])}."
+            )
     parts = [part for part in PARTS if part in names] or list(PARTS)
     chosen = [server for server in servers if server.key in names] or servers
     if NAIVE in chosen and not options.fp32.is_file():
         if "naive" in names:
-            raise UsageError(f"{options.fp32} is missing; `make build/fp32.onnx` makes it.")
+            raise UsageError(f"{options.fp32} is missing. Run: make build/fp32.onnx")
         print(
-            f"no tutorial app: {options.fp32} is missing (make build/fp32.onnx makes it)",
+            f"skipping the tutorial app: {options.fp32} is missing (run: make build/fp32.onnx)",
             file=sys.stderr,
         )
         chosen.remove(NAIVE)
@@ -201,12 +192,12 @@ def _measure(
 
 
 def _images(given: Path | None, folder: Path) -> tuple[list[Path], Path]:
-    """The files of the ordinary images and of the large one; what is made goes to `folder`."""
+    """The ordinary images and the large one; generated files go to `folder`."""
     large = folder / "large.jpg"
     large.write_bytes(large_jpeg())
     if given:
         found = [path.resolve() for path in find_images(given)]
-        return found[:: math.ceil(len(found) / _MOST_IMAGES)], large
+        return found[:: math.ceil(len(found) / _MAX_IMAGES)], large
     paths = []
     for number, content in enumerate(typical_jpegs()):
         paths.append(folder / f"{number}.jpg")
@@ -224,11 +215,11 @@ def _report_of(path: Path) -> str:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path} is not a file that --json has written.") from None
+        raise UsageError(f"{path} was not written by --json.") from None
 
 
 def _print_progress(line: str) -> None:
-    """Progress, for those who watch."""
+    """Print progress on a terminal."""
     if sys.stderr.isatty():
         print(line, file=sys.stderr, flush=True)
 

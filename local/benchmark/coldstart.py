@@ -1,4 +1,4 @@
-"""Cold starts: from the start of a process to its first answer, and what of that goes where."""
+"""Cold starts: from the start of a process to its first response, by part."""
 
 import json
 import statistics
@@ -31,7 +31,7 @@ TITLES: Final = {
     NAIVE.key: "tutorial app, FP32, uvicorn",
 }
 PARTS: Final = ("python", "imports", "read model", "session", "first run", "answer")
-"""Of the handler's start. `imports` is all of importing `main` that is not one of the others."""
+"""Of the handler's start. `imports` is importing `main` without the other parts."""
 
 _LAMBDA: Final = {
     "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
@@ -41,8 +41,8 @@ _LAMBDA: Final = {
 
 @dataclass(frozen=True)
 class Start:
-    """One start, in milliseconds: to the first answer, CPU of all its processes until then, and
-    of the handler its parts."""
+    """One start in milliseconds: time to the first response, CPU of all its processes until then,
+    and, of the handler, the parts."""
 
     ms: float
     cpu_ms: float
@@ -57,8 +57,8 @@ def measure_starts(
     model: Path | None,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Medians of so many starts of each of `kinds` (keys of `TITLES`), which take turns. One more
-    start of each comes before, uncounted: it compiles and fills caches. `model` is the tutorial
+    """Medians of `times` starts of each of `kinds` (keys of `TITLES`), interleaved. An extra first
+    start of each is not counted: it compiles bytecode and fills caches. `model` is the tutorial
     app's. Raises `MeasurementError`."""
     starts: dict[str, list[Start]] = {kind: [] for kind in kinds}
     with tempfile.TemporaryDirectory() as folder:
@@ -102,8 +102,8 @@ def _handler_start(folder: Path, variables: Mapping[str, str]) -> Start:
 
 
 def _program(name: str, folder: Path, variables: Mapping[str, str]) -> tuple[Start, float, Any]:
-    """The start of one of the programs in `local.benchmark.apps`, when it began (seconds of the
-    monotonic clock), and what it told with its answer."""
+    """Run a program of `local.benchmark.apps`: its start, when it started (seconds of the monotonic
+    clock), and the output with its response."""
     log = folder / "log"
     command = [sys.executable, "-m", f"local.benchmark.apps.{name}"]
     settings = process_environment(**variables)

@@ -1,4 +1,4 @@
-"""The images that every server gets: made of the sample, the same ones each time."""
+"""The images sent to every server: generated from the sample, always the same."""
 
 import math
 from io import BytesIO
@@ -10,17 +10,17 @@ from PIL import Image
 from local.common.paths import SAMPLE
 
 TYPICAL_SIZES: Final = ((500, 375), (512, 384), (560, 420), (600, 450), (640, 480))
-"""Width and height in pixels, as photos on the web have them."""
+"""Width and height in pixels, typical of photos on the web."""
 
 TYPICAL_BYTES: Final = 100_000
 
 LARGE_SIZE: Final = (4000, 3000)
-"""Width and height of a phone's photo: 12 megapixels."""
+"""Width and height of a phone photo: 12 megapixels."""
 
 _LARGE_QUALITY: Final = 93
 _GRAIN: Final = 7.0
-"""Standard deviation of the noise, in levels of 255. An enlarged photo has no detail of its own;
-with it the bytes for each pixel are those of a camera's JPEG."""
+"""Standard deviation of the noise, in levels of 255. An enlarged photo lacks detail; with noise it
+has as many bytes per pixel as a camera's JPEG."""
 
 _TILE: Final = 500
 
@@ -32,7 +32,7 @@ def typical_jpegs() -> list[bytes]:
 
 
 def large_jpeg() -> bytes:
-    """A JPEG of `LARGE_SIZE`, of some megabytes."""
+    """A JPEG of `LARGE_SIZE`, of several megabytes."""
     return _jpeg(_photo(LARGE_SIZE, seed=len(TYPICAL_SIZES)), _LARGE_QUALITY)
 
 
@@ -50,7 +50,7 @@ def _photo(size: tuple[int, int], seed: int) -> Image.Image:
 
 
 def _of_about(photo: Image.Image, size: int) -> bytes:
-    """The JPEG of the highest quality that has at most `size` bytes."""
+    """The JPEG of the highest quality with at most `size` bytes."""
     low, high = 10, 95
     best = _jpeg(photo, low)
     while low < high:

@@ -1,11 +1,11 @@
-"""Measures the container image as Lambda runs it: size, cold start and its parts, warm, memory.
+"""Measure the container image under Lambda's CPU limits: size, cold start, warm requests, memory.
 
     python -m local.benchmark.lambda_image [--json FILE]
 
-For each memory size a container gets the share of a CPU that Lambda gives: memory / 1769 MB, in
-portions so small that even a single request takes as long as its share makes it. A cold start is
-the first invocation of a fresh container, from the request to the answer: the runtime starts,
-imports, loads the model and classifies a photo.
+For each memory size a container gets the share of a CPU that Lambda gives, memory / 1769 MB, in
+periods short enough to slow down even a single request. A cold start is the first invocation of a
+fresh container, from request to response: the runtime starts, imports the code, loads the model and
+classifies a photo.
 """
 
 import argparse
@@ -30,12 +30,12 @@ BASE: Final = "public.ecr.aws/lambda/python:3.13"
 MEMORY_MB: Final = (512, 1024, int(VCPU.value))
 
 PERIOD_US: Final = 20_000
-"""In each such period a container gets its share. In Docker's own, of 100 ms, one request after a
-pause would be done at full speed, whatever the memory."""
+"""The container gets its CPU share in each period. With Docker's default of 100 ms, one request
+after a pause would run at full speed for any memory size."""
 
 EXAMPLES: Final = """\
 examples:
-  python -m local.benchmark.lambda_image --cold-starts 1 --warm-requests 5     in half a minute
+  python -m local.benchmark.lambda_image --cold-starts 1 --warm-requests 5     takes half a minute
   python -m local.benchmark.lambda_image --json docs/measured/lambda.json
 """
 
@@ -70,7 +70,7 @@ print(max(peaks))
 
 
 def measure(memory_mb: int, cold_starts: int, warm_requests: int) -> dict[str, Any]:
-    """Medians, in milliseconds and MB, of one memory size."""
+    """Medians of one memory size, in milliseconds and MB."""
     share = memory_mb / VCPU.value
     limits = [
         *("--memory", f"{memory_mb}m"),
@@ -107,7 +107,7 @@ def _milliseconds(call: Callable[[], None]) -> float:
 
 def _check_response(response: Any) -> None:
     if response.get("statusCode") != 200:
-        raise RuntimeError(f"the function answered {str(response)[:300]}")
+        raise RuntimeError(f"the function returned {str(response)[:300]}")
 
 
 def _parts(limits: list[str], environment: dict[str, str]) -> list[float]:
@@ -118,7 +118,7 @@ def _parts(limits: list[str], environment: dict[str, str]) -> list[float]:
 
 
 def image_megabytes() -> dict[str, float]:
-    """Size of the image, and of what its layers add to the base, in 10^6 bytes."""
+    """Size of the image, and of the layers on top of the base, in 10^6 bytes."""
     whole, base = (int(docker("inspect", "-f", "{{.Size}}", name)) for name in (IMAGE, BASE))
     return {"image_mb": round(whole / 1e6, 1), "added_mb": round((whole - base) / 1e6, 1)}
 
@@ -145,16 +145,16 @@ def measure_lambda() -> int:
         raise UsageError("--cold-starts and --warm-requests must be 1 or more.")
     check_outputs(options.json)
     if not docker_answers():
-        raise UsageError("No Docker answers here; start it and try again.")
+        raise UsageError("Docker is not running. Start it and try again.")
     try:
         docker("build", "--quiet", "--tag", IMAGE, ".", timeout=1800)
     except subprocess.CalledProcessError as error:
-        why = error.stderr.strip().splitlines() or ["docker build said nothing"]
+        why = error.stderr.strip().splitlines() or ["docker build printed no error"]
         raise UsageError(f"The image cannot be built: {why[-1]}. Try: docker build .") from None
     where = {key: value for key, value in facts().items() if key in ("date", "machine")}
     packages = {"packages_mb": package_megabytes()}
     figures: dict[str, Any] = {**where, **image_megabytes(), **packages, "sizes": []}
-    print(f"image {figures['image_mb']} MB, of which {figures['added_mb']} MB are not the base's")
+    print(f"image {figures['image_mb']} MB, {figures['added_mb']} MB of it on top of the base")
     print("  " + ", ".join(f"{name} {size}" for name, size in figures["packages_mb"].items()))
     print("| MB | cold ms | imports | read model | session | first run | warm ms | peak MB |")
     print("|---|---|---|---|---|---|---|---|")
@@ -181,8 +181,8 @@ def _parser() -> OneLineParser:
     )
     add = parser.add_argument
     add("--json", type=Path, metavar="FILE", help="write the figures")
-    add("--cold-starts", type=int, default=5, metavar="N", help="containers of each size (5)")
-    add("--warm-requests", type=int, default=20, metavar="N", help="in each container (20)")
+    add("--cold-starts", type=int, default=5, metavar="N", help="containers per memory size (5)")
+    add("--warm-requests", type=int, default=20, metavar="N", help="requests per container (20)")
     return parser
 
 

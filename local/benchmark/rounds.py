@@ -1,4 +1,4 @@
-"""The rounds: every server takes its turn in each of them, and medians are what counts."""
+"""The rounds: every server is measured once per round; medians are reported."""
 
 import statistics
 import sys
@@ -32,14 +32,14 @@ START: Final = "start"
 PARTS: Final = (LOAD, LARGE, START)
 
 BURSTS: Final = 3
-"""Loads of each kind that a server gets in each of its turns, the floor's in between: what else a
-shared machine does changes within seconds."""
+"""Loads of each kind per server and round, with the baseline in between: other activity on a shared
+machine changes within seconds."""
 
 _LEAST_LARGE: Final = 3
-"""Requests with the large image in each round, however long they take."""
+"""Minimum number of requests with the large image per round."""
 
 _SETTLE_SECONDS: Final = 0.2
-"""What a load has sent last may be at work when it has ended, and is not the next one's."""
+"""Pause after a load, whose last requests may still be in progress."""
 
 _ERRORS: Final = (MeasurementError, OSError, HTTPException)
 _WARM_UP_SECONDS: Final = 1
@@ -48,8 +48,8 @@ _MB: Final = 1e6
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured. `seconds` is the length of each load, of which a server gets `BURSTS` for
-    every number in `CONNECTIONS` a round; `model` is the tutorial app's, if there is one."""
+    """The parts to measure. `seconds` is the length of each load; per round, a server gets `BURSTS`
+    loads for every number in `CONNECTIONS`. `model` is the tutorial app's, if available."""
 
     rounds: int
     seconds: int
@@ -59,7 +59,7 @@ class Plan:
     large: Path
     model: Path | None
     pythons: dict[str, Path] = field(default_factory=dict)
-    """The Pythons of the servers, by key, that have not this one."""
+    """By server key, for servers with an environment of their own."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class _Sent:
 
 @dataclass
 class _ServerResult:
-    """What the rounds told so far of one server, or why they cannot."""
+    """The rounds of one server so far, or why it cannot be measured."""
 
     rounds: list[dict[str, Any]] = field(default_factory=list)
     why: str = ""
@@ -82,7 +82,7 @@ class _ServerResult:
 def measure(
     plan: Plan, payload_of: Callable[[Path], Payload], progress: Callable[[str], None]
 ) -> Any:
-    """The figures of `plan`: floor, servers and starts. `progress` gets a line before each step.
+    """The figures of `plan`: baseline, servers and starts. Calls `progress` before each step.
 
     Raises `MeasurementError` if the baseline cannot be measured. If a server or the starts cannot,
     their entry has the reason in `why`.
@@ -129,7 +129,7 @@ def measure(
 
 
 def _baseline_round(plan: Plan, baseline: Baseline) -> dict[str, float]:
-    """The costs; `busy` is with a process on every core."""
+    """The costs; `busy` is with a process on every CPU."""
     one = baseline.measure(plan.images, plan.seconds)
     busy = baseline.measure(plan.images, plan.seconds, cpu_count())
     costs = {
@@ -167,8 +167,8 @@ def _server_round(plan: Plan, server: Server, sent: _Sent, baseline: Baseline) -
 
 
 def _loads(plan: Plan, server: Running, sent: _Sent, baseline: Baseline) -> dict[str, Any]:
-    """One load with few connections and one with many, the floor between the two: on all cores, as
-    a load is, since they may not be equally fast and share caches."""
+    """One load with few connections and one with many, with the baseline between them: on all CPUs,
+    like a load, as CPUs may differ in speed and share caches."""
 
     def load(connections: int) -> dict[str, float]:
         return under_load(server, sent.requests, connections=connections, seconds=plan.seconds)
@@ -186,7 +186,7 @@ def _loads(plan: Plan, server: Running, sent: _Sent, baseline: Baseline) -> dict
 def under_load(
     server: Running, requests: Path, *, connections: int, seconds: int
 ) -> dict[str, float]:
-    """Requests a second, latencies and the server's CPU for each request that was answered."""
+    """Requests per second, latencies and the server's CPU per answered request."""
     time.sleep(_SETTLE_SECONDS)
     before = server.tree.cpu_seconds()
     load = apply_load(server.url, requests, connections=connections, seconds=seconds)
@@ -202,13 +202,13 @@ def under_load(
 
 
 def with_baseline_ratio(load: Mapping[str, float], baseline_cpu_ms: float) -> dict[str, float]:
-    """The figures of a load, with its CPU as a multiple of what the floor took right beside it:
-    what else the machine does slows both."""
+    """The figures of a load, with its CPU divided by that of the adjacent baseline: other activity
+    on the machine slows both."""
     return {**load, "cpu_of_baseline": load["cpu_ms"] / baseline_cpu_ms}
 
 
 def cpu_ms_one_by_one(server: Running, payloads: Sequence[Payload], seconds: float) -> float:
-    """The server's CPU milliseconds for each request when one after another is sent."""
+    """The server's CPU milliseconds per request, one request at a time."""
     for payload in payloads:
         server.post(payload)
     before, start, count = server.tree.cpu_seconds(), server.tree.age(), 0
@@ -220,7 +220,7 @@ def cpu_ms_one_by_one(server: Running, payloads: Sequence[Payload], seconds: flo
 
 
 def medians(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The median of each number, of those in dictionaries, too; but all that `failed`."""
+    """The median of each number, also in nested dictionaries; `failed` is summed instead."""
     result = {}
     for key, first in rounds[0].items():
         values = [figures[key] for figures in rounds]

@@ -1,4 +1,4 @@
-"""Figures -> Markdown, for the terminal and for the README."""
+"""Markdown tables of the figures, for the terminal and the documentation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +10,8 @@ Figures = Mapping[str, Any]
 
 
 def report(figures: Figures) -> str:
-    """All tables that `figures`, as `python -m local.benchmark --json` writes them, are enough
-    for, under a line that says where and when they were measured."""
+    """All tables that `figures` (as `python -m local.benchmark --json` writes them) allow, below a
+    line with machine and date."""
     parts = [_headline(figures)]
     if "baseline" in figures:
         rows = figures["servers"].values()
@@ -27,9 +27,9 @@ def report(figures: Figures) -> str:
 
 
 def load_table(figures: Figures) -> str:
-    """Requests with images of ordinary size: rates and CPU at 8 connections, latencies at 2, too.
-    CPU is compared with that of the floor on all cores right beside. The floor's latencies are
-    those of its processes, of which each has one image at a time."""
+    """Requests with images of ordinary size: rates and CPU at 8 connections, latencies also at 2.
+    CPU is compared with the adjacent baseline on all CPUs. The baseline's latencies are those of
+    its processes, each with one image at a time."""
     baseline, servers = figures["baseline"], figures["servers"]
     naive = servers.get("naive", {}).get("at_8", {}).get("requests_s")
     header = (
@@ -76,7 +76,7 @@ def load_table(figures: Figures) -> str:
 
 
 def large_table(figures: Figures) -> str:
-    """One 12-megapixel JPEG after another."""
+    """One 12-megapixel JPEG at a time."""
     baseline, servers = figures["baseline"], figures["servers"]
     naive = servers.get("naive", {}).get("large_cpu_ms")
     header = ("12-megapixel JPEG", "CPU ms", "÷ baseline", "÷ tutorial", "peak MB")
@@ -93,7 +93,7 @@ def large_table(figures: Figures) -> str:
 
 
 def start_table(starts: Mapping[str, Figures]) -> str:
-    """From the start of a process to its first answer, and the parts of that."""
+    """From the start of a process to its first response, by part."""
     if "why" in starts:
         return f"cold starts were not measured: {starts['why']}"
     naive, baseline = starts.get("naive", {}).get("ms"), starts[BASELINE]["ms"]
@@ -122,23 +122,23 @@ def _headline(figures: Figures) -> str:
 
 
 def sampling(figures: Figures) -> str:
-    """Of how many loads the figures are medians."""
+    """How many loads the medians cover."""
     loads = figures["rounds"] * figures["bursts"]
     return f"medians of {loads} loads of {figures['seconds']} s in {figures['rounds']} rounds"
 
 
 def baseline_title(baseline: Figures) -> str:
-    """The floor on all cores, in its row."""
+    """The title of the baseline on all CPUs."""
     return f"baseline, {baseline['processes']} processes"
 
 
 def server_title(server: Figures) -> str:
-    """A server with its version, where that is not the project's own."""
+    """A server with its version, unless it is the project's own."""
     return " ".join(part for part in (server["title"], server.get("version", "")) if part)
 
 
 def latencies(figures: Figures, prefix: str = "") -> str:
-    """p50 and p99 in milliseconds; `prefix` is that of their names in `figures`."""
+    """p50 and p99 in milliseconds; `prefix` is that of their keys in `figures`."""
     return f"{figures[f'{prefix}p50_ms']:.1f} / {figures[f'{prefix}p99_ms']:.1f}"
 
 

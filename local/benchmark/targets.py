@@ -1,7 +1,7 @@
-"""Targets of the benchmark, and the verdict on its figures.
+"""Targets of the benchmark, and the verdict.
 
-Each figure but memory and failures is a ratio of two measurements of the same round: they hold on
-any machine.
+Every figure except memory and failures is a ratio of two measurements of the same round, so the
+targets hold on any machine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,15 +35,16 @@ TARGETS: Final = (
 )
 
 GROSS_RUNS: Final = 3
-"""The most runs of --gross, which fails if every one misses a target by a factor of two."""
+"""Maximum number of runs with --gross, which fails only if every run misses a target by a factor of
+two."""
 
 
 def judge(run: Callable[[], Mapping[str, Any]], *, gross: bool) -> int:
-    """Call `run`, which measures, and print the verdict on its figures. Returns the exit status: 0,
-    or 1 if a target was missed or something could not be measured.
+    """Call `run` to measure and print the verdict. Returns the exit status: 0, or 1 if a target was
+    missed or a part could not be measured.
 
-    The repetitions are the rounds of one run. With `gross` they are whole runs, until one is good
-    enough or something cannot be measured.
+    The repetitions are the rounds of one run. With `gross` they are whole runs, until one meets the
+    targets within the factor or a part cannot be measured.
     """
     repetitions: list[Figures] = []
     for _ in range(GROSS_RUNS if gross else 1):
@@ -59,8 +60,8 @@ def judge(run: Callable[[], Mapping[str, Any]], *, gross: bool) -> int:
 
 
 def figures_by_round(figures: Mapping[str, Any]) -> list[dict[str, float]]:
-    """The figures with a target, by name, for each round of `figures`: those whose two sides were
-    both measured."""
+    """The figures that have a target, by name, for each round of `figures`, if both sides of the
+    ratio were measured."""
     servers = {key: server.get("rounds", []) for key, server in figures.get("servers", {}).items()}
     starts = figures.get("start", {})
     starts = {key: start["rounds"] for key, start in starts.items()} if "why" not in starts else {}
@@ -89,7 +90,7 @@ def judged(repetitions: Sequence[Figures]) -> list[Target]:
 
 
 def as_one(rounds: Sequence[Figures]) -> Figures:
-    """The rounds of a run, when the run itself is one repetition."""
+    """The rounds of a run combined into one repetition."""
     return {
         target.name: target.of([figures[target.name] for figures in rounds])
         for target in judged(rounds)
@@ -97,7 +98,7 @@ def as_one(rounds: Sequence[Figures]) -> Figures:
 
 
 def verdict(repetitions: Sequence[Figures], *, gross: bool) -> int:
-    """Print the verdict, and what it leaves out. Returns the exit status."""
+    """Print the verdict and the targets that were not measured. Returns the exit status."""
     targets = judged(repetitions)
     status = conclude(repetitions, targets, gross=gross) if targets else 0
     if left_out := ", ".join(target.name for target in TARGETS if target not in targets):

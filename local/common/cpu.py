@@ -1,8 +1,9 @@
-"""How many CPU cores there are to use."""
+"""CPUs available to this process."""
 
 import os
 
 
 def cpu_count() -> int:
-    """CPU cores that this process, and what it starts, may use (its affinity mask)."""
+    """CPUs in the affinity mask of this process. Unlike `classifier.cpu`, ignores CPU quotas: a
+    benchmark needs one process per CPU that can run at all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The function's image in a real container, behind the emulator of Lambda's runtime interface."""
+"""The container image behind the emulator of Lambda's runtime interface."""
 
 import json
 import socket
@@ -20,7 +20,8 @@ _START_SECONDS: Final = 60.0
 
 
 def docker(*arguments: str, timeout: float = 600, stdin: str | None = None) -> str:
-    """The output of a docker command, stripped. Raises `subprocess.CalledProcessError`."""
+    """Run a docker command and return its stripped output. Raises
+    `subprocess.CalledProcessError`."""
     done = subprocess.run(
         ["docker", *arguments],
         capture_output=True,
@@ -34,7 +35,7 @@ def docker(*arguments: str, timeout: float = 600, stdin: str | None = None) -> s
 
 
 def docker_answers() -> bool:
-    """Is there a Docker engine that this process may use?"""
+    """Whether a usable Docker engine is running."""
     try:
         return bool(docker("version", "--format", "{{.Server.Version}}", timeout=20))
     except (OSError, subprocess.SubprocessError):
@@ -43,13 +44,13 @@ def docker_answers() -> bool:
 
 @dataclass(frozen=True)
 class Function:
-    """A running container: the function answers at `address`."""
+    """A running container that serves the function at `address`."""
 
     container: str
     address: str
 
     def invoke(self, event: object, timeout: float = 60) -> Any:
-        """The function's answer to `event`, whatever it is, decoded from JSON."""
+        """Invoke the function with `event` and return the decoded JSON result."""
         request = urllib.request.Request(
             f"{self.address}{INVOKE_PATH}", data=json.dumps(event).encode()
         )
@@ -57,7 +58,7 @@ class Function:
             return json.loads(answer.read())
 
     def log(self) -> str:
-        """What the container wrote on both of its outputs."""
+        """The container's stdout and stderr."""
         done = subprocess.run(
             ["docker", "logs", self.container], capture_output=True, text=True, check=True
         )
@@ -68,10 +69,10 @@ class Function:
 def running(
     image: str, *options: str, environment: dict[str, str] | None = None
 ) -> Iterator[Function]:
-    """A container of `image` with `options` of docker run, removed at the end.
+    """Run `image` with `options` of docker run; remove the container at the end.
 
-    Yields when the emulator listens; the function itself starts with the first invocation. With
-    the option `--network host` the emulator has port 8080 of this machine, else a free one.
+    Yields when the emulator listens; the function itself starts with the first invocation. With the
+    option `--network host` the emulator uses port 8080 of this machine, else a free port.
     """
     variables = [part for pair in (environment or {}).items() for part in ("-e", "=".join(pair))]
     port = _EMULATOR_PORT if "host" in options else free_port()
@@ -86,12 +87,12 @@ def running(
 
 
 def python_in(container: str, code: str, arguments: Sequence[str] = (), stdin: str = "") -> str:
-    """What a Python program prints that runs inside the container."""
+    """Run a Python program inside the container and return its output."""
     return docker("exec", "--interactive", container, "python", "-c", code, *arguments, stdin=stdin)
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody uses."""
+    """A free TCP port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

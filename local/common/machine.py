@@ -1,4 +1,4 @@
-"""Where and with what the figures were measured."""
+"""Machine and package versions of a measurement."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ _TELLING_FLAGS: Final = {
 
 
 def facts() -> dict[str, Any]:
-    """The machine, the versions of what takes part, and the date (UTC)."""
+    """Machine, package versions and date (UTC)."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {
@@ -38,7 +38,7 @@ def facts() -> dict[str, Any]:
 
 
 def version(package: str, python: Path | str) -> str:
-    """The version of `package` in the environment of `python`, or nothing."""
+    """The version of `package` in the environment of `python`, or an empty string."""
     code = "import sys; from importlib import metadata; print(metadata.version(sys.argv[1]))"
     told = subprocess.run(
         [python, "-c", code, package], capture_output=True, text=True, check=False
@@ -57,7 +57,7 @@ def _versions() -> dict[str, str]:
 
 
 def _cpu() -> str:
-    """The processor's name and what it has for 8-bit arithmetic."""
+    """The processor's name and its instruction sets for 8-bit arithmetic."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

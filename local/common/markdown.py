@@ -1,16 +1,16 @@
-"""Markdown tables of text, whose columns are not aligned."""
+"""Markdown tables."""
 
 from collections.abc import Iterable, Sequence
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 99) -> str:
-    """A table; the columns from the number `numbers_from` on, counted from 0, are right-aligned."""
+    """A table with unaligned source. Columns from index `numbers_from` on are right-aligned."""
     rule = ["---:" if number >= numbers_from else "---" for number in range(len(header))]
     return "\n".join(_line(cells) for cells in (header, rule, *rows))
 
 
 def aligned_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns are aligned in plain text, too; short rows are filled up."""
+    """A table whose source is aligned too; short rows are padded with empty cells."""
     filled = [[*row, *[""] * (len(header) - len(row))] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*filled, strict=True)]
 

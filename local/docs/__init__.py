@@ -1,4 +1,4 @@
-"""The tables of the documentation, each made of the code or of measured figures."""
+"""Generates the tables of the documentation from the code and from measurements."""
 
 import sys
 

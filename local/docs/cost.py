@@ -1,4 +1,4 @@
-"""What Lambda costs by memory size: the forecast, with the measured durations of the container."""
+"""The cost of Lambda by memory size: a forecast with the measured durations of the container."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -14,16 +14,16 @@ from local.simulation.pricing import FunctionConfig
 from local.simulation.scaling import Limits
 
 STEADY: Final = Plan(10, 1, 3600)
-"""10 requests at once every second, for an hour."""
+"""10 simultaneous requests every second for an hour."""
 
 BURST: Final = Plan(500, 1, 1)
-"""500 at once, and nothing before."""
+"""500 simultaneous requests without warm environments."""
 
 _PHOTO_KB: Final = 100
 
 
 def cost_table() -> str:
-    """USD for a million requests, steady and in a burst, by memory size."""
+    """USD per million requests, steady and in a burst, by memory size."""
     header = (
         *("memory MB", "steady: p50 ms", "cold starts", "USD a million"),
         *("with an HTTP API", "burst: p50 ms", "USD a million, burst"),

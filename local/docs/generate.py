@@ -1,12 +1,12 @@
-"""Writes the generated parts of README.md, SECURITY.md and docs/*.md, in place.
+"""Write the generated parts of README.md, SECURITY.md and docs/*.md, in place.
 
-A part stands between `<!-- made: NAME -->` and `<!-- end -->`. Settings and limits come from the
-code, the model's facts from its card, speed and cost from docs/measured/*.json, which `make
-measure` writes.
+A generated part stands between `<!-- made: NAME -->` and `<!-- end -->`. Settings and limits come
+from the code, model facts from the model card, speed and cost from docs/measured/*.json, which
+`make measure` writes.
 
 examples:
-  make readme                       write them all
-  python -m local.docs --check    write nothing; exit status 1 if any has changed
+  make readme                     write all parts
+  python -m local.docs --check    write nothing; exit status 1 if a part is out of date
 """
 
 import argparse
@@ -38,7 +38,7 @@ _MARKER: Final = re.compile(r"<!-- (?:made: .*?|end) -->")
 
 
 class MarkerError(ValueError):
-    """A page's markers cannot be understood; the message says which."""
+    """The markers of a page are invalid; the message says which."""
 
 
 def pages() -> list[Path]:
@@ -46,11 +46,11 @@ def pages() -> list[Path]:
 
 
 def render(page: str, parts: Mapping[str, Callable[[], str]] = PARTS) -> str:
-    """The page with every part made anew. Raises `MarkerError`."""
+    """The page with every part regenerated. Raises `MarkerError`."""
 
     def fill(found: re.Match[str]) -> str:
         if found[2] not in parts:
-            raise MarkerError(f"no part is called {found[2]!r}; there are {', '.join(parts)}")
+            raise MarkerError(f"there is no part {found[2]!r}. Use one of {', '.join(parts)}")
         return f"{found[1]}\n{parts[found[2]]()}\n\n{found[4]}"
 
     if len(_MARKER.findall(page)) != 2 * len(_PART.findall(page)):
@@ -64,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--check", action="store_true", help="only tell what would change")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit status 1 if a part is out of date"
+    )
     try:
         check = parser.parse_args(arguments).check
     except UsageError as error:
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not check:
                 path.write_text(new, "utf-8")
     if check and changed:
-        print(f"error: make readme changes {', '.join(changed)}: run it.", file=sys.stderr)
+        print(f"error: {', '.join(changed)} out of date. Run: make readme", file=sys.stderr)
         return 1
-    print("\n".join(f"wrote {name}" for name in changed) or "Every part is as it should be.")
+    print("\n".join(f"wrote {name}" for name in changed) or "Every part is up to date.")
     return 0

@@ -1,4 +1,4 @@
-"""Measured speed: of the service beside others, and of the container image."""
+"""Measured speed of the service, compared with other servers, and of the container image."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from local.common.paths import ROOT
 Figures = Mapping[str, Any]
 
 MEASURED: Final = ROOT / "docs" / "measured"
-"""What `make measure` has written: benchmark.json and lambda.json."""
+"""Written by `make measure`: benchmark.json and lambda.json."""
 
 
 def benchmark() -> Figures:
@@ -28,7 +28,7 @@ def _read(name: str) -> Figures:
 
 
 def speed_table() -> str:
-    """The service beside its floor and the tutorial app, in short."""
+    """A short comparison of the service with the baseline and the tutorial app."""
     figures = benchmark()
     kilobytes = figures["images"]["mean_bytes"] / 1000
     header = (
@@ -64,7 +64,7 @@ def _speed_rows(figures: Figures) -> Iterator[tuple[str, ...]]:
 
 
 def benchmark_report() -> str:
-    """All tables of the benchmark, under a line that says where and when."""
+    """All tables of the benchmark, below a line with machine and date."""
     headline, _, tables = report(benchmark()).strip().partition("\n\n")
     return f"{headline}.\n\n{tables}"
 

@@ -1,4 +1,4 @@
-"""The facts of the shipped model, of its card."""
+"""Facts of the shipped model, from its card."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ def card() -> Mapping[str, Any]:
 
 
 def model_table() -> str:
-    """What it is."""
+    """General facts."""
     facts = card()
     source, photos = facts["source"], facts["calibration"]
     size, crop = facts["preprocessing"]["size"], facts["preprocessing"]["crop_fraction"]
@@ -36,7 +36,7 @@ def model_table() -> str:
 
 
 def accuracy_table() -> str:
-    """How good it is, and on what that was measured."""
+    """Accuracy and the photos used to measure it."""
     found = card()["evaluation"]
     latency = found["latency"]
     rows = [

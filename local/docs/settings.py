@@ -10,7 +10,7 @@ from local.common.markdown import table
 from local.simulation.aws_figures import VCPU
 
 _CORES: Final = (1, 2)
-"""What is a multiple of the cores shows by a default that grows from the one to the other."""
+"""Defaults are evaluated with both: a default that is a multiple of the cores doubles."""
 
 _MEMORY: Final = tuple(str(int(cores * VCPU.value)) for cores in _CORES)
 
@@ -21,12 +21,12 @@ def settings_table() -> str:
 
 
 def limits_table() -> str:
-    """Those that are numbers: what bounds the work that requests can ask for."""
+    """Numeric settings: limits on the work that requests can cause."""
     return _table(setting for setting in _declared() if setting.type in (int, float))
 
 
 def _declared() -> Iterable[Field[Any]]:
-    """Those that are declared with a meaning; the others are found out, not set."""
+    """Settings with a declared meaning; the others are detected, not set."""
     return (setting for setting in fields(Settings) if "meaning" in setting.metadata)
 
 
@@ -56,7 +56,7 @@ def _on_lambda(cores: int) -> Mapping[str, str]:
 
 
 def _default(name: str, environment: Callable[[int], Mapping[str, str]]) -> str:
-    """The default in words that are true on every machine and for every memory size."""
+    """The default in words that hold on every machine and for every memory size."""
     one, two = (_value(name, environment(cores), cores) for cores in _CORES)
     if one == two:
         return _shown(one)

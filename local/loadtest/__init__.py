@@ -1,1 +1,1 @@
-"""An open-loop load generator: waves of parallel requests, measured from when they were due."""
+"""An open-loop load generator: waves of parallel requests, timed from when they were due."""

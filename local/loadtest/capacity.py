@@ -1,5 +1,5 @@
-"""Find the knee of a running service: raise the size of waves, one every T seconds, until the 99th
-percentile of latency passes a limit; then narrow down the largest size that stays within it."""
+"""Find the knee of a running service: increase the wave size, one wave every T seconds, until the
+99th percentile of latency exceeds a limit; then bisect to the largest size within the limit."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""What the command lines have in common."""
+"""Options and output of the load test scripts."""
 
 import argparse
 import importlib.util
@@ -29,16 +29,16 @@ exit status: 0 all answered, 1 a request failed, 2 the command cannot be done,
 
 
 class Interrupted(Exception):
-    """The user ended a series of runs."""
+    """A signal stopped a series of runs."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
-        """The signal's."""
+        """The signal number."""
 
 
 class LoadTestParser(OneLineParser):
-    """The one of the load tests."""
+    """The parser of the load test scripts."""
 
     def __init__(self, description: str, examples: str) -> None:
         super().__init__(
@@ -89,7 +89,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def create_target(options: argparse.Namespace) -> Target:
-    """Raises `UsageError`."""
+    """The target that `options` describe. Raises `UsageError`."""
     if not (math.isfinite(options.timeout) and options.timeout > 0):
         raise UsageError(f"--timeout must be more than 0 seconds; it is {options.timeout:g}.")
     payloads = read_payloads(options.image)
@@ -103,13 +103,13 @@ def create_target(options: argparse.Namespace) -> Target:
 
 
 def require_matplotlib() -> None:
-    """Raises `UsageError` when the plotting library is missing."""
+    """Raises `UsageError` if matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
         raise UsageError("Plots need matplotlib: pip install -r requirements.txt")
 
 
 def run_load_test(options: argparse.Namespace, plan: WavePlan, verbose: bool) -> int:
-    """Run `plan` as `options` say, print and write the reports: the exit status."""
+    """Run `plan`, print and write the reports. Returns the exit status."""
     check_outputs(options.json, options.csv, options.html)
     if options.html:
         require_matplotlib()

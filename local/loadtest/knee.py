@@ -1,4 +1,4 @@
-"""The search for the knee: the largest wave that a service answers within a limit."""
+"""Search for the knee: the largest wave that a service answers within a latency limit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from local.loadtest.plan import WavePlan
 from local.loadtest.stats import Summary
 
 _PRECISION: Final = 0.05
-"""The search ends when the wave sizes that pass and fail are this close to each other."""
+"""The search ends when the largest passing and the smallest failing size are this close."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """What counts as good: no failure, and a p99 latency of at most `limit_ms`."""
+    """The criterion: no failures and a p99 latency of at most `limit_ms`."""
 
     limit_ms: float
     period: float
@@ -34,7 +34,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Step:
-    """Waves of one size. Latencies in milliseconds, rates in requests a second."""
+    """Waves of one size. Latencies in milliseconds, rates in requests per second."""
 
     parallel: int
     offered_rps: float
@@ -73,14 +73,14 @@ TABLE_HEADER: Final = f"{'wave':>6}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10
 
 @dataclass(frozen=True)
 class Curve:
-    """All steps that were measured, in the order in which they were."""
+    """All measured steps, in order."""
 
     target: str
     search: Search
     steps: list[Step]
 
     def last_by_size(self) -> list[Step]:
-        """The last measurement of each size: what is too much is measured twice."""
+        """The last measurement of each size: a size that fails is measured twice."""
         return list({step.parallel: step for step in self.steps}.values())
 
     @property
@@ -98,7 +98,7 @@ class Curve:
 
     @property
     def is_lower_bound(self) -> bool:
-        """Whether no wave was too much: the service may bear more."""
+        """Whether every size was good, so that the service may sustain more."""
         return all(step.good for step in self.last_by_size())
 
     def verdict(self) -> str:
@@ -128,8 +128,8 @@ class Curve:
 
 
 def find_knee(search: Search, measure: Callable[[int], Step]) -> None:
-    """Measure waves of 1, 2, 4, ... requests until they are too much or `search.most`, then halve
-    the gap. A size is too much when it is so twice: once may be chance."""
+    """Measure waves of 1, 2, 4, ... requests up to the first bad size or `search.most`, then
+    bisect. A size is bad only if it fails twice, as one failure may be noise."""
 
     def is_good(parallel: int) -> bool:
         return measure(parallel).good or measure(parallel).good

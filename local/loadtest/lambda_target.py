@@ -1,4 +1,4 @@
-"""The same load for a Lambda function: Invoke requests, built and signed by boto3."""
+"""Load on a Lambda function: Invoke requests, built and signed by boto3."""
 
 import base64
 import contextlib
@@ -21,11 +21,11 @@ from local.loadtest.result import classify_invocation
 from local.loadtest.target import Target, parse_url, resolve
 
 PAYLOAD_LIMIT: Final = 6 * 1024 * 1024
-"""Bytes of a synchronous invocation's payload (AWS: Lambda quotas)."""
+"""Maximum size of a synchronous invocation's payload in bytes (AWS: Lambda quotas)."""
 
 _SIGNATURE_SECONDS: Final = 60.0
-"""A signature is used this long. AWS refuses one that is 5 minutes old (Signature Version 4), and
-a wave is prepared up to half a minute before it is sent."""
+"""Maximum age of a signature. AWS rejects signatures older than 5 minutes (Signature Version 4),
+and a wave is prepared up to 30 seconds before it is sent."""
 
 _EMULATOR_REGION: Final = "us-east-1"
 
@@ -33,9 +33,9 @@ _EMULATOR_REGION: Final = "us-east-1"
 def lambda_target(function: str, endpoint_url: str | None, payloads: Sequence[Payload]) -> Target:
     """Invoke `function` (name or ARN) with each of `payloads` in turn, as its function URL would.
 
-    boto3 finds credentials, region and address and signs; the sending is the same as for HTTP, so
-    the client's own times are the same too. An endpoint that is given (a local emulator) needs no
-    credentials. Raises `UsageError`.
+    boto3 finds credentials, region and address, and signs. The load client sends the requests, so
+    its timing is the same as for HTTP. A given endpoint (a local emulator) needs no credentials.
+    Raises `UsageError`.
     """
     events = [json.dumps(function_url_event(body)).encode() for body in payloads]
     if max(map(len, events)) > PAYLOAD_LIMIT:
@@ -54,7 +54,7 @@ def lambda_target(function: str, endpoint_url: str | None, payloads: Sequence[Pa
 
 
 def function_url_event(body: Payload) -> dict[str, Any]:
-    """What a function URL or an HTTP API makes of a POST (payload format 2.0)."""
+    """The event of a function URL or an HTTP API for a POST (payload format 2.0)."""
     host = "localhost"
     http = {"method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}
     now = time.time()
@@ -98,7 +98,7 @@ def _client(endpoint_url: str | None) -> Any:
 
 
 class _RequestSigner:
-    """Has boto3 make the requests, and keeps them instead of sending them."""
+    """Builds and signs Invoke requests with boto3 and captures them before they are sent."""
 
     def __init__(self, client: Any, function: str, events: Sequence[bytes]) -> None:
         self.url = ""
@@ -111,7 +111,7 @@ class _RequestSigner:
         client.meta.events.register("before-send.lambda.Invoke", self._capture)
 
     def requests(self) -> Sequence[bytes]:
-        """The requests, one for each payload, signed within the last minute."""
+        """The signed requests, one for each event; the signatures are at most a minute old."""
         if time.monotonic() - self._signed > _SIGNATURE_SECONDS:
             # Credentials that end during a run end in refusals, which the report counts.
             with contextlib.suppress(BotoCoreError):
@@ -119,7 +119,7 @@ class _RequestSigner:
         return self._requests
 
     def sign(self) -> None:
-        """Raises `BotoCoreError`, when there are no credentials for one."""
+        """Raises `BotoCoreError` if credentials are missing."""
         self._captured = []
         for payload in self._events:
             self._client.invoke(FunctionName=self._function, Payload=payload)
@@ -127,7 +127,7 @@ class _RequestSigner:
         self._signed = time.monotonic()
 
     def _capture(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        """Take a request that is ready to be sent; boto3 goes on with an empty answer."""
+        """Store a prepared request; boto3 continues with an empty response."""
         assert request.url is not None
         assert isinstance(request.body, bytes)
         self.url = request.url
@@ -140,7 +140,7 @@ class _RequestSigner:
 
 
 class _EmptyBody:
-    """The empty body of the answer that boto3 gets."""
+    """The body of the empty response."""
 
     def stream(self, *_: Any, **__: Any) -> list[bytes]:
         return []

@@ -1,4 +1,4 @@
-"""Images -> multipart/form-data bodies, built once."""
+"""Request bodies: images as multipart/form-data."""
 
 import mimetypes
 import secrets
@@ -11,15 +11,15 @@ from local.common.cli import UsageError
 
 @dataclass(frozen=True)
 class Payload:
-    """The body of a POST and the value of its Content-Type header."""
+    """The body of a POST and its Content-Type."""
 
     content: bytes
     content_type: str
 
 
 def find_images(path: Path) -> list[Path]:
-    """`path` itself if it is a file, or the image files (by their names) in the folder `path`, in
-    order. Raises `UsageError` where there are none."""
+    """`path` itself if it is a file, else the image files (by name) in the folder `path`, sorted.
+    Raises `UsageError` if there are none."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -33,7 +33,7 @@ def find_images(path: Path) -> list[Path]:
 
 
 def read_payloads(path: Path) -> Sequence[Payload]:
-    """One body for each image that `find_images` finds. Raises `UsageError`."""
+    """A payload for each image that `find_images` returns. Raises `UsageError`."""
     try:
         return [multipart(image.name, image.read_bytes()) for image in find_images(path)]
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The wave plan: what is due when."""
+"""The wave plan: when each wave is due."""
 
 import math
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Final
 from local.common.cli import UsageError
 
 _LEAD_SECONDS: Final = 1.0
-"""A wave's process is made about this long before the wave is due, and warms up meanwhile."""
+"""A wave's process starts about this long before the wave is due and warms up meanwhile."""
 
 _LONGEST_LEAD_SECONDS: Final = 30.0
-"""Longer than this it need not stand by; what it holds (a signature, an address) grows stale."""
+"""Maximum lead: signatures and addresses that the process holds grow stale."""
 
 
 @dataclass(frozen=True)
 class WavePlan:
-    """`repeat` waves of `parallel` requests each, one every `period` seconds (an open loop: a wave
-    is due at its time, whatever became of the one before)."""
+    """`repeat` waves of `parallel` requests each, one every `period` seconds. An open loop: a wave
+    is due at its time even if earlier waves are still in flight."""
 
     parallel: int
     period: float
@@ -36,17 +36,16 @@ class WavePlan:
 
     @property
     def offered_rps(self) -> float | None:
-        """Requests that fall due each second; none for a single wave or for T = 0."""
+        """Requests due per second; None for a single wave or for T = 0."""
         return self.parallel / self.period if self.period > 0 and self.repeat > 1 else None
 
     def due(self, wave: int) -> float:
-        """Seconds from the start of the run to the start of `wave` (0, 1, ...)."""
+        """Seconds from the start of the run to `wave` (0, 1, ...)."""
         return wave * self.period
 
     def prepare_time(self, wave: int) -> float:
-        """Seconds from the start of the run to when the process of `wave` is to be made; what is
-        negative is made before the run starts. It falls in the middle between two waves, where
-        it disturbs neither."""
+        """Seconds from the start of the run to the start of the wave's process; negative: before
+        the run. Halfway between two waves, where it disturbs neither."""
         if self.period == 0:
             return -math.inf
         periods = math.ceil(_LEAD_SECONDS / self.period) + 0.5

@@ -1,4 +1,4 @@
-"""What became of one request."""
+"""The result of one request."""
 
 import base64
 import json
@@ -6,32 +6,32 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 ANSWERED: Final = ""
-"""The `failure` of a request that was answered with predictions."""
+"""The `failure` of a request with predictions."""
 
 IN_FLIGHT: Final = "in flight"
-"""The `failure` of a request that had no answer yet when the run was stopped."""
+"""The `failure` of a request without a response when the run was stopped."""
 
 
 class RequestResult(NamedTuple):
-    """One request and its end. Times are seconds of `time.perf_counter`, which all processes of a
+    """One request. Times are seconds of `time.perf_counter`, a clock that all processes of a
     machine share."""
 
     wave: int
-    """The wave it belongs to, from 0."""
+    """Index of its wave, from 0."""
     number: int
-    """Its place in the wave, from 0."""
+    """Index in the wave, from 0."""
     intended: float
     """When it was due."""
     started: float
-    """When its connection was begun."""
+    """When the client opened its connection."""
     ended: float
-    """When its answer was complete, or it failed, or the run was stopped."""
+    """When the response was complete, the request failed, or the run was stopped."""
     failure: str
     """`ANSWERED`, `IN_FLIGHT`, or the kind of failure."""
 
     @property
     def latency(self) -> float:
-        """Seconds from the intended start to the end: what someone waits who came when due."""
+        """Seconds from the intended start to the end, including the client's own delay."""
         return self.ended - self.intended
 
     @property
@@ -41,7 +41,7 @@ class RequestResult(NamedTuple):
 
     @property
     def lateness(self) -> float:
-        """Seconds from the intended to the actual start: how late this client itself was."""
+        """Seconds from the intended to the actual start: the client's own delay."""
         return self.started - self.intended
 
 
@@ -50,13 +50,13 @@ FUNCTION_ERROR = "function error"
 
 
 class ResponseClassifier(Protocol):
-    """Tells the `failure` of an `RequestResult` from a complete answer."""
+    """Returns the `failure` of a complete response."""
 
     def __call__(self, status: int, headers: Mapping[str, str], body: bytes) -> str: ...
 
 
 def classify_response(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    """Of the service itself: status 200 and at least one prediction."""
+    """For the service itself: status 200 and at least one prediction."""
     if status != 200:
         return f"status {status}"
     answer = _json_object(body)
@@ -65,7 +65,8 @@ def classify_response(status: int, headers: Mapping[str, str], body: bytes) -> s
 
 
 def classify_invocation(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    """Of Lambda's Invoke: the service's answer inside the function's result (payload format 2.0).
+    """For Lambda's Invoke: the service's response inside the function's result (payload format
+    2.0).
 
     A function that raised, or an emulator that could not run it, is a `function error`.
     """

@@ -1,4 +1,4 @@
-"""Outcomes -> the numbers of a report."""
+"""Statistics of a run."""
 
 import math
 from collections import Counter
@@ -15,7 +15,7 @@ PERCENTILES: Final = (50, 90, 95, 99)
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Percentiles and the maximum of some durations, in milliseconds; None where there are none."""
+    """Percentiles and maximum of durations in milliseconds; None without durations."""
 
     p50: float | None
     p90: float | None
@@ -26,7 +26,7 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class WaveSummary:
-    """One wave. Durations are in milliseconds, times in seconds from the start of the run."""
+    """One wave. Durations in milliseconds, times in seconds from the start of the run."""
 
     wave: int
     due_s: float
@@ -40,9 +40,9 @@ class WaveSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run. `latency_ms` and `service_ms` are of the requests that were answered with
-    predictions: a refusal is quick and a timeout only says what the limit is, so failures are
-    counted and not mixed in. `lateness_ms` is of every request that was due."""
+    """A run. `latency_ms` and `service_ms` cover only requests answered with predictions: an error
+    is fast and a timeout equals its limit, so failures are counted instead. `lateness_ms` covers
+    every request that was due."""
 
     target: str
     parallel: int
@@ -52,7 +52,7 @@ class Summary:
     """Requests in the plan: N times R."""
     requests: int
     """Requests that were due: all of the plan, unless the run was stopped early. Each is answered,
-    a failure, or in flight."""
+    failed or in flight."""
     answered: int
     failures: int
     in_flight: int
@@ -74,13 +74,13 @@ class Summary:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile of ascending values: the smallest of them that at least
-    `percent` of a hundred of them do not exceed."""
+    """The nearest-rank percentile of ascending values: the smallest value that at least `percent`
+    of every hundred values do not exceed."""
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
 
 
 def percentiles(seconds: Iterable[float]) -> Percentiles:
-    """seconds: durations. The result is in milliseconds, to the microsecond."""
+    """seconds: durations. The result is in milliseconds, rounded to the microsecond."""
     ordered = sorted(seconds)
     if not ordered:
         return Percentiles(None, None, None, None, None)
@@ -89,7 +89,7 @@ def percentiles(seconds: Iterable[float]) -> Percentiles:
 
 
 def concurrency(results: Iterable[RequestResult]) -> list[tuple[float, int]]:
-    """How many requests were under way, from each time (seconds of the outcomes' clock) on."""
+    """The number of requests in flight from each time (seconds of `time.perf_counter`) on."""
     changes = Counter[float]()
     for result in results:
         changes[result.started] += 1
@@ -103,7 +103,7 @@ def concurrency(results: Iterable[RequestResult]) -> list[tuple[float, int]]:
 
 
 def summarize(run: Run) -> Summary:
-    """The numbers of a run."""
+    """The statistics of a run."""
     results = run.results
     answered = [result for result in results if result.failure == ANSWERED]
     kinds = Counter(result.failure for result in results if _failed(result))

@@ -1,4 +1,4 @@
-"""Where requests go, and what each of them says."""
+"""The target of a load test: address, requests and the classification of responses."""
 
 import socket
 import ssl
@@ -16,7 +16,7 @@ _CONNECT_SECONDS: Final = 5.0
 
 @dataclass(frozen=True)
 class Address:
-    """A host that accepts connections; names are resolved once, before the run."""
+    """A host that accepts connections, resolved once before the run."""
 
     family: socket.AddressFamily
     address: tuple[Any, ...]
@@ -26,26 +26,26 @@ class Address:
 
 @dataclass(frozen=True)
 class Target:
-    """Where requests go, what they say and when their answer counts."""
+    """Address and requests of a run, and the classifier of their responses."""
 
     name: str
-    """What a report calls it."""
+    """Its name in reports."""
     address: Address
     requests: Callable[[], Sequence[bytes]]
-    """The HTTP requests, head and body, that are sent in turn; called once for each wave."""
+    """Returns the HTTP requests, head and body, to send in turn; called once per wave."""
     classify: ResponseClassifier
 
 
 def http_target(url: str, payloads: Sequence[Payload]) -> Target:
-    """POST `payloads` in turn to `url`, each over a connection of its own. Raises `UsageError`,
-    also when nothing accepts connections there."""
+    """POST `payloads` in turn to `url`, each over a new connection. Raises `UsageError`, also if
+    nothing listens there."""
     parts = parse_url(url)
     requests = [post_request(parts, body) for body in payloads]
     return Target(url, resolve(parts), lambda: requests, classify_response)
 
 
 def parse_url(url: str) -> SplitResult:
-    """Raises `UsageError` for what is not an http or https URL."""
+    """Raises `UsageError` unless `url` is an http or https URL."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -88,7 +88,7 @@ def _unreachable(parts: SplitResult, reason: object) -> UsageError:
 
 
 def post_request(parts: SplitResult, body: Payload) -> bytes:
-    """The whole request, as it goes over the wire."""
+    """The complete request, as sent."""
     path = parts.path or "/"
     head = (
         f"POST {path}{'?' + parts.query if parts.query else ''} HTTP/1.1\r\n"

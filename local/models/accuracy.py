@@ -1,4 +1,4 @@
-"""How good and how fast a quantized model is beside the float model it was made of."""
+"""Accuracy and latency of a quantized model and its float model."""
 
 import statistics
 import time
@@ -15,7 +15,7 @@ from local.models.graph.sessions import session
 _TURNS: Final = 10
 _WARM_UP: Final = 5
 _RUNS: Final = 20
-"""In one turn, after those that warm up: a service runs one model, with its weights in cache."""
+"""Timed runs per turn, after the warm-up: a service runs one model, with its weights in cache."""
 
 
 def probabilities(model: bytes, pixels: NDArray[np.uint8], what: str) -> NDArray[np.float32]:
@@ -28,7 +28,7 @@ def probabilities(model: bytes, pixels: NDArray[np.uint8], what: str) -> NDArray
 def accuracy(
     fp32: NDArray[np.float32], int8: NDArray[np.float32], classes: NDArray[np.intp]
 ) -> dict[str, Any]:
-    """Parts of the photos: the right class first and among five, and the same first class.
+    """Fractions of the photos: correct class in top 1 and top 5, and the same top 1 in both.
 
     fp32, int8: probabilities [N, classes]; classes: the true ones, [N].
     """
@@ -46,8 +46,8 @@ def _top(outputs: NDArray[np.float32], classes: NDArray[np.intp], k: int) -> flo
 
 
 def latency(fp32: bytes, int8: bytes, pixels: NDArray[np.uint8]) -> dict[str, Any]:
-    """The median time of one inference in ms: one thread, one photo, both models by turns so that
-    whatever else the machine does meets both."""
+    """The median time of one inference in ms: one thread, one photo; the models alternate, so that
+    other activity on the machine affects both."""
     sessions = {"fp32_ms": session(fp32, threads=1), "int8_ms": session(int8, threads=1)}
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for _ in tqdm(range(_TURNS), "Timing", unit="turn", disable=None):
@@ -75,7 +75,7 @@ def _run(model_session: ort.InferenceSession, pixels: NDArray[np.uint8]) -> NDAr
 
 
 def _cpu() -> str:
-    """The processor's name, with what matters for INT8."""
+    """The processor's name, with its INT8 support."""
     try:
         info = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:

@@ -1,7 +1,7 @@
-"""Build what the service serves: EfficientNet-Lite0 from its packages, or any ONNX classifier.
+"""Build the served model: EfficientNet-Lite0 from its packages, or any ONNX classifier.
 
-Writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the float model, which
-`python -m local.models.evaluate` compares it with, to --fp32.
+Writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the float model, for
+`python -m local.models.evaluate`, to --fp32.
 
 examples:
   python -m local.models.build --calibration PHOTOS
@@ -46,7 +46,7 @@ from local.models.sources.packages import (
 
 @dataclass(frozen=True)
 class Source:
-    """A float network and all that has to be known of it."""
+    """A float network with its labels and preprocessing."""
 
     name: str
     network: onnx.ModelProto
@@ -111,15 +111,15 @@ def _lite0(wheels: Path | None) -> Source:
 
 
 def _custom_model(options: argparse.Namespace) -> Source:
-    """The classifier in the file that --onnx names."""
+    """The classifier in the --onnx file."""
     if not options.labels:
-        raise UsageError("--onnx needs --labels: a file with the name of one class a line.")
+        raise UsageError("--onnx needs --labels: a file with one class name per line.")
     factor = 255 if options.pixel_range == 1 else 1
     mean, std = ([factor * value for value in values] for values in (options.mean, options.std))
     if options.pixel_range == 1 and max(*mean, *std) > 2 * 255:
         raise UsageError(
-            "--mean and --std are too large for pixels of 0 to 1. If they are meant for pixels of "
-            "0 to 255, add --pixel-range 255."
+            "--mean and --std are too large for pixels of 0 to 1. For pixels of 0 to 255, add "
+            "--pixel-range 255."
         )
     normalization = Normalization(options.size, tuple(mean), tuple(std), options.layout)
     network = import_onnx(options.onnx, normalization, options.softmax)
@@ -128,7 +128,7 @@ def _custom_model(options: argparse.Namespace) -> Source:
     if classes != len(labels):
         raise UsageError(
             f"{options.onnx} has {classes} classes and {options.labels} {len(labels)} lines. "
-            "Write exactly one line for each class, in the order of the model's output."
+            "Write one line per class, in the order of the model's output."
         )
     content = options.onnx.read_bytes()
     name = options.name or f"{options.onnx.stem}-int8"
@@ -144,8 +144,8 @@ def _calibration_photos(folder: Path, split: Split, labels: list[Label]) -> list
     chosen = [photo for photo, index in classes if index is not None and in_split(index, split)]
     if not chosen:
         raise UsageError(
-            f"No photo in {folder} belongs to the {split} split: that takes photos whose name or "
-            "folder states their class (INDEX_WNID_name.jpg). Use --split all to take every photo."
+            f"No photo in {folder} belongs to the {split} split: name photos or "
+            "folders by class (INDEX_WNID_name.jpg), or use --split all."
         )
     return chosen
 

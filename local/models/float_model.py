@@ -1,7 +1,7 @@
-"""Write the float model, EfficientNet-Lite0 in FP32, from the package that holds its weights.
+"""Write the float model, EfficientNet-Lite0 in FP32, from the package with its weights.
 
-The benchmark's tutorial app runs it, and evaluate compares the INT8 model with it. No photos are
-needed.
+The benchmark's tutorial app runs it, and evaluate compares the INT8 model with it. Needs no
+photos.
 
 examples:
   python -m local.models.float_model
@@ -47,13 +47,13 @@ def lite0_network(checkpoint: bytes) -> onnx.ModelProto:
 
 
 def write_float_model(network: onnx.ModelProto, normalization: Normalization, path: Path) -> None:
-    """`network` with the service's contract at both ends: pixels in, probabilities out."""
+    """Write `network` with the service's input (pixels) and output (probabilities)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(serialized(add_service_io(network, normalization)))
 
 
 def serialized(model: onnx.ModelProto) -> bytes:
-    """The same bytes for the same model."""
+    """Deterministic serialization."""
     content: bytes = model.SerializeToString(deterministic=True)
     return content
 

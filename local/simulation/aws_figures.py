@@ -1,11 +1,11 @@
-"""What AWS charges and allows: every figure that the forecast uses, with source and date.
+"""AWS prices and limits that the forecast uses, each with source and date.
 
 Prices are list prices in US dollars for us-east-1 (N. Virginia), the first tier, before the free
 tier, savings plans and taxes. A price per GB-second counts 1 GB as 1024 MB.
 
-No figure was read on a live page. On 2026-11-23 each was looked up in stored copies of the pages
-named, most of them without a date of their own; `evidence` says what the copy showed. Check the
-page before money depends on it.
+No figure was read from a live page. All were looked up on 2026-11-23 in stored copies of the pages,
+most of them undated; `evidence` says what the copy showed. Check the page before relying on a
+price.
 """
 
 from typing import Final, NamedTuple

@@ -3,10 +3,10 @@
 import argparse
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from local.common.cli import OneLineParser, whole_number
 from local.simulation import aws_figures
 from local.simulation.comparison import compare
 from local.simulation.durations import Durations, DurationsError, Times, parse_durations
@@ -48,32 +48,13 @@ local/simulation/scaling.py; --figures lists every AWS figure with its source.
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message} (see --help)\n")
-
-
-def _whole(least: int, most: int = MAX_REQUESTS) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if not least <= value <= most:
-            limit = f"at least {least}" if value < least else f"at most {most:,}"
-            raise argparse.ArgumentTypeError(f"{value} must be {limit}")
-        return value
-
-    return parse
-
-
 def _number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not 0 <= value <= MAX_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to a billion")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1,000,000,000")
     return value
 
 
@@ -85,16 +66,16 @@ def _durations(text: str) -> Durations:
 
 
 def create_parser() -> argparse.ArgumentParser:
-    result = _Parser(
+    result = OneLineParser(
         prog="forecast.py",
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
-    whole = _whole(1)
-    memory = _whole(int(aws_figures.MEMORY_MIN.value), int(aws_figures.MEMORY_MAX.value))
-    ephemeral = _whole(
+    whole = whole_number(1, MAX_REQUESTS)
+    memory = whole_number(int(aws_figures.MEMORY_MIN.value), int(aws_figures.MEMORY_MAX.value))
+    ephemeral = whole_number(
         int(aws_figures.EPHEMERAL_FREE.value), int(aws_figures.EPHEMERAL_LIMIT.value)
     )
     concurrency, idle = int(aws_figures.CONCURRENCY.value), aws_figures.IDLE.value
@@ -114,7 +95,13 @@ def create_parser() -> argparse.ArgumentParser:
         help="concurrent requests of the account (%(default)s)",
     )
     add("--reserved", type=whole, metavar="C", help="reserved concurrency of the function")
-    add("--provisioned", type=_whole(0), default=0, metavar="C", help="provisioned concurrency")
+    add(
+        "--provisioned",
+        type=whole_number(0, MAX_REQUESTS),
+        default=0,
+        metavar="C",
+        help="provisioned concurrency",
+    )
     add(
         "--idle-minutes",
         type=_number,
@@ -145,17 +132,23 @@ def create_parser() -> argparse.ArgumentParser:
     add("--compare", type=Path, metavar="FILE", help="a load report to compare with")
     add("--json", type=Path, metavar="FILE", help="write all figures as JSON")
     add("--plot", type=Path, metavar="FILE", help="draw concurrency and latencies (matplotlib)")
-    add("--seed", type=_whole(0), default=0, help="of the random durations (%(default)s)")
+    add(
+        "--seed",
+        type=whole_number(0, MAX_REQUESTS),
+        default=0,
+        help="of the random durations (%(default)s)",
+    )
     add("--figures", action="store_true", help="list the AWS figures with their sources, and end")
     return result
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def forecast(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status. Raises `UsageError`."""
     parser = create_parser()
     options = parser.parse_args(arguments)
     if options.figures:
         print(figures_table(), end="")
-        return
+        return 0
     try:
         measured = (
             read_measured(options.measured, options.memory) if options.measured else Measured()
@@ -169,6 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if report_to_compare is not None:
         print("\n" + comparison_table(compare(prediction.as_json(), report_to_compare)), end="")
     _write_files(parser, options, prediction)
+    return 0
 
 
 def _limits(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Limits:

@@ -1,8 +1,7 @@
-"""The forecast beside a measured load report: how a run on Lambda, or on local containers of the
-Lambda emulator, checks the forecast.
+"""Compares a forecast with a load report measured on Lambda or on local emulator containers.
 
-A report is the JSON that the load scripts write: `requests`, `failures`, `throughput_rps` and
-`latency_ms` with percentiles. What either side lacks is left out.
+A report is the JSON that the load test scripts write: `requests`, `failures`, `throughput_rps` and
+`latency_ms` with percentiles. Quantities missing on either side are left out.
 """
 
 from collections.abc import Mapping
@@ -19,12 +18,12 @@ class Comparison(NamedTuple):
 
     @property
     def ratio(self) -> float | None:
-        """Measured for each predicted; None if nothing was predicted."""
+        """Measured divided by predicted; None if the prediction is 0."""
         return self.measured / self.predicted if self.predicted else None
 
 
 def compare(predicted: Mapping[str, object], measured: Mapping[str, object]) -> list[Comparison]:
-    """Every quantity that both hold."""
+    """Every quantity that both contain."""
     names = [("requests", ""), ("failures", ""), ("throughput_rps", "1/s")]
     rows = [(name, unit, predicted.get(name), measured.get(name)) for name, unit in names]
     ours, theirs = _mapping(predicted.get("latency_ms")), _mapping(measured.get("latency_ms"))

@@ -1,14 +1,14 @@
-"""The file of measured durations: a JSON object, in which every key is optional.
+"""The file of measured durations: a JSON object; every key is optional.
 
     {"cold_ms": [1480, 1512, 1495], "warm_ms": {"p50": 25, "p99": 60},
      "memory_mb": 1769, "architecture": "x86_64"}
 
-cold_ms: what the caller of a new environment waits: INIT and the first request.
-warm_ms: what the caller of a used environment waits. Each is a number, a list of numbers, or an
+cold_ms: latency of a new environment: INIT and the first request.
+warm_ms: latency of a used environment. Each is a number, a list of numbers, or an
 object with p50 and p99. Other keys are ignored.
 
-Where several memory sizes were measured, `sizes` is a list of such objects, each with its
-memory_mb: what `python -m local.benchmark.lambda_image --json FILE` writes.
+For several memory sizes, `sizes` is a list of such objects, each with memory_mb, as
+`python -m local.benchmark.lambda_image --json FILE` writes.
 """
 
 import json
@@ -23,7 +23,7 @@ ARCHITECTURES: Final = ("x86_64", "arm64")
 
 
 class MeasuredError(ValueError):
-    """The file cannot be used; the message says why."""
+    """The file is not usable; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Measured:
 
 
 def read_measured(path: Path, memory_mb: int | None = None) -> Measured:
-    """What was measured; of several sizes that of `memory_mb`, by default the largest.
+    """The measured durations; of several memory sizes that of `memory_mb`, by default the largest.
 
     Raises `MeasuredError`.
     """

@@ -1,4 +1,4 @@
-"""Two plots of a forecast: concurrency over time, and how latencies are distributed."""
+"""Plots of a forecast: concurrency over time and the distribution of latencies."""
 
 from pathlib import Path
 from typing import Final
@@ -13,13 +13,13 @@ from local.simulation.scaling import SECOND
 from local.simulation.simulate import SimulationResult
 
 _POINTS: Final = 4000
-"""About as many as a plot can show side by side."""
+"""Approximate horizontal resolution of the plot."""
 
 _BINS: Final = 60
 
 
 def plot(prediction: Prediction, path: Path) -> None:
-    """Raises `OSError` or, for an ending that names no format, `ValueError`."""
+    """Raises `OSError`, or `ValueError` for an unknown file format."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     time, distribution = figure.subplots(1, 2)
     plan = prediction.plan
@@ -34,13 +34,13 @@ def plot(prediction: Prediction, path: Path) -> None:
 def concurrency(result: SimulationResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Times in microseconds, ascending, and the requests in flight from each time on.
 
-    Of more than 4000 steps only the highest of each stretch of time is kept.
+    Above 4000 steps, keeps the maximum of each interval.
     """
     ends = result.ends
-    begins = ends - result.latencies
-    times = np.concatenate([begins, ends])
+    starts = ends - result.latencies
+    times = np.concatenate([starts, ends])
     changes = np.repeat(np.array([1, -1]), len(ends))
-    order = np.lexsort((changes, times))  # at the same instant, an end before a beginning
+    order = np.lexsort((changes, times))  # at the same instant, ends before starts
     times, levels = times[order], np.cumsum(changes[order])
     if len(times) > _POINTS:
         edges = np.linspace(times[0], times[-1], _POINTS)

@@ -1,4 +1,4 @@
-"""A plan and a function in, the figures of the forecast out."""
+"""Forecast of a plan: simulation, percentiles and cost."""
 
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -51,12 +51,12 @@ class Prediction:
 
     @property
     def last_cold_wave(self) -> int | None:
-        """The number, from 1, of the last wave that met a new environment."""
+        """The number, from 1, of the last wave with a cold start."""
         waves = np.flatnonzero(self.result.cold)
         return int(waves[-1]) + 1 if len(waves) else None
 
     def as_json(self) -> dict[str, object]:
-        """Keys that a load report has, too, mean the same there."""
+        """Keys shared with a load report have the same meaning."""
         result = self.result
         seconds = result.span / SECOND
         return {
@@ -100,8 +100,8 @@ def predict(
 
 
 def percentiles_ms(durations: Microseconds) -> dict[str, float | None]:
-    """p50, p90, p95, p99 and max in milliseconds, each a duration that occurred (nearest rank),
-    so that none falls between warm and cold; None without durations."""
+    """p50, p90, p95, p99 and max in milliseconds, by nearest rank, so that no percentile falls
+    between warm and cold; None without durations."""
     names = [*(f"p{rank}" for rank in PERCENTILES), "max"]
     if not len(durations):
         return dict.fromkeys(names)

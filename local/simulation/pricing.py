@@ -1,4 +1,4 @@
-"""What AWS bills for a result, in US dollars; `aws_figures` has the prices and their region."""
+"""AWS cost of a simulation result in US dollars; `aws_figures` has the prices and their region."""
 
 import math
 from dataclasses import dataclass
@@ -37,28 +37,28 @@ _PRICES: Final = {
 
 @dataclass(frozen=True)
 class FunctionConfig:
-    """How the function is set up, as far as it costs money."""
+    """The settings of the function that affect its cost."""
 
     memory_mb: int
     architecture: str
     ephemeral_mb: int = int(aws_figures.EPHEMERAL_FREE.value)
     provisioned: int = 0
     unbilled_ms: float = 0
-    """of every cold start: what passes before INIT, such as placing and fetching the image"""
+    """of every cold start: time before INIT, for example to place and fetch the image"""
     http_api_kb: float | None = None
-    """the size of a request if an HTTP API stands before the function"""
+    """the size of a request if an HTTP API is in front of the function"""
 
 
 @dataclass(frozen=True)
 class Bill:
-    """USD, and the GB-seconds behind it."""
+    """USD, and the billed GB-seconds."""
 
     requests: float
     duration: float
-    """all of it: handler and INIT, on demand and provisioned"""
+    """total of handler and INIT, on demand and provisioned"""
     init: float
-    """of `duration`: what the cold starts and the preparation of provisioned environments cost,
-    each with the request that caused it"""
+    """part of `duration`: cold starts and the preparation of provisioned environments, each with
+    the request that caused it"""
     provisioned: float
     ephemeral: float
     http_api: float
@@ -70,11 +70,11 @@ class Bill:
 
 
 def bill(result: SimulationResult, function: FunctionConfig) -> Bill:
-    """The bill for one run of the plan. Throttled requests cost only what the HTTP API charges.
+    """The bill for one run of the plan. Throttled requests cost only the HTTP API's charge.
 
-    Provisioned concurrency is billed from the first wave to the last answer, rounded up. Each
-    provisioned environment is taken to bill one cold duration at the provisioned price: a little
-    too much, as that holds a request, too.
+    Provisioned concurrency is billed from the first wave to the last response, rounded up. Each
+    provisioned environment is assumed to bill one cold duration at the provisioned price: slightly
+    too much, as a cold duration includes a request.
     """
     prices = _PRICES[function.architecture]
     gb = function.memory_mb / _MB_A_GB
@@ -101,7 +101,7 @@ def bill(result: SimulationResult, function: FunctionConfig) -> Bill:
 
 
 def billed_seconds(durations: Microseconds) -> float:
-    """Each duration rounded up to the billing step, summed."""
+    """The sum of the durations, each rounded up to the billing step."""
     step = int(aws_figures.BILLING_STEP.value * 1000)
     steps = -(-np.maximum(durations, 0) // step)
     return int(steps.sum()) * aws_figures.BILLING_STEP.value / 1000
@@ -113,7 +113,7 @@ def _provisioned_seconds(result: SimulationResult) -> float:
 
 
 def _metered(function: FunctionConfig) -> int:
-    """Calls that the HTTP API meters for one request."""
+    """Calls that the HTTP API meters per request."""
     if function.http_api_kb is None:
         return 0
     return max(1, math.ceil(function.http_api_kb / aws_figures.HTTP_API_METER.value))

@@ -1,4 +1,4 @@
-"""The forecast as text for people."""
+"""The forecast as text."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ _LABEL_WIDTH = 26
 
 
 def report(prediction: Prediction, notes: Iterable[str] = ()) -> str:
-    """The whole report; lines end in newlines."""
+    """The whole report, ending in a newline."""
     sections = [
         _inputs(prediction),
         _requests(prediction),
@@ -135,7 +135,7 @@ def _duration_note(bill: Bill) -> str:
 
 
 def _limits_passed(prediction: Prediction) -> list[str]:
-    """What the simulation does not do, where the figures show that Lambda would."""
+    """Notes on limits of Lambda that the simulation ignores and this plan exceeds."""
     notes = []
     cold = percentiles_ms(prediction.result.cold_durations)["max"] or 0
     slowest = percentiles_ms(prediction.result.latencies)["max"] or 0

@@ -1,16 +1,17 @@
-"""How Lambda scales one function: which request meets which environment, or a 429.
+"""How Lambda scales one function: assigns requests to environments, or throttles them (429).
 
-An environment serves one request at a time. A request goes to a free provisioned environment,
-else to the on-demand environment that fell idle last, else to a new one: a cold start. Whatever
-exceeds the function's concurrency, its request rate or the rate of new environments is throttled;
-nobody tries again. An environment is free from the instant at which its request ends, and an
-on-demand one that is idle for longer than the limit is gone.
+An environment serves one request at a time. A request goes to a free provisioned environment, else
+to the on-demand environment that became idle last, else to a new one: a cold start. Requests above
+the function's concurrency, its request rate or the rate of new environments are throttled and not
+retried. An environment is free from the instant its request ends; an on-demand one expires after
+being idle for longer than the limit.
 
-AWS does not document which idle environment is taken; the last one used is an assumption. So is
-that a request never changes from the environment being made for it to one that falls idle first.
+AWS does not document which idle environment is used; the most recently used one is an assumption.
+So is that a request never switches from the new environment being created for it to one that
+becomes idle first.
 
-Time is a whole number of microseconds. A wave is handled at once, on slices of sorted lists: the
-interpreter takes the same few steps for a thousand requests as for one.
+Time is a whole number of microseconds. A wave is processed at once, on slices of sorted lists: the
+same few interpreter steps for a thousand requests as for one.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -29,22 +30,22 @@ _FEW: Final = 8
 
 @dataclass(frozen=True)
 class Limits:
-    """What holds a function back."""
+    """The limits of a function."""
 
     concurrency: int = int(aws_figures.CONCURRENCY.value)
-    """requests at once: the reserved concurrency, or the account's"""
+    """simultaneous requests: the reserved concurrency, or the account's"""
     provisioned: int = 0
     """environments that are ready from the start and never expire, at most `concurrency`"""
     idle_seconds: float = aws_figures.IDLE.value * 60
     scaling_step: int = int(aws_figures.SCALING_STEP.value)
-    """new environments in each scaling interval"""
+    """new environments per scaling interval"""
     scaling_seconds: float = aws_figures.SCALING_INTERVAL.value
     requests_per_second: int = int(aws_figures.REQUEST_RATE.value)
-    """for each unit of concurrency"""
+    """per unit of concurrency"""
 
 
 class WaveCounts(NamedTuple):
-    """What became of requests that arrived at the same instant."""
+    """The outcomes of requests that arrived at the same instant."""
 
     provisioned: int
     warm: int
@@ -55,7 +56,7 @@ class WaveCounts(NamedTuple):
 
 
 class _TokenBucket:
-    """A token bucket in whole numbers: full at first, `size` tokens refilled in `interval` us."""
+    """A token bucket in integers: full at first, `size` tokens refilled per `interval` us."""
 
     def __init__(self, size: int, interval: int) -> None:
         self._size = size
@@ -64,7 +65,7 @@ class _TokenBucket:
         self._now = 0
 
     def take(self, now: int, wanted: int) -> int:
-        """As many tokens as are wanted, or as there are."""
+        """Take up to `wanted` tokens; returns how many."""
         self._level += (now - self._now) * self._size
         self._now = now
         self._level = min(self._level, self._full)
@@ -74,7 +75,7 @@ class _TokenBucket:
 
 
 class Environments:
-    """The execution environments of one function while time passes."""
+    """The execution environments of one function over time."""
 
     def __init__(
         self,
@@ -83,15 +84,15 @@ class Environments:
         warm: DurationStream,
         provisioned: DurationStream,
     ) -> None:
-        """cold, warm, provisioned: the durations of requests that meet a new environment, a used
-        one on demand, and a provisioned one."""
+        """cold, warm, provisioned: durations of requests in a new environment, a used on-demand
+        one, and a provisioned one."""
         self._concurrency = limits.concurrency
         self._provisioned_size = limits.provisioned
         self._cold, self._warm, self._provisioned = cold, warm, provisioned
         self._idle_limit = round(limits.idle_seconds * SECOND)
         self._new = _TokenBucket(limits.scaling_step, round(limits.scaling_seconds * SECOND))
         self._requests = _TokenBucket(limits.requests_per_second * limits.concurrency, SECOND)
-        # All three ascend: when a busy environment will be free, or an idle one became free.
+        # Ascending times: when a busy environment becomes free, or an idle one became free.
         self._busy: list[int] = []
         self._busy_provisioned: list[int] = []
         self._idle: list[int] = []
@@ -100,7 +101,7 @@ class Environments:
         """on-demand environments, busy or idle"""
 
     def admit(self, now: int, arrivals: int) -> WaveCounts:
-        """Place requests that arrive at `now` (microseconds, never less than before)."""
+        """Assign requests that arrive at `now` (microseconds, never decreasing)."""
         self._advance_to(now)
         busy, busy_provisioned, idle = self._busy, self._busy_provisioned, self._idle
         in_flight = len(busy) + len(busy_provisioned)
@@ -118,7 +119,7 @@ class Environments:
         if wanted:
             cold = self._new.take(now, wanted)
             _start(busy, now, self._cold.take(cold))
-            # Whoever needs a new environment found none idle.
+            # A new environment is only needed when none is idle.
             self.peak_on_demand = max(self.peak_on_demand, len(busy))
         self.peak_in_flight = max(self.peak_in_flight, len(busy) + len(busy_provisioned))
         return WaveCounts(provisioned, warm, cold, arrivals - room, room - admitted, wanted - cold)

@@ -1,4 +1,4 @@
-"""Waves of requests in, what became of each out."""
+"""Simulates waves of requests."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +14,7 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """What became of R waves; times and durations in microseconds, counts by wave, shape [R]."""
+    """The result of R waves; times and durations in microseconds, counts by wave, shape [R]."""
 
     starts: Microseconds
     arrivals: Counts
@@ -26,42 +26,42 @@ class SimulationResult:
     over_scaling_rate: Counts
 
     provisioned_durations: Microseconds
-    """of each request that met a provisioned environment, in order; so the next two"""
+    """of each request in a provisioned environment, in order; likewise the next two"""
     warm_durations: Microseconds
     cold_durations: Microseconds
     preparations: Microseconds
-    """what each provisioned environment took to get ready, before the first wave"""
+    """the start-up time of each provisioned environment, before the first wave"""
     peak_concurrency: int
     peak_on_demand: int
     """on-demand environments, busy or idle"""
 
     @property
     def latencies(self) -> Microseconds:
-        """Of every request that was answered, in no order."""
+        """Of every answered request, in no particular order."""
         return np.concatenate(
             [self.provisioned_durations, self.warm_durations, self.cold_durations]
         )
 
     @property
     def warm_latencies(self) -> Microseconds:
-        """Of those that met a provisioned or a used environment."""
+        """Of requests in a provisioned or a used environment."""
         return np.concatenate([self.provisioned_durations, self.warm_durations])
 
     @property
     def ends(self) -> Microseconds:
-        """When each answered request ended, in the order of `latencies`."""
+        """The end of each answered request, in the order of `latencies`."""
         kinds = [self.provisioned, self.warm, self.cold]
         return np.concatenate([np.repeat(self.starts, kind) for kind in kinds]) + self.latencies
 
     @property
     def span(self) -> int:
-        """From the first wave to the last answer, or to the last wave if that is later."""
+        """From the first wave to the last response, or to the last wave if that is later."""
         last = max(int(self.starts[-1]), int(self.ends.max(initial=0)))
         return last - int(self.starts[0])
 
 
 def wave_plan(size: int, interval_seconds: float, waves: int) -> tuple[Microseconds, Counts]:
-    """`waves` waves of `size` requests, the first at 0: when each starts, and its requests."""
+    """`waves` waves of `size` requests, the first at 0: start times and request counts."""
     starts = np.rint(np.arange(waves) * (interval_seconds * SECOND)).astype(np.int64)
     return starts, np.full(waves, size)
 

@@ -33,13 +33,16 @@ def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
     [
         (["--rounds", "0"], "'0' is not a whole number from 1 to 100"),
         (["--seconds", "1.5"], "'1.5' is not a whole number from 1 to 60"),
-        (["--only", "service,nothing"], "'nothing' is none of load, large, start, service, naive"),
+        (
+            ["--only", "service,nothing"],
+            "'nothing' is unknown. Choose from load, large, start, service, naive",
+        ),
         (["--only", "litserve"], "--only litserve needs --peers"),
-        (["--only", "naive", "--fp32", "no.onnx"], "no.onnx is missing; `make build/fp32.onnx`"),
-        (["--images", "no-folder"], "there is no folder 'no-folder'"),
+        (["--only", "naive", "--fp32", "no.onnx"], "no.onnx is missing. Run: make build/fp32.onnx"),
+        (["--images", "no-folder"], "'no-folder' is not a folder"),
         (["--json", "no-folder/file"], "'no-folder/file' cannot be written"),
         (["--table", "no-file"], "no-file cannot be read"),
-        (["--table", "README.md"], "README.md is not a file that --json has written"),
+        (["--table", "README.md"], "README.md was not written by --json"),
         (["--unknown"], "unrecognized arguments: --unknown"),
     ],
 )

@@ -154,7 +154,7 @@ def test_no_repetition_is_a_usage_error(
     add_verdict_options(parser)
     with pytest.raises(SystemExit):
         parser.parse_args(["--repeat", repetitions])
-    assert f"{repetitions!r} is not a whole number above 0" in capsys.readouterr().err
+    assert f"{repetitions!r} is not a whole number of 1 or more" in capsys.readouterr().err
 
 
 def test_a_measurement_with_rounds_of_its_own_has_only_the_gross_option() -> None:

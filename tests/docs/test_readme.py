@@ -87,7 +87,7 @@ def test_a_part_is_made_anew_and_the_rest_is_left() -> None:
 @pytest.mark.parametrize(
     ("page", "message"),
     [
-        ("<!-- made: y -->\n<!-- end -->", "no part is called 'y'; there are x"),
+        ("<!-- made: y -->\n<!-- end -->", "there is no part 'y'. Use one of x"),
         ("<!-- made: x -->\nold\n", "needs an `<!-- end -->`"),
         ("old\n<!-- end -->\n", "needs an `<!-- end -->`"),
     ],

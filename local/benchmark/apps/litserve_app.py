@@ -1,7 +1,7 @@
-"""The service's classifier behind LitServe: PORT and WORKERS are environment variables.
+"""The service's classifier behind LitServe. Environment variables: PORT and WORKERS.
 
-As many HTTP processes as workers, and one image at a time in each, are what served most requests:
-with one HTTP process it was a quarter less, and batches did not pay.
+Fastest with as many HTTP processes as workers and one image at a time: with one HTTP process it
+served a quarter fewer requests, and batches did not help.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""An image classifier as tutorials write it: everything in an async endpoint, all pixels decoded,
-floats from the first step on, the FP32 model in a session as it comes.
+"""An image classifier as in tutorials: everything in an async endpoint, all pixels decoded, floats
+throughout, the FP32 model with default session options.
 
-The environment variable MODEL names the model: float32 [N, 3, 224, 224], normalized.
+The environment variable MODEL is the path of the model: float32 [N, 3, 224, 224], normalized.
 """
 
 import io

@@ -1,4 +1,5 @@
-"""The float model as tutorials have it: normalized floats in, not pixels."""
+"""Converts the float model to the form of tutorials: normalized floats instead of pixels
+as input."""
 
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from local.benchmark.servers.server import MeasurementError
 
 
 def write_float_input(pixels_model: Path, result: Path) -> None:
-    """Cut from `pixels_model` (uint8 pixels [N, size, size, 3]) what turns pixels into normalized
-    floats [N, 3, size, size]: these are the input of `result`. Raises `MeasurementError`."""
+    """Remove the nodes of `pixels_model` (uint8 pixels [N, size, size, 3]) that turn pixels into
+    normalized floats [N, 3, size, size], which become the input of `result`. Raises
+    `MeasurementError`."""
     model = onnx.load(pixels_model)
     graph = model.graph
     first = next((node for node in graph.node if node.op_type == "Conv"), None)

@@ -1,5 +1,4 @@
-"""What the other servers run: the service's model and its path from bytes to predictions, so that
-nothing but the serving differs."""
+"""The service's model and classifier, for the other servers: only the serving differs."""
 
 from classifier.artifact import load_artifact
 from classifier.classify import Classifier
@@ -9,7 +8,7 @@ from classifier.settings import Settings
 
 
 def load_classifier() -> Classifier:
-    """The classifier that the service's own settings ask for."""
+    """The classifier with the service's own settings."""
     settings = Settings.from_environment()
     model = Model(load_artifact(settings.model_dir), intra_op_threads=settings.intra_op_threads)
     return Classifier(model, Metrics(), max_pixels=settings.max_pixels)

@@ -1,4 +1,4 @@
-"""The least that any answer needs: the imports, a session, one run. MODEL names the file."""
+"""The minimum for any response: the imports, a session, one run. MODEL is the path of the model."""
 
 import os
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""The Lambda door from the first import to its first answer, for the event in the file EVENT.
+"""The Lambda handler from the first import to its first response to the event in the file EVENT.
 
-The line that begins with `answered` tells, in seconds of the system's monotonic clock, when the
-program began, when `main` was imported and when it had answered; and how long it took to read the
-artifact, to create the session and to run that for the first time.
+The line that begins with `answered` contains, in seconds of the system's monotonic clock, the start
+of the program, the end of importing `main` and the response; and the durations of reading the
+artifact, creating the session and its first run.
 """
 
 import time
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _time_first_call(owner: Any, function: str, parts: dict[str, float], part: str) -> None:
-    """Note under `part` what the first call of `owner.function` takes, in seconds."""
+    """Record under `part` the duration of the first call of `owner.function`, in seconds."""
     original = getattr(owner, function)
 
     def timed(*arguments: Any, **options: Any) -> Any:

@@ -1,5 +1,4 @@
-"""Load on a server from a process of its own: wrk where it is installed, else a client made of
-the parts of `local.loadtest`, which opens a connection for each request."""
+"""Load from a separate process: wrk if installed, else `closed_loop`."""
 
 import functools
 import json
@@ -21,8 +20,8 @@ _PATIENCE_SECONDS: Final = 60.0
 
 @dataclass(frozen=True)
 class Load:
-    """What came of some seconds of load. `requests` includes those that `failed`: no answer, or
-    not with a status of 2xx."""
+    """The result of a load. `requests` includes those that `failed`: without a response or with a
+    status other than 2xx."""
 
     requests: int
     failed: int
@@ -36,7 +35,7 @@ class Load:
 
 
 def write_requests(payloads: Sequence[Payload], folder: Path) -> Path:
-    """The file that lists the bodies for `apply_load`; all of it is written to `folder`."""
+    """Write the payloads to `folder`. Returns the file that lists them for `apply_load`."""
     folder.mkdir()
     lines = []
     for number, payload in enumerate(payloads):
@@ -51,8 +50,8 @@ def write_requests(payloads: Sequence[Payload], folder: Path) -> Path:
 def apply_load(
     url: str, requests: Path, *, connections: int, seconds: int, wrk: bool | None = None
 ) -> Load:
-    """POST what `write_requests` wrote, in turn, for `seconds`, `connections` at a time: each sends
-    its next request as soon as the last one is answered. Raises `MeasurementError`."""
+    """POST the payloads of `write_requests` in turn for `seconds` over `connections` connections;
+    each sends its next request when the last one is answered. Raises `MeasurementError`."""
     program: list[str | Path]
     if wrk if wrk is not None else has_wrk():
         load = [f"-c{connections}", f"-d{seconds}s", f"--timeout={_PATIENCE_SECONDS:.0f}s"]
@@ -88,7 +87,7 @@ def has_wrk() -> bool:
 
 
 def client_name() -> str:
-    """What sends the requests, with its version."""
+    """The load client with its version."""
     if not has_wrk():
         return "local.loadtest, a connection for each request"
     # wrk has no option that only tells the version; with this one it ends with status 1.

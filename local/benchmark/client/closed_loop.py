@@ -1,8 +1,9 @@
-"""The load client where there is no wrk. Prints one line of JSON.
+"""The closed-loop load client for machines without wrk. Prints one line of JSON.
 
-    python -m local.benchmark.client.closed_loop URL LIST CONNECTIONS SECONDS
+python -m local.benchmark.client.closed_loop URL LIST CONNECTIONS SECONDS
 
-Requests in flight at the end are waited for and counted.
+Waits for and counts requests in flight at the end. The load tests only send waves (an open loop),
+so this loop is separate; it shares their connection and parser.
 """
 
 import itertools
@@ -19,11 +20,11 @@ from local.loadtest.stats import percentile
 from local.loadtest.target import parse_url, post_request, resolve
 
 _LONGEST_SECONDS: Final = 60.0
-"""After this long without any answer the load is given up."""
+"""Abort after this long without any response."""
 
 
 class ClosedLoop:
-    """Requests over connections of their own, so many at a time."""
+    """Keeps a number of requests in flight, each over a new connection."""
 
     def __init__(self, url: str, messages: list[bytes]) -> None:
         self._address = resolve(parse_url(url))
@@ -32,10 +33,10 @@ class ClosedLoop:
         self._numbers = itertools.count()
         self.failed = 0
         self.latencies: list[float] = []
-        """Seconds from the connection to the whole answer, of those with status 200."""
+        """Seconds from connecting to the complete response, of responses with status 200."""
 
     def run(self, connections: int, seconds: float) -> float:
-        """How long it took, in seconds."""
+        """Returns the duration in seconds."""
         start = time.perf_counter()
         for _ in range(connections):
             self._begin()
@@ -61,7 +62,7 @@ class ClosedLoop:
             self._selector.register(connection.descriptor, selectors.EVENT_WRITE, connection)
 
     def _advance(self, connection: HttpConnection) -> bool:
-        """Whether it is over."""
+        """Whether the request has finished."""
         try:
             waits_for = connection.advance()
         except ConnectionFailed:

@@ -1,4 +1,4 @@
-"""An environment of its own for each server that is not a part of this project."""
+"""A virtual environment for each server outside this project."""
 
 import subprocess
 import sys
@@ -16,8 +16,8 @@ _INSTALL_SECONDS: Final = 900.0
 
 
 def python_of(competitor: Server, progress: Callable[[str], None]) -> Path:
-    """The Python that has what `<key>.txt` pins; made when it is missing or the pins have changed.
-    Raises `MeasurementError`."""
+    """The Python with the packages that `<key>.txt` pins; installed if missing or if the pins have
+    changed. Raises `MeasurementError`."""
     wanted = (_REQUIREMENTS / f"{competitor.key}.txt").read_text()
     home = _HOME / competitor.key
     python, stamp = home / "bin" / "python", home / "installed.txt"

@@ -1,4 +1,4 @@
-"""A process and all that it starts: what they cost, and their end."""
+"""A process and its descendants: CPU, memory and termination."""
 
 import contextlib
 import os
@@ -11,16 +11,16 @@ from typing import Any, Final
 import psutil  # type: ignore[import-untyped,unused-ignore]
 
 _TERMINATE_SECONDS: Final = 5.0
-"""What a process gets to end by itself before it is killed."""
+"""Time to end after SIGTERM before SIGKILL."""
 
 _STEP_SECONDS: Final = 0.02
 
 
 class ProcessTree:
-    """The process `popen`, which leads a session of its own, and all that it started."""
+    """The process `popen`, the leader of its own session, and its descendants."""
 
     def __init__(self, popen: subprocess.Popen[str], started_at: float) -> None:
-        """began: when it was started, in seconds of `time.monotonic`."""
+        """started_at: seconds of `time.monotonic`."""
         self.popen = popen
         self.started_at = started_at
         self._seen: set[psutil.Process] = {psutil.Process(popen.pid)}
@@ -30,7 +30,7 @@ class ProcessTree:
         return time.monotonic() - self.started_at
 
     def members(self) -> list[psutil.Process]:
-        """Its living processes, also those whose parents are gone."""
+        """Its living processes, including orphans."""
         found = {
             process for process in psutil.process_iter() if _session(process.pid) == self.popen.pid
         }
@@ -43,15 +43,15 @@ class ProcessTree:
         return list(found)
 
     def cpu_seconds(self) -> float:
-        """User and system time of its processes so far, and of those that they waited for."""
+        """User and system time of its processes so far, including children they waited for."""
         return _total(self.members(), _cpu_seconds)
 
     def peak_bytes(self) -> int:
-        """The sum over its processes of the most memory that each has held (resident set)."""
+        """The sum of the peak resident set sizes of its processes."""
         return int(_total(self.members(), _peak_bytes))
 
     def end(self) -> None:
-        """Ask it to end, and kill whatever is left of it after some seconds."""
+        """Send SIGTERM, and SIGKILL to processes that remain after some seconds."""
         members = self.members()
         self.popen.terminate()
         self._wait_for(members, time.monotonic() + _TERMINATE_SECONDS)
@@ -77,11 +77,11 @@ def process_tree(
     environment: Mapping[str, str] | None = None,
     piped: bool = False,
 ) -> Iterator[ProcessTree]:
-    """`command` in `folder`, with `environment` beside this process's own; at the end of the
-    context nothing of it runs any more.
+    """Run `command` in `folder`, with `environment` added to this process's own; end all of its
+    processes at the end of the context.
 
-    Its output goes to the file `log`. With `piped`, pipes lead to and from it instead, and only
-    what it writes on stderr is logged.
+    Output goes to the file `log`. With `piped`, stdin and stdout are pipes and only stderr is
+    logged.
     """
     with log.open("w") as output:
         started_at = time.monotonic()
@@ -104,7 +104,7 @@ def process_tree(
 
 
 def last_line(log: Path) -> str:
-    """The last line in `log`, cut to a length that fits in a message."""
+    """The last line of `log`, truncated to fit in a message."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
     return next((line[:200] for line in reversed(lines) if line), "it said nothing")
 

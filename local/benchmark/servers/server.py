@@ -1,4 +1,4 @@
-"""The servers that take turns: how each is started, asked and understood."""
+"""The servers under measurement: commands, requests and responses."""
 
 import contextlib
 import http.client
@@ -19,7 +19,7 @@ from local.common.paths import FUNCTION, ROOT
 from local.loadtest.payload import Payload
 
 START_SECONDS: Final = 120.0
-"""What a server gets from its start to its first answer."""
+"""Maximum time from a server's start to its first response."""
 
 _ANSWER_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.005
@@ -28,11 +28,11 @@ Settings = Mapping[str, str]
 
 
 class MeasurementError(Exception):
-    """Something cannot be measured; the message is one line that says why."""
+    """A measurement failed; the message is one line that says why."""
 
 
 class RequestRejected(MeasurementError):
-    """A server answered that the request is at fault."""
+    """A server responded with a client error (4xx)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Server:
     command: str
     path: str = "/"
     fp32: bool = False
-    """It runs the float model, so its answers may differ."""
+    """It runs the float model, so its predictions may differ."""
     environment: Settings = field(default_factory=dict)
 
 
@@ -75,7 +75,7 @@ COMPETITORS: Final = (LITSERVE, BENTOML)
 
 @dataclass
 class Running:
-    """A server that answers at `port` of the loopback interface."""
+    """A server at `port` of the loopback interface."""
 
     server: Server
     port: int
@@ -87,7 +87,7 @@ class Running:
         return f"http://127.0.0.1:{self.port}{self.server.path}"
 
     def post(self, payload: Payload) -> Any:
-        """The answer to `payload`, decoded from JSON. Raises `MeasurementError`, `OSError` or
+        """The decoded JSON response to `payload`. Raises `MeasurementError`, `OSError` or
         `http.client.HTTPException`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_SECONDS)
         with contextlib.closing(connection):
@@ -101,7 +101,7 @@ class Running:
         return json.loads(content)
 
     def wait_for_response(self, payload: Payload) -> float:
-        """Seconds from the start of the process to the first answer to `payload`."""
+        """Seconds from the start of the process to the first response to `payload`."""
         seen = "no connection"
         while self.tree.age() < START_SECONDS:
             if self.tree.popen.poll() is not None:
@@ -120,15 +120,14 @@ class Running:
         raise MeasurementError(f"no answer in {START_SECONDS:g} s ({seen}): {last_line(self.log)}")
 
     def best(self, payload: Payload) -> int:
-        """The index of the class that it finds most probable."""
+        """The index of the most probable class."""
         response = self.post(payload)
         predictions = response.get("predictions", [response])
         return int(predictions[0]["index"])
 
 
 def process_environment(**more: str) -> dict[str, str]:
-    """What every measured process gets beside this one's environment: where the code is, and that
-    no tool reports its use to anybody."""
+    """Environment variables of every measured process: import path, and telemetry disabled."""
     return {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(FUNCTION)]),
         "ORT_DISABLE_TELEMETRY": "1",
@@ -141,9 +140,9 @@ def process_environment(**more: str) -> dict[str, str]:
 def running(
     server: Server, *, python: Path | str = sys.executable, model: Path | None = None
 ) -> Iterator[Running]:
-    """`server`, just started, in the environment of `python`; `model` is the float model.
+    """Start `server` in the environment of `python`; `model` is the float model.
 
-    What it writes goes to a temporary folder. At the end it and all it started is gone.
+    Its output goes to a temporary folder. All its processes end with the context.
     """
     port = free_port()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -1,4 +1,4 @@
-"""One request and its answer over one non-blocking connection of its own."""
+"""One HTTP request over one non-blocking connection."""
 
 import errno
 import selectors
@@ -26,12 +26,12 @@ _GONE: Final = {errno.ECONNRESET, errno.EPIPE, errno.ESHUTDOWN}
 
 
 class ConnectionFailed(Exception):
-    """The exchange is over without a complete answer; the message is the kind of failure."""
+    """The connection ended without a complete response; the message is the kind of failure."""
 
 
 class HttpConnection:
-    """Make it ahead of time, `connect` it when it is due, then `advance` it whenever the socket is
-    ready. All raise `ConnectionFailed`."""
+    """Create it ahead of time, `connect` it when it is due, then `advance` it whenever the socket
+    is ready. All raise `ConnectionFailed`."""
 
     def __init__(self, number: int, address: Address, request: bytes) -> None:
         self.number = number
@@ -54,8 +54,8 @@ class HttpConnection:
             raise ConnectionFailed(_kind(OSError(code, "")))
 
     def advance(self) -> int:
-        """Send or receive what is possible: `READ` or `WRITE`, what it waits for next, or 0 when
-        the answer is complete."""
+        """Send or receive as much as possible. Returns the event to wait for, `READ` or `WRITE`, or
+        0 when the response is complete."""
         waits_for = WRITE if self._unsent or not self._handshake_done else READ
         try:
             if not self._handshake_done:
@@ -85,7 +85,7 @@ class HttpConnection:
         self.socket.close()
 
     def _do_handshake(self) -> None:
-        """The TLS handshake; it begins when the connection is there."""
+        """The TLS handshake; starts when TCP is connected."""
         if not isinstance(self.socket, ssl.SSLSocket):
             code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
@@ -113,7 +113,8 @@ class HttpConnection:
                 return True
 
     def _read_early_response(self, error: OSError) -> int:
-        """A server may answer (413, say) and close before it has read the whole request."""
+        """Read a response that arrives before the request was sent completely (413, for
+        example)."""
         self._unsent = memoryview(b"")
         try:
             if self._receive():

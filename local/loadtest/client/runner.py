@@ -1,4 +1,4 @@
-"""A whole run: processes for each wave, made ahead of time and reaped when they are over."""
+"""A run: starts the processes of each wave ahead of time and collects their results."""
 
 import contextlib
 import math
@@ -25,11 +25,11 @@ WORKER_DIED: Final = "worker died"
 NO_PROCESS: Final = "no process could be made"
 
 _START_SECONDS: Final = 0.05
-"""From when the first processes are ready to the first wave."""
+"""From the first processes being ready to the first wave."""
 
 _REQUESTS_PER_PROCESS: Final = 100
-"""A wave of more requests than this is shared by several processes, one for each core at most:
-opening connections one after the other would make the last of them late."""
+"""A larger wave is split between processes, at most one per CPU: opening connections one after the
+other would delay the last ones."""
 
 _SPARE_FILES: Final = 64
 
@@ -42,12 +42,12 @@ OnResults = Callable[[Sequence[RequestResult]], None]
 
 @dataclass
 class Run:
-    """What was measured."""
+    """The results of a run."""
 
     target: str
     plan: WavePlan
     results: list[RequestResult] = field(default_factory=list)
-    """In the order in which they ended; requests that were never due are not in it."""
+    """In the order in which they ended, without requests that were never due."""
     start: float = 0.0
     """When the first wave was due, in seconds of `time.perf_counter`."""
     stopped_by: int | None = None
@@ -69,15 +69,16 @@ class _Worker:
 def run(
     target: Target, plan: WavePlan, timeout: float, on_results: OnResults = lambda _: None
 ) -> Run:
-    """Send the waves of `plan` to `target`. SIGINT and SIGTERM end it early, with what was
-    measured so far. timeout: seconds a request may take from its actual start. `on_results`
-    is told about requests as they end. Raises `UsageError`."""
+    """Send the waves of `plan` to `target`. SIGINT and SIGTERM end the run early with the results
+    so far. timeout: seconds per request from its actual start. `on_results` receives results as
+    requests end. Raises `UsageError`."""
     _raise_file_limit(plan.parallel)
     return _WaveScheduler(target, plan, timeout, on_results).run()
 
 
 class _WaveScheduler:
-    """Makes the processes of waves in time, tells them when their waves are due, and collects."""
+    """Starts the processes of waves in time, tells them the start of their wave, and collects
+    results."""
 
     def __init__(
         self, target: Target, plan: WavePlan, timeout: float, on_results: OnResults
@@ -119,7 +120,7 @@ class _WaveScheduler:
         return self._result.start + self._plan.due(wave)
 
     def _start_waves(self, due_from_start: float) -> None:
-        """Make the processes that `due_from_start` seconds after the start are to be there."""
+        """Start the processes of every wave whose preparation is due."""
         while self._next < self._plan.repeat:
             if self._result.stopped_by is not None:
                 self._next = self._plan.repeat
@@ -193,7 +194,7 @@ class _WaveScheduler:
             self._count_lost(worker_process.wave, worker_process.missing, WORKER_DIED)
 
     def _count_lost(self, wave: int, missing: set[int], failure: str) -> None:
-        """A process that is not there takes its requests with it, but not out of the report."""
+        """Report the requests of a lost process as failures."""
         if self._result.start == math.inf:
             self._lost_before_start.append((wave, missing, failure))
             return

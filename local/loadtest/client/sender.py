@@ -1,4 +1,4 @@
-"""Requests of one wave, sent from one thread without waiting for any of them."""
+"""Sends the requests of one wave from one thread, without blocking."""
 
 import selectors
 import time
@@ -13,15 +13,15 @@ TIMEOUT: Final = "timeout"
 
 
 class WaveSender:
-    """Sends some requests of a wave at once: `prepare`, then `send` when due, then `poll` until
+    """Sends requests of a wave at once: `prepare`, then `send` when due, then `poll` until
     `in_flight` is 0. Each request is in exactly one of the lists that `send`, `poll` and `stop`
     return."""
 
     def __init__(
         self, target: Target, plan: WavePlan, wave: int, numbers: range, timeout: float
     ) -> None:
-        """numbers: the places in the wave of the requests to send. timeout: seconds from a
-        request's actual start."""
+        """numbers: indices in the wave of the requests to send. timeout: seconds from a request's
+        actual start."""
         self._target = target
         self._wave = wave
         self._numbers = numbers
@@ -30,22 +30,22 @@ class WaveSender:
         self._intended = 0.0
         self._requests = target.requests()
         self._unopened: list[tuple[int, str]] = []
-        """The numbers of requests that have no socket, and why."""
+        """Requests without a socket, and the failure."""
         self._open: dict[int, HttpConnection] = {}
         """By file descriptor, in the order of their start."""
         self.woken = False
-        """Whether something came to the descriptor given to `wake_on`."""
+        """Whether the descriptor given to `wake_on` became readable."""
 
     @property
     def in_flight(self) -> int:
         return len(self._open)
 
     def wake_on(self, descriptor: int) -> None:
-        """End a `poll` early when `descriptor` has something to read."""
+        """End a `poll` early when `descriptor` becomes readable."""
         self._selector.register(descriptor, READ, None)
 
     def prepare(self) -> None:
-        """What can be done before the wave is due: requests written, sockets made."""
+        """Build requests and create sockets before the wave is due."""
         self._selector = selectors.DefaultSelector()
         for number in self._numbers:
             request = self._requests[(self._first_place + number) % len(self._requests)]
@@ -57,8 +57,8 @@ class WaveSender:
                 self._open[connection.descriptor] = connection
 
     def send(self, intended: float) -> list[RequestResult]:
-        """Start every request. Connections come first and bodies after, so that no request starts
-        late because another's body is long."""
+        """Start every request. Connects all first and sends bodies after, so that a long body
+        delays no other request."""
         self._intended = intended
         clock = time.perf_counter
         refused: list[tuple[HttpConnection, str]] = []
@@ -80,7 +80,7 @@ class WaveSender:
         return finished + self._classify(answered)
 
     def poll(self, longest: float) -> list[RequestResult]:
-        """Wait for the network, `longest` seconds at most, and handle what came."""
+        """Wait for the network, at most `longest` seconds, and process what arrived."""
         finished: list[RequestResult] = []
         answered: list[tuple[HttpConnection, float]] = []
         for key, _ in self._selector.select(min(longest, self._until_timeout())):
@@ -99,7 +99,7 @@ class WaveSender:
         return finished + self._classify(answered)
 
     def stop(self) -> list[RequestResult]:
-        """Give up what is in flight."""
+        """Abort the requests in flight."""
         return [self._end(connection, IN_FLIGHT) for connection in list(self._open.values())]
 
     def _until_timeout(self) -> float:
@@ -113,7 +113,7 @@ class WaveSender:
         finished: list[RequestResult],
         answered: list[tuple[HttpConnection, float]],
     ) -> int:
-        """What the exchange waits for, or 0 if it is over."""
+        """The event that the connection waits for, or 0 if it has finished."""
         try:
             waits_for = connection.advance()
         except ConnectionFailed as error:
@@ -125,7 +125,7 @@ class WaveSender:
         return waits_for
 
     def _classify(self, answered: list[tuple[HttpConnection, float]]) -> list[RequestResult]:
-        """Read the answers after all that came together are off the network and timed."""
+        """Classify responses after all of them are received and timed."""
         classify = self._target.classify
         return [
             self._outcome(

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, at times that suit."""
+"""SIGINT and SIGTERM as socket events."""
 
 import contextlib
 import signal
@@ -11,8 +11,8 @@ _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def signal_socket() -> Iterator[socket.socket]:
-    """A socket that receives a byte, the number of the signal, for each one that arrives: between
-    two steps of a loop and never within one."""
+    """A socket that receives a byte, the signal number, for each signal: the event loop handles
+    signals between two steps."""
     parent_end, child_end = socket.socketpair()
     child_end.setblocking(False)
     handlers = {number: signal.signal(number, lambda *_: None) for number in _STOPPING}
@@ -29,7 +29,7 @@ def signal_socket() -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def blocked() -> Iterator[None]:
-    """Signals wait: a process that is made meanwhile can put away its parent's handlers first."""
+    """Block signals, so that a new process can reset its parent's handlers first."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
         yield
@@ -38,8 +38,8 @@ def blocked() -> Iterator[None]:
 
 
 def reset_in_child() -> None:
-    """For a process that was made while signals were `blocked`. A terminal's Ctrl-C reaches every
-    process; the parent decides what it means."""
+    """Reset handlers in a process started while signals were `blocked`. A terminal sends Ctrl-C to
+    every process; only the parent reacts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)

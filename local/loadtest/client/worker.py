@@ -15,16 +15,16 @@ DONE: Final = "done"
 STOP: Final = "stop"
 
 _REPORT_SECONDS: Final = 0.1
-"""What is over is reported this often, so that reporting does not disturb measuring."""
+"""Interval between reports of results; reporting more often would disturb the measurement."""
 
 _ORPHAN_SECONDS: Final = 1.0
 _COARSE_SECONDS: Final = 0.002
-"""Selectors round their timeouts up to a millisecond; `sleep` does not."""
+"""Selectors round timeouts up to a millisecond; `sleep` does not."""
 
 
 def run_wave(channel: Connection, sender: WaveSender) -> None:
-    """Report `READY`, receive when the wave is due (seconds of `time.perf_counter`), send it, and
-    report lists of `RequestResult` and at last `DONE`. `STOP` ends it early."""
+    """Send `READY`, receive when the wave is due (seconds of `time.perf_counter`), send it, report
+    lists of `RequestResult`, then `DONE`. `STOP` ends it early."""
     signals.reset_in_child()
     parent = os.getppid()
     sender.prepare()
@@ -39,7 +39,7 @@ def run_wave(channel: Connection, sender: WaveSender) -> None:
 
 
 def _wait_until_due(channel: Connection, parent: int) -> float | None:
-    """When the wave is due, at that time; None: the run was stopped before."""
+    """Sleep until the wave is due and return that time; None if the run was stopped."""
     intended = float("inf")
     while True:
         left = intended - time.perf_counter()

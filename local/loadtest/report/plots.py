@@ -1,4 +1,4 @@
-"""Plots of a run, as SVG to put into a page."""
+"""Plots of a run as SVG, and the capacity plot."""
 
 import io
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ PURPLE: Final = "#7c3aed"
 LIGHT: Final = "#93c5fd"
 
 _MANY: Final = 5000
-"""More points than this become pixels, which keeps the page small."""
+"""Plots with more points are rasterized, which keeps the file small."""
 
 STYLE: Final[dict[Any, Any]] = {
     "font.family": "sans-serif",
@@ -54,7 +54,7 @@ def svg(made: Figure) -> str:
 
 
 def latency_plot(run: Run, summary: Summary) -> str:
-    """Each request's latency by when it was due; for a single wave, by its place in the wave."""
+    """Latency of each request by due time; for a single wave, by index in the wave."""
     with mpl.rc_context(STYLE):
         made, axes = figure()
         single = len(summary.waves) <= 1
@@ -79,7 +79,7 @@ def latency_plot(run: Run, summary: Summary) -> str:
 
 
 def distribution_plot(run: Run) -> str:
-    """The share of answered requests that took no longer than so many milliseconds."""
+    """Cumulative distribution of latency and service time."""
     with mpl.rc_context(STYLE):
         made, axes = figure()
         answered = [result for result in run.results if result.failure == ANSWERED]
@@ -100,7 +100,7 @@ def distribution_plot(run: Run) -> str:
 
 
 def concurrency_plot(run: Run) -> str:
-    """How many requests were under way at each time."""
+    """Requests in flight over time."""
     with mpl.rc_context(STYLE):
         made, axes = figure()
         levels = concurrency(run.results)
@@ -122,7 +122,7 @@ def concurrency_plot(run: Run) -> str:
 def _scatter(  # noqa: PLR0913, PLR0917
     axes: Axes, run: Run, failure: str | None, color: str, marker: str, label: str, single: bool
 ) -> None:
-    """The outcomes with this `failure`; None: with any kind of failure."""
+    """The results with this `failure`; None: with any kind of failure."""
     chosen = [result for result in run.results if _kind(result) == failure]
     if not chosen:
         return
@@ -144,8 +144,7 @@ def _kind(outcome: RequestResult) -> str | None:
 
 
 def save_capacity_plot(curve: Curve, path: Path) -> None:
-    """p50 and p99 by the rate of requests, with the limit and the knee; the format is the
-    suffix's."""
+    """p50 and p99 by request rate, with the limit and the knee; the suffix selects the format."""
     with mpl.rc_context(STYLE):
         made, axes = figure(4.6)
         last = sorted(curve.last_by_size(), key=lambda step: step.parallel)
@@ -180,7 +179,7 @@ def save_capacity_plot(curve: Curve, path: Path) -> None:
 
 
 def _points(steps: Iterable[Step], name: str) -> tuple[list[float], list[float]]:
-    """Rates and latencies; waves without an answer have none."""
+    """Rates and latencies, without waves that have no latency."""
     found = [(step.offered_rps, step.p99_ms if name == "p99" else step.p50_ms) for step in steps]
     known = [(rate, latency) for rate, latency in found if latency is not None]
     return [rate for rate, _ in known], [latency for _, latency in known]

@@ -1,4 +1,4 @@
-"""A progress bar, where someone watches."""
+"""A progress bar on a terminal."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ _SECONDS: Final = 0.1
 
 
 class Progress:
-    """Counts requests as they end; draws on `stream` if that is a terminal."""
+    """Counts finished requests; draws on `stream` if it is a terminal."""
 
     def __init__(self, total: int, stream: TextIO = sys.stderr) -> None:
         self._total = total
@@ -33,7 +33,7 @@ class Progress:
             self._draw()
 
     def clear(self) -> None:
-        """Make the line free for other output."""
+        """Clear the line for other output."""
         if self._shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()

@@ -17,7 +17,7 @@ _COLUMNS: Final = (
 
 
 def format_result(outcome: RequestResult) -> str:
-    """One request, for people."""
+    """One request as text."""
     return (
         f"wave {outcome.wave + 1:>3}  request {outcome.number + 1:>4}  "
         f"{outcome.latency * 1000:10.1f} ms  {outcome.failure or 'ok'}"
@@ -25,7 +25,7 @@ def format_result(outcome: RequestResult) -> str:
 
 
 def format_report(summary: Summary) -> str:
-    """The whole report, for people."""
+    """The whole report as text."""
     lines = [
         f"{summary.target}: {describe_plan(summary)}",
         "",
@@ -52,7 +52,7 @@ def write_json(summary: Summary, path: Path) -> None:
 
 
 def write_csv(run: Run, path: Path) -> None:
-    """A line for each request; times in seconds from the start of the run, durations in ms."""
+    """A line per request; times in seconds from the start of the run, durations in ms."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
@@ -71,12 +71,12 @@ def write_csv(run: Run, path: Path) -> None:
 
 
 def in_order(results: Iterable[RequestResult]) -> list[RequestResult]:
-    """By wave, then by place in the wave."""
+    """By wave, then by index in the wave."""
     return sorted(results, key=lambda result: (result.wave, result.number))
 
 
 def describe_plan(summary: Summary) -> str:
-    """The wave plan in words."""
+    """The wave plan as text."""
     if summary.repeat == 1:
         return f"{summary.parallel} in parallel"
     return f"{summary.repeat} waves of {summary.parallel}, one every {summary.period_s:g} s"

@@ -1,11 +1,10 @@
-"""Channels that share a quantization scale, brought to the same range.
+"""Equalizes the ranges of channels that share a quantization scale.
 
-One scale serves a whole activation tensor, so a channel that spans a tenth of its range has a
-tenth of the 256 steps. To scale a channel up where it is made and the weights down that use it
-leaves the function of the network as it is (Nagel et al. 2019, "Data-Free Quantization Through
-Weight Equalization and Bias Correction", section 4.1). Here that is done for the tensors between
-convolutions with no activation function in between: the linear bottlenecks and the skip
-connections that tie them together.
+An activation tensor has one scale, so a channel with a tenth of its range gets a tenth of the 256
+steps. Scaling a channel up where it is computed and the weights down that consume it leaves the
+network's function unchanged (Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization
+and Bias Correction", section 4.1). Applied to tensors between convolutions without an activation
+function in between: the linear bottlenecks and the skip connections that join them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,12 +22,12 @@ from local.models.graph.sessions import batches
 Floats = NDArray[np.float64]
 
 _LARGEST_GAIN: Final = 1000.0
-"""A channel that is all but silent is not worth more."""
+"""Limits the gain of a channel that is almost zero."""
 
 
 @dataclass
 class _SharedChannels:
-    """Tensors whose channels must have the same gain, and the nodes that make and use them."""
+    """Tensors whose channels need the same gain, and the nodes that compute and consume them."""
 
     tensors: set[str] = field(default_factory=set)
     producers: list[onnx.NodeProto] = field(default_factory=list)
@@ -64,7 +63,7 @@ def _find_shared_channels(index: GraphIndex, graph: onnx.GraphProto) -> Iterator
 
 
 def _shared_with(index: GraphIndex, start: str) -> _SharedChannels | None:
-    """All that shares its channels with the tensor `start`, None where a gain would show."""
+    """All tensors that share channels with `start`; None if a gain would change the function."""
     shared, pending = _SharedChannels(), [start]
     while pending:
         tensor = pending.pop()
@@ -109,7 +108,7 @@ def _own_constants(index: GraphIndex, node: onnx.NodeProto) -> bool:
 def _magnitudes(
     network: onnx.ModelProto, tensors: list[str], inputs: NDArray[np.float32]
 ) -> dict[str, Floats]:
-    """The largest magnitude in each channel, [C], of each tensor [N, C, ...]."""
+    """The largest magnitude per channel, [C], of each tensor [N, C, ...]."""
     largest: dict[str, Floats] = {}
     if not tensors:
         return largest

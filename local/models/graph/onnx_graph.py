@@ -1,16 +1,19 @@
-"""Looking things up in an ONNX graph, and cutting parts out of it."""
+"""Access to and edits of ONNX graphs."""
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+WEIGHTED_OPS: Final = ("Conv", "Gemm", "MatMul")
+"""Operators with weights that are quantized."""
+
 
 class GraphIndex:
-    """What makes and what uses each tensor of a graph, and its constants, which can be set."""
+    """Producers and consumers of each tensor of a graph, and its constants, which can be set."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.outputs = {value.name for value in graph.output}
@@ -80,7 +83,7 @@ def drop_unused_constants(graph: onnx.GraphProto) -> None:
 
 
 def declare(graph: onnx.GraphProto, *, inputs: list[Any], outputs: list[Any]) -> None:
-    """Make these the graph's inputs and outputs; shapes noted for other tensors are dropped."""
+    """Set the graph's inputs and outputs; drops the shapes of other tensors."""
     for values, declared in ((graph.input, inputs), (graph.output, outputs)):
         del values[:]
         values.extend(declared)

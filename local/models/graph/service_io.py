@@ -1,9 +1,9 @@
-"""What the service asks of a model: uint8 pixels [N, size, size, 3] in, probabilities out.
+"""Input and output of the service's models: uint8 pixels [N, size, size, 3] and probabilities.
 
-A network in the middle takes normalized floats and gives logits. Where mean and deviation are the
-same for the three channels and the mean is a whole number, (pixel - mean) / std is what
-DequantizeLinear computes with scale 1 / std and zero point mean: the pixel *is* the quantized
-input, and no other preprocessing exists. Otherwise the normalization becomes a part of the graph.
+The network in between maps normalized floats to logits. If mean and deviation are the same for the
+three channels and the mean is an integer, (pixel - mean) / std equals DequantizeLinear with scale 1
+/ std and zero point mean: the pixel *is* the quantized input, without other preprocessing.
+Otherwise the graph contains the normalization.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Layout = Literal["nchw", "nhwc"]
 
 @dataclass(frozen=True)
 class Normalization:
-    """input = (pixel - mean) / std with pixels of 0 to 255, and the layout the network takes."""
+    """input = (pixel - mean) / std with pixels of 0 to 255, and the network's layout."""
 
     size: int
     mean: tuple[float, ...]
@@ -34,7 +34,7 @@ class Normalization:
 
     @property
     def quantized(self) -> tuple[np.float32, np.uint8] | None:
-        """Scale and zero point at which the pixels are the quantized input, if there are any."""
+        """Scale and zero point for which pixels are the quantized input, or None."""
         (mean, *means), (std, *stds) = self.mean, self.std
         if set(means) <= {mean} and set(stds) <= {std} and mean in range(256):
             return np.float32(1 / std), np.uint8(mean)
@@ -42,7 +42,7 @@ class Normalization:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The smallest and the largest value that a pixel can be normalized to."""
+        """The smallest and the largest normalized pixel value."""
         ends = [(end - m) / s for m, s in zip(self.mean, self.std, strict=True) for end in (0, 255)]
         return min(ends), max(ends)
 
@@ -54,10 +54,10 @@ class Normalization:
 
 
 def add_service_io(network: onnx.ModelProto, normalization: Normalization) -> onnx.ModelProto:
-    """The network with the service's contract at both ends.
+    """The network with the service's input and output.
 
     network: normalized floats -> the tensor `logits` [N, classes]. If it begins by quantizing its
-    input at `normalization.quantized`, that step is dropped.
+    input with `normalization.quantized`, that node is removed.
     """
     model = copy_of(network)
     graph = model.graph
@@ -81,7 +81,7 @@ def add_service_io(network: onnx.ModelProto, normalization: Normalization) -> on
 
 
 class _InputNodes:
-    """From the tensor `pixels` to the first tensor of the network."""
+    """The nodes from the tensor `pixels` to the network's first tensor."""
 
     def __init__(self, graph: onnx.GraphProto, normalization: Normalization) -> None:
         self.nodes: list[onnx.NodeProto] = []

@@ -1,4 +1,4 @@
-"""Running a graph over many photos, up to any of its tensors."""
+"""Runs a graph on many photos, up to any of its tensors."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,11 +13,11 @@ from local.models.graph.onnx_graph import part_up_to
 
 _BATCH: Final = 10
 _SILENT: Final = 4
-"""The severity from which ONNX Runtime logs: what goes wrong it raises, too."""
+"""Log severity of ONNX Runtime: errors are also raised."""
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model after ONNX Runtime's basic optimizations: constants and batch norms folded."""
+    """The model after ONNX Runtime's basic optimizations: constants and batch norms folded."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "folded.onnx"
         options = ort.SessionOptions()
@@ -34,7 +34,7 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def session(model: onnx.ModelProto | bytes, threads: int = 0) -> ort.InferenceSession:
-    """An inference session on the CPU; threads 0 leaves the number to ONNX Runtime."""
+    """An inference session on the CPU; threads 0 is ONNX Runtime's default."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _SILENT
@@ -47,7 +47,7 @@ def batches(
 ) -> Iterator[list[NDArray[Any]]]:
     """The values of `tensors` (name -> ONNX element type) for `inputs` [N, ...], batch by batch.
 
-    A model whose batch size is fixed is run at that size, 1.
+    A model with a fixed batch size runs at that size, 1.
     """
     part = session(part_up_to(model, tensors))
     (source,) = part.get_inputs()

@@ -1,4 +1,4 @@
-"""What a layer multiplies its weights with, and the first two moments of it."""
+"""Inputs of a layer's kernel, and their first and second moments."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from local.models.graph.onnx_graph import attributes
 Floats = NDArray[np.float64]
 
 POSITIONS: Final = 64
-"""The most output positions of one photo that are looked at: its neighbours tell little more."""
+"""Maximum output positions sampled per photo: neighbouring positions add little information."""
 
 
 def kernel_inputs(
@@ -70,9 +70,9 @@ def _pads(
 
 
 class Moments:
-    """Running first and second moments of inputs x and targets t, around zero.
+    """Running first and second moments of inputs x and targets t, not centred.
 
-    G groups, R outputs a group, K inputs a group; see `rounding`.
+    G groups, R outputs per group, K inputs per group; see `rounding`.
     """
 
     def __init__(self, groups: int, rows: int, size: int) -> None:

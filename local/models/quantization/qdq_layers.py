@@ -1,19 +1,17 @@
-"""The layers with weights in a quantized (QDQ) graph, as rows in the order their kernels read."""
+"""The layers with weights in a quantized (QDQ) graph, as weight rows in kernel order."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from local.models.graph.onnx_graph import GraphIndex, attributes
+from local.models.graph.onnx_graph import WEIGHTED_OPS, GraphIndex, attributes
 from local.models.quantization.saturation import is_pair_safe
 
 Floats = NDArray[np.float64]
-
-WEIGHTED: Final = ("Conv", "Gemm", "MatMul")
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Quantized:
 class Layer:
     """A Conv, Gemm or MatMul node whose weights are int8 constants.
 
-    `weight` and `bias` are the names of (integers, scales); a layer may have no bias.
+    `weight` and `bias` are the names of (integers, scales); the bias is optional.
     """
 
     node: onnx.NodeProto
@@ -45,7 +43,7 @@ class Layer:
         return int(attributes(self.node).get("group", 1))
 
     def rows(self, weight: NDArray[Any]) -> NDArray[Any]:
-        """The weight tensor as [outputs, K], K in the order of the kernels (`pairs`)."""
+        """The weight tensor as [outputs, K], K in kernel order (see `saturation`)."""
         if self.node.op_type == "Conv":
             return np.moveaxis(weight, 1, -1).reshape(len(weight), -1)
         return weight if self._transposed() else weight.T
@@ -58,7 +56,7 @@ class Layer:
         return rows if self._transposed() else rows.T
 
     def needs_safe_pairs(self, shape: tuple[int, ...]) -> bool:
-        """False only for a depthwise convolution with one output a channel."""
+        """False only for a depthwise convolution with one output per channel."""
         return not (self.node.op_type == "Conv" and 1 < self.groups == shape[0] and shape[1] == 1)
 
     def _transposed(self) -> bool:
@@ -66,13 +64,13 @@ class Layer:
 
 
 def unsupported_nodes(graph: onnx.GraphProto) -> list[str]:
-    """The names of nodes with weights in a place or shape that `Layer` does not know: they have to
-    stay floats."""
+    """The names of nodes whose weights are in a position or shape that `Layer` does not support;
+    they stay floats."""
     index = GraphIndex(graph)
     return [
         node.name
         for node in graph.node
-        if node.op_type in WEIGHTED
+        if node.op_type in WEIGHTED_OPS
         and any(index.is_constant(name) for name in node.input[:2])
         and not _is_supported(index, node)
     ]
@@ -90,7 +88,7 @@ def _is_supported(index: GraphIndex, node: onnx.NodeProto) -> bool:
 
 
 def unsafe_layers(graph: onnx.GraphProto) -> list[str]:
-    """The names of layers in a QDQ graph on which a CPU without VNNI could saturate."""
+    """The names of layers in a QDQ graph that could saturate on a CPU without VNNI."""
     index = GraphIndex(graph)
     unsafe = []
     for layer in find_layers(graph):
@@ -101,10 +99,10 @@ def unsafe_layers(graph: onnx.GraphProto) -> list[str]:
 
 
 def find_layers(graph: onnx.GraphProto) -> Iterator[Layer]:
-    """The layers of a QDQ graph in the order of the graph."""
+    """The layers of a QDQ graph in graph order."""
     index = GraphIndex(graph)
     for node in graph.node:
-        if node.op_type not in WEIGHTED:
+        if node.op_type not in WEIGHTED_OPS:
             continue
         source, weight, *bias = (_dequantized(index, name) for name in node.input)
         if not source or not weight or not index.is_constant(weight[0]):
@@ -118,19 +116,19 @@ def find_layers(graph: onnx.GraphProto) -> Iterator[Layer]:
 
 
 def _dequantized(index: GraphIndex, tensor: str) -> list[str]:
-    """The inputs of the DequantizeLinear that makes the tensor; none if there is no such node."""
+    """The inputs of the DequantizeLinear that produces the tensor, or an empty list."""
     node = index.producer.get(tensor)
     return list(node.input) if node is not None and node.op_type == "DequantizeLinear" else []
 
 
 def quantized(index: GraphIndex, inputs: list[str]) -> Quantized:
-    """The tensor that a DequantizeLinear with these inputs makes floats of."""
+    """The quantized tensor that a DequantizeLinear with these inputs reads."""
     zero_point = int(index.constant(inputs[2])) if len(inputs) > 2 else 0
     return Quantized(inputs[0], np.float32(index.constant(inputs[1])), zero_point)
 
 
 def skip_connection(index: GraphIndex, layer: Layer) -> tuple[str, Quantized] | None:
-    """The Add that a layer's output goes to, by name, and the quantized tensor it is added to."""
+    """The name of the Add that consumes a layer's output, and the other, quantized operand."""
     tensor = layer.node.output[0]
     for op_type in ("QuantizeLinear", "DequantizeLinear", "Add"):
         readers = index.consumers[tensor]

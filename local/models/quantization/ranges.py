@@ -1,21 +1,21 @@
-"""Activation ranges at which quantization errs least.
+"""Activation ranges with the smallest quantization error.
 
-The range from the smallest to the largest value seen spends most of its 256 steps on a few
-outliers where a tensor has long tails. A narrower one clips those and rounds all the rest more
-finely (Banner et al. 2019, "Post training 4-bit quantization of convolutional networks", section
+For a tensor with long tails, the range from the smallest to the largest value spends most of its
+256 steps on a few outliers. A narrower range clips those and rounds all other values more finely
+(Banner et al. 2019, "Post training 4-bit quantization of convolutional networks", section
 3.1: the expected squared error is that of clipping plus step^2 / 12 for rounding).
 
-This is for what convolutions, matrix products and skip connections give where no activation
-function follows, values on both sides of zero. Tensors that end at zero or at six keep the range
-they have: on EfficientNet-Lite0 nothing was gained there or at the pooled features.
+Applies to outputs of convolutions, matrix products and skip connections without an activation
+function, with values on both sides of zero. Tensors that end at zero or at six keep their range:
+on EfficientNet-Lite0 narrowing them, or the pooled features, gained nothing.
 
-Measured there, ranges and weights found on one half of the calibration photos and validated on
+Measured there with ranges and weights from one half of the calibration photos and validated on
 the other (eight views of each photo: four crops, and mirrored), both ways:
 
-| logits against the float network | whole ranges        | these               |
+| logits against the float network | whole ranges        | narrowed ranges     |
 | -------------------------------- | ------------------- | ------------------- |
 | relative squared error           | 0.00250 and 0.00247 | 0.00225 and 0.00233 |
-| KL divergence of the answers     | 0.00168 and 0.00172 | 0.00146 and 0.00160 |
+| KL divergence of the outputs     | 0.00168 and 0.00172 | 0.00146 and 0.00160 |
 """
 
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ STEPS: Final = 255
 """From the lowest to the highest uint8."""
 
 _BINS: Final = 8 * STEPS
-"""Eight to a step, so that what is clipped is known to a fraction of it."""
+"""Eight per step, so that clipping is known to a fraction of a step."""
 
 _FRACTIONS: Final = np.linspace(0.3, 1, 71)
-"""Of either end of the whole range. The narrowest chosen on EfficientNet-Lite0 is about 0.6."""
+"""Of either end of the whole range. The smallest chosen on EfficientNet-Lite0 is about 0.6."""
 
 _LINEAR: Final = ("Conv", "Gemm", "MatMul", "Add")
 
@@ -52,9 +52,9 @@ def affine_parameters(low: float, high: float) -> tuple[np.float32, np.uint8]:
 def narrow_ranges(
     quantized: onnx.ModelProto, network: onnx.ModelProto, inputs: NDArray[np.float32]
 ) -> onnx.ModelProto:
-    """The quantized network with the best ranges inside those it has.
+    """The quantized network with the best subranges of its ranges.
 
-    quantized: the QDQ graph of `network`, names of tensors kept. inputs: the photos for
+    quantized: the QDQ graph of `network`, tensor names unchanged. inputs: the photos for
     calibration, as the network takes them, [N, ...].
     """
     model = copy_of(quantized)
@@ -73,9 +73,9 @@ def narrow_ranges(
 
 
 def best_range(counts: Floats, low: float, high: float) -> tuple[float, float]:
-    """The part of low < 0 < high with the smallest squared error.
+    """The subrange of low < 0 < high with the smallest squared error.
 
-    counts: how many values are in each of the equal bins from low to high.
+    counts: values in each of the equal bins from low to high.
     """
     edges = np.linspace(low, high, len(counts) + 1)
     values = (edges[1:] + edges[:-1]) / 2
@@ -109,7 +109,7 @@ def _range(index: GraphIndex, node: onnx.NodeProto) -> tuple[float, float]:
 def _histograms(
     network: onnx.ModelProto, ranges: dict[str, tuple[float, float]], inputs: NDArray[np.float32]
 ) -> dict[str, Floats]:
-    """How many values of each tensor are in each bin of its range."""
+    """Counts of each tensor's values in bins of its range."""
     counts = {name: np.zeros(_BINS) for name in ranges}
     if not ranges:
         return counts

@@ -1,9 +1,9 @@
-"""The weights of a quantized network, one layer after another, fitted to what they work on.
+"""Fits the weights of a quantized network, layer by layer.
 
-A layer's target is what the float network computes there; its inputs are what the layers before
-it give *after* quantization. So each layer also makes up, as far as it can, for the errors so far:
-by least squares with a penalty on leaving the float weights, and then by learned rounding
-(`rounding`). Where a skip connection is added to the output, its error is a part of the target.
+A layer's target is the float network's output; its inputs are the *quantized* outputs of earlier
+layers, so each layer also compensates their errors: first by least squares with a penalty on the
+distance from the float weights, then by learned rounding (`rounding`). If a skip connection is
+added to the output, its error is part of the target.
 """
 
 from typing import Final
@@ -24,17 +24,17 @@ from local.models.quantization.saturation import min_scales
 Floats = NDArray[np.float64]
 
 _DAMPING: Final = 0.03
-"""Added to the diagonal of H, as a part of its mean; Frantar et al. 2022, section 3.3, take 0.01
-for far more data."""
+"""Added to the diagonal of H, as a fraction of its mean; Frantar et al. 2022, section 3.3, use 0.01
+with far more data."""
 
 _CORRECTION_PENALTY: Final = 5.0
-"""The same where earlier errors are made up for, times the weights of a row a photo: the fewer
-photos there are for a weight, the less it follows them. Chosen on EfficientNet-Lite0, fitted to
-half of the calibration photos and validated on the other half: relative squared error of the
-logits 0.0028 at 0.2, 0.0025 at 1, 0.0024 at 5."""
+"""The same for the correction of earlier errors, times the weights of a row per photo: with fewer
+photos per weight, the correction is smaller. Chosen on EfficientNet-Lite0, fitted to half of the
+calibration photos and validated on the other half: relative squared error of the logits 0.0028 at
+0.2, 0.0025 at 1, 0.0024 at 5."""
 
 _LARGEST_BIAS: Final = 2.0**30
-"""In steps of the accumulator, an int32; the other half of its range is for the products."""
+"""In steps of the int32 accumulator; the other half of its range is for the products."""
 
 
 def reconstruct(
@@ -42,9 +42,9 @@ def reconstruct(
     network: onnx.ModelProto,
     inputs: NDArray[np.float32],
 ) -> onnx.ModelProto:
-    """The quantized network with weights, their scales and biases chosen anew.
+    """The quantized network with refitted weights, weight scales and biases.
 
-    quantized: the QDQ graph of `network`, node names kept. inputs: the photos for calibration,
+    quantized: the QDQ graph of `network`, node names unchanged. inputs: the photos for calibration,
     as the network takes them, [N, ...].
     """
     model = copy_of(quantized)
@@ -77,7 +77,7 @@ class _LayerFitter:
 
         safe = layer.needs_safe_pairs(weight.shape)
         scales = min_scales(targets.reshape(outputs, size), safe)
-        if bias is not None:  # a row of hardly any weight must not leave its bias without room
+        if bias is not None:  # a row of tiny weights must leave room for its bias
             scales = np.maximum(scales, np.abs(bias) / (layer.input.scale * _LARGEST_BIAS))
         steps = scales.astype(np.float32)
         by_group = steps.astype(np.float64).reshape(groups, -1)
@@ -135,9 +135,9 @@ class _LayerFitter:
 def _objective(
     rows: Floats, moments: Moments, photos: int, has_bias: bool
 ) -> tuple[Floats, Floats]:
-    """H, and the weights [G, R, K] that come closest to the targets on the inputs as they are.
+    """H, and the weights [G, R, K] that best approximate the targets on the actual inputs.
 
-    A bias takes up any constant error, so that with one only the deviations from the mean count.
+    A bias absorbs any constant error, so with a bias only deviations from the mean count.
     """
     xx, tx = moments.second(central=has_bias)
     size = rows.shape[-1]

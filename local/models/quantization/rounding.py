@@ -1,13 +1,13 @@
-"""Learned rounding: the integers whose errors cancel on real inputs.
+"""Learned rounding: chooses integers whose errors cancel on real inputs.
 
 The error of a layer on its inputs x is (w - s q)' H (w - s q), with H = E[x x']. Rounding each
-weight to the nearest integer ignores that the inputs are correlated. Here the weights are rounded
-two at a time and the rest make up for the error so far (Frantar et al. 2022, "GPTQ"; Hassibi and
-Stork 1993); then single integers are moved by one coordinate descent after another while that
-lowers the error. A pair never leaves the region that is safe on every CPU (`pairs`).
+weight to the nearest integer ignores that inputs are correlated. Here, weights are rounded two at a
+time and the remaining weights compensate for the error so far (Frantar et al. 2022, "GPTQ"; Hassibi
+and Stork 1993); then coordinate descent changes single integers while that lowers the error. A pair
+always stays in the region that is safe on every CPU (`saturation`).
 
 Shapes: G groups (1 for an ordinary layer, the channels for a depthwise one), R rows (output
-channels) a group, K weights a row in the order of the kernels.
+channels) per group, K weights per row in kernel order.
 """
 
 from typing import Final
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 _SWEEPS: Final = 6
 
 _BLOCK: Final = 64
-"""Columns whose effect on the others is summed up before it is passed on: only for speed."""
+"""Columns whose effect on the others is accumulated before it is applied: only for speed."""
 
 _FLOORS: Final = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float64)
 
@@ -39,7 +39,7 @@ def round_weights(weights: Floats, scales: Floats, hessian: Floats, pair_safe: b
 
 def _error_feedback(targets: Floats, hessian: Floats, pair_safe: bool) -> Floats:
     size = targets.shape[-1]
-    if size % 2:  # a weight that is always zero completes the last pair
+    if size % 2:  # complete the last pair with a zero weight
         targets = np.pad(targets, ((0, 0), (0, 0), (0, 1)))
         hessian = np.pad(hessian, ((0, 0), (0, 1), (0, 1)))
         hessian[:, -1, -1] = hessian.trace(axis1=1, axis2=2) / size
@@ -61,7 +61,7 @@ def _error_feedback(targets: Floats, hessian: Floats, pair_safe: bool) -> Floats
 
 
 def _round_pair(pair: Floats, triangle: Floats, pair_safe: bool) -> Floats:
-    """The best of the integer points around each pair [G, R, 2] that are allowed."""
+    """The best allowed integer point near each pair [G, R, 2]."""
     candidates = np.floor(pair)[..., None, :] + _FLOORS
     if pair_safe:
         candidates = np.concatenate([candidates, _edge(pair, triangle)], axis=-2)
@@ -76,7 +76,7 @@ def _round_pair(pair: Floats, triangle: Floats, pair_safe: bool) -> Floats:
 
 
 def _edge(pair: Floats, triangle: Floats) -> Floats:
-    """The two integer points on the edge of the safe region around the best one there."""
+    """The two integer points nearest to the optimum on the edge of the safe region."""
     sign = np.where(pair.sum(-1) < 0, -1.0, 1.0)
     # the error of (a, sign * limit - a) is a parabola in a
     slope = triangle[:, None, 0] - triangle[:, None, 1]
@@ -110,7 +110,7 @@ def _coordinate_descent(targets: Floats, start: Floats, hessian: Floats, pair_sa
 
 
 def _descend(rounded: Floats, gradient: Floats, hessian: Floats, pair_safe: bool) -> Floats:
-    """The steps that lower the error most, one column after another; the arguments are blocks."""
+    """The steps that lower the error most, column by column; the arguments are blocks."""
     values = rounded.copy()
     size = values.shape[-1]
     for k in range(size):

@@ -1,8 +1,8 @@
 """EfficientNet-Lite0: named arrays -> a float ONNX graph, batch norms folded into convolutions.
 
 The architecture is EfficientNet-B0 (Tan and Le 2019, table 1) without squeeze-and-excitation and
-with ReLU6 for swish; stem and head keep their width. Mean, deviation, padding and epsilon are
-those of the TensorFlow release the weights come from (tensorflow/tpu,
+with ReLU6 instead of swish; stem and head keep their width. Mean, deviation, padding and epsilon
+are those of the TensorFlow release of the weights (tensorflow/tpu,
 models/official/efficientnet/lite).
 """
 
@@ -21,23 +21,22 @@ MEAN: Final = (127.0, 127.0, 127.0)
 STD: Final = (128.0, 128.0, 128.0)
 CROP_FRACTION: Final = 0.875
 INTERPOLATION: Final = "hamming"
-"""It was trained with bicubic, which reaches twice as far and takes 0.45 ms more of the 6.8 ms that
-a 100 kB JPEG costs. On 500 photos top-1 of the float network is 89.2 % with either."""
+"""The training used bicubic, whose support is twice as large and which costs 0.45 ms more of 6.8 ms
+for a 100 kB JPEG. On 500 photos, top-1 of the float network is 89.2 % with either."""
 
 OPSET: Final = 17
 IR_VERSION: Final = 8
 _BATCH_NORM_EPSILON: Final = 1e-3
 
 _STRIDES: Final = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
-"""The stride of each of the 16 blocks; kernels and widths are those of the weights."""
+"""The stride of each of the 16 blocks; kernel sizes and widths follow from the weights."""
 
 
 def float_model(weights: Mapping[str, Array]) -> onnx.ModelProto:
     """The network for inference: `input` float32 [N, 3, 224, 224], normalized -> `logits` float32
     [N, classes].
 
-    `weights` are the arrays of the checkpoint under the names it gives them. A missing one raises
-    `KeyError`.
+    `weights` are the checkpoint's arrays by name. Raises `KeyError` if one is missing.
     """
     network = _Network(weights)
     size = SIZE
@@ -154,7 +153,7 @@ class _Network:
 
 
 def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's 'SAME': the output has ceil(size / stride) positions, and the larger half of
-    what that takes goes after the image."""
+    """TensorFlow's 'SAME': the output has ceil(size / stride) positions, and the larger half of the
+    padding goes after the image."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2

@@ -1,7 +1,7 @@
-"""Anyone's ONNX image classifier -> a network as `quantize` takes it.
+"""Imports an ONNX image classifier in the form that `quantize` needs.
 
-One input of normalized floats, one output `logits` [N, classes], constants folded, every node with
-a name, every layer with constants of its own, batch size free where the graph allows that.
+One input of normalized floats, one output `logits` [N, classes], constants folded, all nodes named,
+separate constants for each layer, and a free batch size where the graph allows it.
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper, version_converter
 
 from local.common.cli import UsageError
 from local.models.graph.onnx_graph import (
+    WEIGHTED_OPS,
     GraphIndex,
     attributes,
     copy_of,
@@ -23,19 +24,18 @@ from local.models.graph.onnx_graph import (
 )
 from local.models.graph.service_io import LOGITS, PIXELS, PROBABILITIES, Normalization
 from local.models.graph.sessions import folded, session
-from local.models.quantization.qdq_layers import WEIGHTED
 
 Softmax = Literal["auto", "yes", "no"]
 
 _LOWEST_OPSET: Final = 13
-"""The first whose DequantizeLinear takes a scale for each channel."""
+"""The first whose DequantizeLinear supports a scale per channel."""
 
 _LOWEST_IR_VERSION: Final = 8
 _SHAPE_ONLY: Final = ("Identity", "Flatten", "Reshape", "Squeeze")
 
 
 class OnnxImportError(UsageError):
-    """The model cannot be used; the message says why and what to do."""
+    """The model is not usable; the message says why and what to do."""
 
 
 def import_onnx(
@@ -43,8 +43,8 @@ def import_onnx(
 ) -> onnx.ModelProto:
     """The network in the ONNX file at `path`.
 
-    softmax: whether the model already gives probabilities ("yes") or logits ("no"); "auto" looks
-    at its last node. Raises `OnnxImportError`.
+    softmax: whether the model outputs probabilities ("yes") or logits ("no"); "auto" checks its
+    last node. Raises `OnnxImportError`.
     """
     model = _at_least_lowest_opset(_load(path))
     _check_input(model.graph, normalization)
@@ -61,7 +61,7 @@ def _load(path: Path) -> onnx.ModelProto:
         onnx.checker.check_model(model)
     except OSError as error:
         raise OnnxImportError(f"{path} cannot be read: {error.strerror}.") from error
-    except Exception as error:  # protobuf's and the checker's own classes
+    except Exception as error:  # classes of protobuf and of the checker
         reason = " ".join(str(error).split())[:200]
         raise OnnxImportError(f"{path} is not a valid ONNX model: {reason}") from error
     constants = {constant.name for constant in model.graph.initializer}
@@ -71,7 +71,7 @@ def _load(path: Path) -> onnx.ModelProto:
         if len(values) != 1:
             names = ", ".join(value.name for value in values)
             raise OnnxImportError(
-                f"The model has {len(values)} {what}s ({names}); a classifier has one. "
+                f"The model has {len(values)} {what}s ({names}); expected 1. "
                 f"Export it with only that {what}."
             )
     declare(model.graph, inputs=inputs, outputs=outputs)
@@ -85,10 +85,10 @@ def _at_least_lowest_opset(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     try:
         return version_converter.convert_version(model, _LOWEST_OPSET)
-    except Exception as error:  # the converter's own classes
+    except Exception as error:  # classes of the converter
         reason = " ".join(str(error).split())[:200]
         raise OnnxImportError(
-            f"The model is of opset {opset} and cannot be converted to {_LOWEST_OPSET} ({reason}). "
+            f"The model has opset {opset} and cannot be converted to {_LOWEST_OPSET} ({reason}). "
             f"Export it with opset {_LOWEST_OPSET} or later."
         ) from error
 
@@ -104,12 +104,12 @@ def _check_input(graph: onnx.GraphProto, normalization: Normalization) -> None:
         shape = ", ".join(str(n or "any") for n in found)
         raise OnnxImportError(
             f"The model's input is {kind} [{shape}], not float [N, {', '.join(map(str, wanted))}]. "
-            "Give its --size and --layout, or export it with a float32 input and batch size 1."
+            "Set --size and --layout, or export it with a float32 input and batch size 1."
         )
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:
-    """Name nodes by number, and rename tensors whose names the contract is going to use."""
+    """Name nodes by number, and rename tensors whose names `service_io` uses."""
     for number, node in enumerate(graph.node):
         node.name = f"{number}.{node.op_type}"
     reserved = (LOGITS, PIXELS, PROBABILITIES)
@@ -145,10 +145,10 @@ def _before_reshaping(index: GraphIndex, tensor: str) -> onnx.NodeProto | None:
 
 
 def _separate_layers(graph: onnx.GraphProto) -> None:
-    """Give each layer constants of its own, a bias where it can have one, and Gemms no factors."""
+    """Give each layer its own constants, a bias where possible, and each Gemm alpha = beta = 1."""
     index = GraphIndex(graph)
     for node in graph.node:
-        if node.op_type not in WEIGHTED or not index.is_constant(node.input[1]):
+        if node.op_type not in WEIGHTED_OPS or not index.is_constant(node.input[1]):
             continue
         options = attributes(node)
         if node.op_type != "MatMul" and len(node.input) == 2:
@@ -175,7 +175,7 @@ def _add(graph: onnx.GraphProto, name: str, values: NDArray[Any]) -> str:
 
 
 def _with_free_batch(model: onnx.ModelProto, normalization: Normalization) -> onnx.ModelProto:
-    """The model for any batch size if it gives the same answers then, else for a batch of 1."""
+    """The model for any batch size if its outputs stay the same, else for a batch of 1."""
     alone = _outputs(_declared(model, 1), normalization, 1)
     free = _declared(model, "N")
     index = GraphIndex(free.graph)
@@ -183,7 +183,7 @@ def _with_free_batch(model: onnx.ModelProto, normalization: Normalization) -> on
         if node.op_type == "Reshape" and index.is_constant(node.input[1]):
             shape = index.constant(node.input[1])
             if shape.size and shape[0] == 1 and not attributes(node).get("allowzero"):
-                as_before = np.array([0, *shape[1:]], np.int64)  # zero: as many as the input has
+                as_before = np.array([0, *shape[1:]], np.int64)  # 0: copy the input's dimension
                 node.input[1] = _add(free.graph, f"{node.name}.shape", as_before)
     drop_unused_constants(free.graph)
     try:
@@ -211,14 +211,14 @@ def _declared(
 def _outputs(
     model: onnx.ModelProto, normalization: Normalization, photos: int
 ) -> NDArray[np.float32]:
-    """The model's output for noise, the same each time. Raises `OnnxImportError`."""
+    """The model's output for deterministic noise. Raises `OnnxImportError`."""
     size = normalization.size
     noise = np.random.default_rng(0).integers(0, 256, (photos, size, size, 3), np.uint8)
     try:
         part = session(model)
         inputs = {part.get_inputs()[0].name: normalization.apply(noise)}
         outputs: NDArray[np.float32] = part.run(None, inputs)[0]
-    except Exception as error:  # the library raises classes of its own for each kind of failure
+    except Exception as error:  # classes of ONNX Runtime
         reason = " ".join(str(error).split())[:200]
         raise OnnxImportError(f"ONNX Runtime cannot run the model: {reason}") from error
     return outputs

@@ -1,4 +1,4 @@
-"""The names of a model's classes, one line each, in index order."""
+"""The names of a model's classes, one per line, in index order."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,11 +8,11 @@ from classifier.artifact import Label, parse_labels
 from local.common.cli import UsageError
 
 _QUALIFIERS: Final = {"n02012849": "bird", "n03126707": "machine"}
-"""For classes of ImageNet-1k whose only name is another class's too: the two cranes."""
+"""For ImageNet-1k classes whose only name is also another class's: the two cranes."""
 
 
 class LabelsError(UsageError):
-    """The labels cannot be used; the message says why."""
+    """The labels are not usable; the message says why."""
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -23,11 +23,9 @@ def read_labels(path: Path) -> list[Label]:
         raise LabelsError(f"The labels file {path} cannot be read: {error}.") from error
     for number, label in enumerate(labels, 1):
         if not label.name.strip():
-            raise LabelsError(
-                f"Line {number} of {path} names no class. Write one class a line, without gaps."
-            )
+            raise LabelsError(f"Line {number} of {path} is empty. Write one class per line.")
     if not labels:
-        raise LabelsError(f"{path} is empty. Write the name of one class a line, in index order.")
+        raise LabelsError(f"{path} is empty. Write one class name per line, in index order.")
     return labels
 
 
@@ -41,7 +39,7 @@ def write_labels(path: Path, labels: Iterable[Label]) -> None:
 def imagenet_labels(synsets: str, lemmas: str) -> list[Label]:
     """The classes of ImageNet-1k, named by the first lemma that no other class begins with.
 
-    synsets: one WordNet id a line, in index order. lemmas: lines `wnid<TAB>lemma, lemma, ...`.
+    synsets: one WordNet id per line, in index order. lemmas: lines `wnid<TAB>lemma, lemma, ...`.
     """
     lemma_lines = (line.split("\t", 1) for line in lemmas.splitlines())
     by_wnid = {wnid: [lemma.strip() for lemma in text.split(",")] for wnid, text in lemma_lines}
@@ -58,7 +56,7 @@ def _unique_name(wnid: str, classes: Mapping[str, list[str]]) -> str:
     ]
     if not rivals:
         return first
-    if others:  # "cardigan" is the jacket, which has no other name; the dog goes by its second
+    if others:  # "cardigan" is the jacket, which has no other name; the dog gets its second name
         return others[0]
     if all(len(lemmas) > 1 for lemmas in rivals):
         return first

