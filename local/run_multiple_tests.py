@@ -1,5 +1,5 @@
-"""Timed waves: N parallel requests every T seconds, R times. A wave starts when it is due, even if
-earlier ones still wait for answers (an open loop), and times count from then."""
+"""Send waves of N parallel requests every T seconds, R times. An open loop: a wave starts when
+due even if earlier waves are in flight, and latency counts from when it was due."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ EXAMPLES = """\
   python run_multiple_tests.py -N 100 -T 0.5 -R 20 --html report.html --json report.json
   python run_multiple_tests.py -N 50 --lambda classifier
   python run_multiple_tests.py -N 1 --lambda function --endpoint-url http://localhost:9000
-                                                     (the emulator takes one request at a time)"""
+                                                     (the emulator handles one request at a time)"""
 
 
 def waves() -> int:

@@ -1,4 +1,4 @@
-"""N parallel workers: each POSTs an image and waits for the answer."""
+"""Send N parallel requests, each with an image, and wait for the responses."""
 
 import sys
 from pathlib import Path
@@ -11,15 +11,20 @@ from local.loadtest.plan import WavePlan
 
 EXAMPLES = """\
   python test_script.py                one request
-  python test_script.py 20             20 in parallel; each one's time, then a summary
+  python test_script.py 20             20 in parallel: the time of each, then a summary
   python test_script.py 20 --image photos/ --html report.html
   python test_script.py 20 --lambda classifier"""
 
 
-def classic() -> int:
+def test_script() -> int:
     parser = cli.LoadTestParser(__doc__ or "", EXAMPLES)
     parser.add_argument(
-        "parallel", nargs="?", type=int, default=1, metavar="N", help="workers (default: 1)"
+        "parallel",
+        nargs="?",
+        type=int,
+        default=1,
+        metavar="N",
+        help="parallel requests (default: 1)",
     )
     cli.add_target_options(parser)
     cli.add_report_options(parser)
@@ -29,4 +34,4 @@ def classic() -> int:
 
 
 if __name__ == "__main__":
-    main(classic)
+    main(test_script)

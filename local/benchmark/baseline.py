@@ -61,7 +61,7 @@ class Baseline:
         assert tree.popen.stdout
         line = tree.popen.stdout.readline()
         if not line:
-            raise MeasurementError(f"the bare loop ended: {last_line(log)}")
+            raise MeasurementError(f"the baseline process ended: {last_line(log)}")
         return json.loads(line)
 
 

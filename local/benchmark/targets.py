@@ -102,7 +102,7 @@ def verdict(repetitions: Sequence[Figures], *, gross: bool) -> int:
     targets = judged(repetitions)
     status = conclude(repetitions, targets, gross=gross) if targets else 0
     if left_out := ", ".join(target.name for target in TARGETS if target not in targets):
-        print(f"not measured, so not judged: {left_out}")
+        print(f"not measured: {left_out}")
     return status
 
 

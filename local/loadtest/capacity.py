@@ -14,7 +14,7 @@ from local.loadtest.plan import WavePlan
 from local.loadtest.stats import summarize
 
 EXAMPLES = """\
-  python capacity.py                            p99 within 1 s, waves every second
+  python capacity.py                            p99 of at most 1 s, waves every second
   python capacity.py --limit 250 --plot capacity.svg
   python capacity.py -T 0.5 --limit 500 -R 10 --json capacity.json"""
 FORMATS = (".svg", ".png", ".pdf")
@@ -65,7 +65,7 @@ def parse() -> Namespace:
         type=float,
         default=1000,
         metavar="MS",
-        help="p99 latency that is still good, in ms, at most T (default: %(default)g)",
+        help="maximum p99 latency in ms, at most T (default: %(default)g)",
     )
     search.add_argument(
         "-T", type=float, default=1, help="seconds from wave to wave (default: %(default)s)"
@@ -76,7 +76,7 @@ def parse() -> Namespace:
     )
     cli.add_target_options(parser)
     reports = parser.add_argument_group("reports")
-    reports.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
+    reports.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     reports.add_argument(
         "--plot", type=Path, metavar="FILE", help=f"draw the curve: {', '.join(FORMATS)}"
     )

@@ -19,12 +19,12 @@ from local.loadtest.stats import Summary, summarize
 from local.loadtest.target import Target, http_target
 
 NOTES: Final = """\
-times: latency counts from when a request was due, service from when its connection was begun; each
-request makes a connection of its own, names are resolved once before. Percentiles are nearest-rank
-and of the requests that were answered with predictions; failures are counted by kind.
+times: latency counts from when a request was due, service from when its connection was opened. Each
+request opens a new connection; names are resolved once before the run. Percentiles are nearest-rank
+and cover requests answered with predictions; failures are counted by kind.
 
-exit status: 0 all answered, 1 a request failed, 2 the command cannot be done,
-130 stopped by Ctrl-C (143 by SIGTERM), with a report of what was measured so far
+exit status: 0 all answered, 1 a request failed, 2 invalid arguments,
+130 stopped by Ctrl-C (143 by SIGTERM), with a report of the results so far
 """
 
 
@@ -50,7 +50,7 @@ class LoadTestParser(OneLineParser):
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("where to send")
+    where = parser.add_argument_group("target")
     where.add_argument(
         "--url", default="http://localhost:8000/", help="the service (default: %(default)s)"
     )
@@ -63,7 +63,7 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--endpoint-url",
         metavar="URL",
-        help="of the Lambda API, for --lambda: http://localhost:9000 for a local emulator",
+        help="Lambda API endpoint for --lambda, such as http://localhost:9000 for a local emulator",
     )
     where.add_argument(
         "--image",
@@ -77,15 +77,15 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="a request without an answer by then has failed (default: %(default)g)",
+        help="maximum duration of a request (default: %(default)g)",
     )
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     reports = parser.add_argument_group("reports")
-    reports.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
-    reports.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each request")
-    reports.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
+    reports.add_argument("--json", type=Path, metavar="FILE", help="write the statistics as JSON")
+    reports.add_argument("--csv", type=Path, metavar="FILE", help="write a line per request as CSV")
+    reports.add_argument("--html", type=Path, metavar="FILE", help="write a report with plots")
 
 
 def create_target(options: argparse.Namespace) -> Target:
@@ -95,7 +95,7 @@ def create_target(options: argparse.Namespace) -> Target:
     payloads = read_payloads(options.image)
     if options.function is None:
         if options.endpoint_url is not None:
-            raise UsageError("--endpoint-url is of use only with --lambda FUNCTION.")
+            raise UsageError("--endpoint-url needs --lambda FUNCTION.")
         return http_target(options.url, payloads)
     from local.loadtest.lambda_target import lambda_target
 

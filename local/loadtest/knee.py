@@ -27,8 +27,8 @@ class Search:
             raise UsageError("T must be more than 0 seconds.")
         if not 0 < self.limit_ms <= self.period * 1000:
             raise UsageError(
-                f"--limit must be more than 0 and at most T ({self.period * 1000:g} ms): a service "
-                "that needs longer than from wave to wave falls behind, and sustains no rate."
+                f"--limit must be more than 0 and at most T ({self.period * 1000:g} ms): a slower "
+                "service falls behind and sustains no rate."
             )
 
 
@@ -61,7 +61,7 @@ class Step:
         p50, p99 = (
             "-" if value is None else f"{value:.1f}" for value in (self.p50_ms, self.p99_ms)
         )
-        verdict = "good" if self.good else "too much"
+        verdict = "good" if self.good else "bad"
         return (
             f"{self.parallel:>6}{self.offered_rps:>12.1f}{p50:>10}{p99:>10}{self.failures:>8}"
             f"  {verdict}"
@@ -104,7 +104,7 @@ class Curve:
     def verdict(self) -> str:
         knee = self.knee
         if knee is None:
-            return f"not even one request at a time is answered within {self._limit()}"
+            return f"sustainable: none; one request at a time exceeds {self._limit()}"
         bound = "at least " if self.is_lower_bound else ""
         return (
             f"sustainable: {bound}{knee.offered_rps:.1f} requests/s, in waves of {knee.parallel} "

@@ -40,7 +40,8 @@ def lambda_target(function: str, endpoint_url: str | None, payloads: Sequence[Pa
     events = [json.dumps(function_url_event(body)).encode() for body in payloads]
     if max(map(len, events)) > PAYLOAD_LIMIT:
         raise UsageError(
-            "An image is too large for Lambda: 6 MB a request, base64 included. Send smaller ones."
+            "An image exceeds Lambda's limit of 6 MB per request, base64 included. "
+            "Use a smaller one."
         )
     if endpoint_url is not None:
         parse_url(endpoint_url)
@@ -113,7 +114,7 @@ class _RequestSigner:
     def requests(self) -> Sequence[bytes]:
         """The signed requests, one for each event; the signatures are at most a minute old."""
         if time.monotonic() - self._signed > _SIGNATURE_SECONDS:
-            # Credentials that end during a run end in refusals, which the report counts.
+            # If credentials expire during a run, requests are rejected; the report counts them.
             with contextlib.suppress(BotoCoreError):
                 self.sign()
         return self._requests

@@ -23,12 +23,12 @@ def find_images(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UsageError(f"There is no image {str(path)!r}. Name one, or a folder of images.")
+        raise UsageError(f"{str(path)!r} does not exist. Name an image or a folder of images.")
     images = sorted(
         entry for entry in path.iterdir() if entry.is_file() and _is_image_name(entry.name)
     )
     if not images:
-        raise UsageError(f"There are no images in the folder {str(path)!r}. Name another.")
+        raise UsageError(f"The folder {str(path)!r} has no images. Name another.")
     return images
 
 

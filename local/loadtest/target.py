@@ -52,7 +52,7 @@ def parse_url(url: str) -> SplitResult:
     except ValueError:
         usable = False
     if not usable or any(character <= " " for character in url):
-        raise UsageError(f"{url!r} is not a URL such as http://localhost:8000/.")
+        raise UsageError(f"{url!r} is not a URL. Use one such as http://localhost:8000/.")
     return parts
 
 
@@ -62,12 +62,12 @@ def resolve(parts: SplitResult) -> Address:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     tls = ssl.create_default_context() if parts.scheme == "https" else None
     try:
-        # A name's first address may be one that the service does not listen on (localhost: ::1).
+        # The service may not listen on a name's first address (localhost: ::1).
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _unreachable(parts, reason) from None
-    reason = "it has no address"
+    reason = "no address found"
     for family, _, _, _, address in found:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.settimeout(_CONNECT_SECONDS)
@@ -82,8 +82,8 @@ def resolve(parts: SplitResult) -> Address:
 
 def _unreachable(parts: SplitResult, reason: object) -> UsageError:
     return UsageError(
-        f"{parts.geturl()} cannot be reached: {reason}. Is it the right address, and does the "
-        "service run? (make run)"
+        f"{parts.geturl()} cannot be reached: {reason}. Check the address, and start the "
+        "service (make run)."
     )
 
 

@@ -1,4 +1,4 @@
-"""What AWS Lambda would do under a plan of waves: latency, cold starts, throttles and cost."""
+"""Forecast latency, cold starts, throttling and cost of AWS Lambda under waves of requests."""
 
 import argparse
 import json
@@ -40,11 +40,11 @@ examples:
 
 the file of --measured: {"cold_ms": [1480, 1512], "warm_ms": {"p50": 25, "p99": 60},
   "memory_mb": 1769, "architecture": "x86_64"}; each duration is a number, a list of numbers, or
-  p50 and p99. What is typed on the command line comes first. The file that
-  "python -m local.benchmark.lambda_image --json FILE" writes will do, too.
+  p50 and p99. Command-line options take precedence. Also accepts the file of
+  "python -m local.benchmark.lambda_image --json FILE".
 
-Throttled requests are counted, not sent again. The assumptions are stated in
-local/simulation/scaling.py; --figures lists every AWS figure with its source.
+Throttled requests are counted, not retried. local/simulation/scaling.py states the assumptions;
+--figures lists every AWS figure with its source.
 """
 
 
@@ -82,17 +82,29 @@ def create_parser() -> argparse.ArgumentParser:
     add("-N", type=whole, default=1, help="requests in a wave (%(default)s)")
     add("-T", type=_number, default=1, help="seconds from wave to wave (%(default)s)")
     add("-R", type=whole, default=1, help="waves (%(default)s)")
-    add("--warm-ms", type=_durations, metavar="MS", help="a warm request: MS, or P50/P99")
-    add("--cold-ms", type=_durations, metavar="MS", help="INIT and the first request, likewise")
+    add(
+        "--warm-ms",
+        type=_durations,
+        metavar="MS",
+        help="duration of a warm request: MS, or P50/P99",
+    )
+    add(
+        "--cold-ms",
+        type=_durations,
+        metavar="MS",
+        help="duration of INIT and the first request: MS, or P50/P99",
+    )
     add("--measured", type=Path, metavar="FILE", help="JSON with measured durations")
     add("--memory", type=memory, metavar="MB", help=f"memory in MB ({MEMORY_MB})")
-    add("--architecture", choices=ARCHITECTURES, help=f"of the processor ({ARCHITECTURES[0]})")
+    add(
+        "--architecture", choices=ARCHITECTURES, help=f"processor architecture ({ARCHITECTURES[0]})"
+    )
     add(
         "--concurrency-limit",
         type=whole,
         default=concurrency,
         metavar="C",
-        help="concurrent requests of the account (%(default)s)",
+        help="concurrency limit of the account (%(default)s)",
     )
     add("--reserved", type=whole, metavar="C", help="reserved concurrency of the function")
     add(
@@ -107,14 +119,14 @@ def create_parser() -> argparse.ArgumentParser:
         type=_number,
         default=idle,
         metavar="M",
-        help="an idle environment is kept so long; AWS states no figure (%(default)g)",
+        help="minutes until an idle environment expires; AWS states no figure (%(default)g)",
     )
     add(
         "--unbilled-ms",
         type=_number,
         default=0,
         metavar="MS",
-        help="of every cold start, before INIT: not billed (%(default)s)",
+        help="unbilled time of each cold start, before INIT (%(default)s)",
     )
     add(
         "--ephemeral",
@@ -136,9 +148,9 @@ def create_parser() -> argparse.ArgumentParser:
         "--seed",
         type=whole_number(0, MAX_REQUESTS),
         default=0,
-        help="of the random durations (%(default)s)",
+        help="seed of the random durations (%(default)s)",
     )
-    add("--figures", action="store_true", help="list the AWS figures with their sources, and end")
+    add("--figures", action="store_true", help="list the AWS figures with their sources, and exit")
     return result
 
 
@@ -193,7 +205,7 @@ def _predict(
     if warm is None or cold is None:
         missing = "warm" if warm is None else "cold"
         parser.error(
-            f"give --{missing}-ms, or --measured with a file that has {missing}_ms, such as "
+            f"set --{missing}-ms, or --measured to a file with {missing}_ms, such as "
             "docs/measured/lambda.json"
         )
     if options.N * options.R > MAX_REQUESTS:
@@ -217,7 +229,7 @@ def _notes(options: argparse.Namespace, measured: Measured) -> list[str]:
     if options.memory and measured.memory_mb not in {None, options.memory}:
         return [
             f"The durations were measured with {measured.memory_mb} MB and are used unchanged "
-            f"for {options.memory} MB, which brings another share of a CPU."
+            f"for {options.memory} MB, which has another CPU share."
         ]
     return []
 

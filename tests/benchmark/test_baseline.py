@@ -44,13 +44,13 @@ def baseline(images: list[Path]) -> Iterator[Baseline]:
         yield loops
 
 
-def test_answers_are_the_floor_s(
+def test_service_and_baseline_agree_on_the_top_class(
     service: Running, baseline: Baseline, payloads: list[Payload]
 ) -> None:
     assert [service.best(payload) for payload in payloads] == baseline.best
 
 
-def test_cpu_of_the_service_and_of_its_floor_is_measured(
+def test_cpu_of_service_and_baseline_is_measured(
     service: Running, baseline: Baseline, payloads: list[Payload], images: list[Path]
 ) -> None:
     before = service.tree.cpu_seconds()
@@ -65,7 +65,7 @@ def test_cpu_of_the_service_and_of_its_floor_is_measured(
     assert 0 < bare.p50_ms <= bare.p99_ms
 
 
-def test_a_start_is_divided_into_its_parts(payloads: list[Payload]) -> None:
+def test_cold_start_has_parts(payloads: list[Payload]) -> None:
     starts = measure_starts(
         [BASELINE, HANDLER], payloads[0], times=1, model=None, progress=lambda _: None
     )

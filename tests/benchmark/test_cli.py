@@ -46,7 +46,7 @@ def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
         (["--unknown"], "unrecognized arguments: --unknown"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
+def test_invalid_arguments_exit_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -58,13 +58,13 @@ def test_what_cannot_be_done_is_one_line(
     assert message in line
 
 
-def test_a_usage_error_reaches_the_shell() -> None:
+def test_invalid_arguments_exit_2_in_the_shell() -> None:
     done = run("--rounds", "0")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: argument --rounds: '0' is not a whole number")
 
 
-def test_tables_can_be_made_again_of_the_figures(tmp_path: Path) -> None:
+def test_table_option_prints_the_tables_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
     path.write_text(json.dumps(figures()))
     done = run("--table", path)
@@ -73,7 +73,7 @@ def test_tables_can_be_made_again_of_the_figures(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_without_the_tutorial_app(tmp_path: Path) -> None:
+def test_run_without_the_tutorial_app(tmp_path: Path) -> None:
     # when
     path = tmp_path / "figures.json"
     short = ("--rounds", 1, "--seconds", 1, "--fp32", tmp_path / "missing.onnx")
@@ -109,19 +109,19 @@ def test_a_run_without_the_tutorial_app(tmp_path: Path) -> None:
     assert [line for line in verdict if line.startswith("CPU a request / baseline ")]
     assert [line for line in verdict if line.startswith("failed requests ")]
     assert verdict[-1] == (
-        "not measured, so not judged: requests/s at 8 connections / tutorial app, "
+        "not measured: requests/s at 8 connections / tutorial app, "
         "CPU of a 12-megapixel JPEG / tutorial app, cold start / tutorial app"
     )
 
 
-def test_the_service_is_started_as_make_run_starts_it() -> None:
+def test_service_command_matches_make_run() -> None:
     makefile = (ROOT / "Makefile").read_text()
     (recipe,) = [line for line in makefile.splitlines() if "uvicorn --app-dir" in line]
     started = recipe.partition("uvicorn ")[2].replace("$(HOST)", "127.0.0.1")
     assert SERVICE.command == "{python} -m uvicorn " + started.replace("$(PORT)", "{port}")
 
 
-def test_medians_are_of_each_number_and_failures_add_up() -> None:
+def test_medians_of_each_number_and_sum_of_failures() -> None:
     rounds = [
         {"peak_mb": peak, "at_2": {"cpu_ms": cpu, "failed": failed}}
         for peak, cpu, failed in [(100, 9.0, 0), (300, 8.0, 2), (110, 30.0, 1)]
@@ -129,6 +129,6 @@ def test_medians_are_of_each_number_and_failures_add_up() -> None:
     assert medians(rounds) == {"peak_mb": 110, "at_2": {"cpu_ms": 9.0, "failed": 3}}
 
 
-def test_cpu_is_compared_with_the_floor_right_beside() -> None:
+def test_cpu_is_divided_by_the_adjacent_baseline() -> None:
     load = {"cpu_ms": 12.0, "requests_s": 100.0}
     assert with_baseline_ratio(load, baseline_cpu_ms=10) == {**load, "cpu_of_baseline": 1.2}

@@ -73,7 +73,7 @@ def test_as_many_requests_are_in_flight_as_there_are_connections(requests: Path,
 
 
 @BOTH
-def test_bodies_are_sent_in_turn_with_their_types(requests: Path, wrk: bool) -> None:
+def test_payloads_are_sent_in_turn_with_their_types(requests: Path, wrk: bool) -> None:
     _, received = load_of_at_least(4, "delay/0", requests=requests, connections=1, wrk=wrk)
     sent = [(request.body, request.headers["content-type"]) for request in received]
     turn = [(payload.content, payload.content_type) for payload in BODIES]
@@ -92,10 +92,10 @@ def test_failures_are_counted(requests: Path, wrk: bool) -> None:
 
 
 @BOTH
-def test_no_answer_at_all_is_an_error(stub: Stub, requests: Path, wrk: bool) -> None:
+def test_no_successful_response_is_an_error(stub: Stub, requests: Path, wrk: bool) -> None:
     with pytest.raises(MeasurementError, match="no request was answered"):
         apply_load(f"{stub.url}/status/500", requests, connections=1, seconds=1, wrk=wrk)
 
 
-def test_the_client_has_a_name() -> None:
+def test_client_name() -> None:
     assert client_name().startswith("wrk " if has_wrk() else "local.loadtest")

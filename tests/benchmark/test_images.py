@@ -11,7 +11,7 @@ from classifier.visible import resize_visible
 from local.benchmark.images import TYPICAL_BYTES, TYPICAL_SIZES, large_jpeg, typical_jpegs
 
 
-def test_typical_images_are_what_the_web_has() -> None:
+def test_typical_images_have_web_sizes() -> None:
     images = typical_jpegs()
     for image, size in zip(images, TYPICAL_SIZES, strict=True):
         with Image.open(BytesIO(image)) as opened:
@@ -19,7 +19,7 @@ def test_typical_images_are_what_the_web_has() -> None:
         assert 0.8 * TYPICAL_BYTES <= len(image) <= TYPICAL_BYTES
 
 
-def test_they_are_the_same_each_time() -> None:
+def test_images_are_deterministic() -> None:
     assert typical_jpegs() == typical_jpegs()
 
 
@@ -28,13 +28,13 @@ def large() -> bytes:
     return large_jpeg()
 
 
-def test_the_large_one_is_a_phone_s(large: bytes) -> None:
+def test_large_image_has_the_size_of_a_phone_photo(large: bytes) -> None:
     with Image.open(BytesIO(large)) as opened:
         assert opened.width * opened.height == 12_000_000
     assert 2e6 < len(large) < 8e6
 
 
-def test_the_service_decodes_the_large_one_at_an_eighth_of_its_size(
+def test_service_decodes_the_large_image_at_an_eighth_of_its_size(
     large: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given

@@ -32,7 +32,7 @@ def run(path: Path, values: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("std", [(128.0, 128.0, 128.0), (58.0, 57.0, 57.0)])
-def test_normalized_floats_get_the_answers_of_pixels(
+def test_normalized_floats_and_pixels_give_the_same_output(
     tmp_path: Path, std: tuple[float, float, float]
 ) -> None:
     # given: a model for pixels, that dequantizes them or computes with them
@@ -47,7 +47,7 @@ def test_normalized_floats_get_the_answers_of_pixels(
     assert np.allclose(outputs, run(tmp_path / "pixels.onnx", pixels), atol=1e-5)
 
 
-def test_a_model_without_convolutions(tmp_path: Path) -> None:
+def test_model_without_convolutions_is_an_error(tmp_path: Path) -> None:
     net = Network()
     net.add("Flatten")
     net.save(tmp_path / "net.onnx", input_shape=["N", 4, 4, 3], output_shape=["N", 48])

@@ -92,7 +92,7 @@ def peak_of(process: psutil.Process) -> int:
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
-def test_cpu_is_of_a_process_and_its_children(tmp_path: Path) -> None:
+def test_cpu_includes_children(tmp_path: Path) -> None:
     # given two processes that know what they took, and now take nothing
     with tree_of(TWO_BURN, tmp_path, lines=2) as (tree, printed):
         members = tree.members()
@@ -105,7 +105,7 @@ def test_cpu_is_of_a_process_and_its_children(tmp_path: Path) -> None:
     assert before - 1e-6 <= cpu <= after + 1e-6
 
 
-def test_cpu_of_a_child_that_ended_counts(tmp_path: Path) -> None:
+def test_cpu_includes_ended_children(tmp_path: Path) -> None:
     with tree_of(WAITED_FOR, tmp_path) as (tree, printed):
         members = tree.members()
         assert [process.pid for process in members] == [tree.popen.pid]
@@ -116,7 +116,7 @@ def test_cpu_of_a_child_that_ended_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are Linux's")
-def test_memory_that_was_given_back_is_in_the_peak(tmp_path: Path) -> None:
+def test_peak_memory_includes_freed_memory(tmp_path: Path) -> None:
     with tree_of(HELD_ONCE, tmp_path) as (tree, _):
         process = psutil.Process(tree.popen.pid)
         before, peak, after = peak_of(process), tree.peak_bytes(), peak_of(process)
@@ -125,7 +125,7 @@ def test_memory_that_was_given_back_is_in_the_peak(tmp_path: Path) -> None:
     assert before <= peak <= after
 
 
-def test_nothing_is_left_of_what_ignores_its_end(
+def test_processes_that_ignore_sigterm_are_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.benchmark.servers.processes._TERMINATE_SECONDS", 0.2)
@@ -137,7 +137,7 @@ def test_nothing_is_left_of_what_ignores_its_end(
     assert not any(map(lives, members))
 
 
-def test_an_error_ends_it_too(tmp_path: Path) -> None:
+def test_error_in_the_context_ends_the_process(tmp_path: Path) -> None:
     seen: list[ProcessTree] = []
 
     def fail() -> None:
@@ -150,9 +150,9 @@ def test_an_error_ends_it_too(tmp_path: Path) -> None:
     assert seen[0].popen.poll() is not None
 
 
-def test_last_words_are_one_short_line(tmp_path: Path) -> None:
+def test_last_line_is_truncated(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(f"first\n{'x' * 500}\n\n")
     assert last_line(log) == "x" * 200
     log.write_text("")
-    assert last_line(log) == "it said nothing"
+    assert last_line(log) == "no output"

@@ -22,7 +22,7 @@ def rows(text: str, first_cell: str) -> dict[str, str]:
     raise AssertionError(f"no row {first_cell!r} in\n{text}")
 
 
-def test_a_table_is_aligned_and_short_rows_are_filled_up() -> None:
+def test_aligned_table_pads_short_rows() -> None:
     assert aligned_table(("server", "ms"), [("a", "1.5"), ("longer name",)]) == (
         "| server      |  ms |\n"
         "| ----------- | --: |\n"
@@ -31,7 +31,7 @@ def test_a_table_is_aligned_and_short_rows_are_filled_up() -> None:
     )  # fmt: skip
 
 
-def test_load_is_compared_with_the_floor_and_the_tutorial_app() -> None:
+def test_load_is_compared_with_baseline_and_tutorial_app() -> None:
     row = rows(report(figures()), "this service")
 
     assert row["requests/s"] == "160.0"
@@ -43,14 +43,14 @@ def test_load_is_compared_with_the_floor_and_the_tutorial_app() -> None:
     assert row["images of 100 kB"] == "this service"
 
 
-def test_the_floor_has_a_row_for_its_processes() -> None:
+def test_baseline_has_a_row() -> None:
     row = rows(report(figures()), "baseline, 2 processes")
     assert (row["requests/s"], row["÷ tutorial"], row["÷ baseline"]) == ("200.0", "4.00", "1.00")
     assert (row["p50 / p99 ms at 2"], row["p99 ÷ p50"]) == ("10.0 / 14.0", "1.40")
     assert rows(report(figures()), "baseline, one process")["÷ baseline"] == "0.91"
 
 
-def test_large_images_and_starts() -> None:
+def test_large_image_and_start_tables() -> None:
     given = figures()
     del given["servers"]["service"]["at_8"], given["servers"]["service"]["at_2"]
     large = rows(report(given), "this service")
@@ -61,14 +61,14 @@ def test_large_images_and_starts() -> None:
     assert (start["imports"], start["answer"]) == ("100", "100")
 
 
-def test_without_the_tutorial_app_its_ratios_are_empty() -> None:
+def test_ratios_without_the_tutorial_app_are_empty() -> None:
     given = figures()
     del given["servers"]["naive"], given["start"]["naive"]
     assert rows(report(given), "this service")["÷ tutorial"] == ""
     assert rows(report(given), "handler")["÷ tutorial"] == ""
 
 
-def test_what_could_not_be_measured_is_said() -> None:
+def test_failed_measurement_is_reported() -> None:
     given = figures()
     given["servers"]["naive"] = {"title": "tutorial app", "why": "it ended with 3: no memory"}
     given["start"] = {"why": "no answer"}
@@ -78,7 +78,7 @@ def test_what_could_not_be_measured_is_said() -> None:
 
 
 @pytest.mark.parametrize("part", ["baseline", "start"])
-def test_parts_that_were_left_out_have_no_table(part: str) -> None:
+def test_unmeasured_parts_have_no_table(part: str) -> None:
     given = figures()
     for key in ("servers", "baseline") if part == "baseline" else ("start",):
         del given[key]
@@ -87,7 +87,7 @@ def test_parts_that_were_left_out_have_no_table(part: str) -> None:
     assert ("CPU ms | ÷ baseline" in text) == (part == "start")
 
 
-def test_where_and_when_stands_above() -> None:
+def test_report_starts_with_machine_and_date() -> None:
     first = report(figures()).splitlines()[0]
     assert first == (
         "2026-01-31, 2 cores of Testium (AVX2), Linux x86_64; python 3.11.1; client wrk 4; "

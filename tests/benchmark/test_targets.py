@@ -22,7 +22,7 @@ GOOD = {
 }
 
 
-def test_a_round_compares_the_service_with_floor_and_tutorial_app() -> None:
+def test_round_compares_the_service_with_baseline_and_tutorial_app() -> None:
     rounds = figures_by_round(figures())
     assert len(rounds) == ROUNDS
     assert rounds[0] == pytest.approx(
@@ -40,7 +40,7 @@ def test_a_round_compares_the_service_with_floor_and_tutorial_app() -> None:
     )
 
 
-def test_each_round_is_compared_with_its_own_floor() -> None:
+def test_each_round_is_compared_with_its_own_baseline() -> None:
     given = figures()
     given["baseline"]["rounds"][3]["busy_images_s"] = 160
     assert [figures[targets.RATE] for figures in figures_by_round(given)] == [
@@ -98,7 +98,7 @@ STARTS = {targets.START, targets.START_OF_NAIVE}
         (only_start, {target.name for target in TARGETS} - STARTS),
     ],
 )
-def test_a_target_is_left_out_where_one_side_was_not_measured(
+def test_target_without_both_measurements_is_left_out(
     change: Callable[[dict[str, Any]], None],
     missing: set[str],
     capsys: pytest.CaptureFixture[str],
@@ -114,7 +114,7 @@ def test_a_target_is_left_out_where_one_side_was_not_measured(
         target.name for target in judged(rounds)
     } == missing
     last = capsys.readouterr().out.splitlines()[-1]
-    names = last.removeprefix("not measured, so not judged: ").split(", ")
+    names = last.removeprefix("not measured: ").split(", ")
     assert set(names) == missing
 
 
@@ -163,7 +163,7 @@ def run_of(cpu_of_baseline: float) -> dict[str, Any]:
         (True, [2.5, 2.5, 2.5], 1, 3),
     ],
 )
-def test_a_run_is_repeated_only_while_it_misses_grossly(
+def test_gross_repeats_a_run_until_it_meets_the_targets(
     gross: bool, runs: list[float], status: int, made: int
 ) -> None:
     left = [run_of(figures) for figures in runs]
@@ -173,7 +173,7 @@ def test_a_run_is_repeated_only_while_it_misses_grossly(
 
 @pytest.mark.parametrize("gross", [False, True])
 @pytest.mark.parametrize("change", [with_a_failed_naive, without_start])
-def test_what_could_not_be_measured_is_exit_status_1(
+def test_failed_measurement_is_status_1(
     change: Callable[[dict[str, Any]], None], gross: bool
 ) -> None:
     given = run_of(1.0)
@@ -186,16 +186,16 @@ def test_one_failed_request_in_one_round_is_a_miss() -> None:
     assert verdict([GOOD, {**GOOD, targets.FAILED: 1}, GOOD], gross=False) == 1
 
 
-def test_one_slow_round_is_no_miss() -> None:
+def test_one_slow_round_is_not_a_miss() -> None:
     assert verdict([GOOD, {**GOOD, targets.CPU: 3}, GOOD], gross=False) == 0
 
 
-def test_nothing_to_judge_is_no_miss(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_targets_is_status_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert verdict([{}], gross=False) == 0
-    assert capsys.readouterr().out.startswith("not measured, so not judged: ")
+    assert capsys.readouterr().out.startswith("not measured: ")
 
 
-def test_rounds_as_one_repetition_are_medians_but_the_most_failures() -> None:
+def test_rounds_as_one_repetition_are_medians_and_maximum_failures() -> None:
     rounds = [
         {**GOOD, targets.CPU: cpu, targets.FAILED: failed}
         for cpu, failed in [(1.0, 0), (1.5, 2), (1.1, 1)]

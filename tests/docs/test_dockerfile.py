@@ -8,7 +8,7 @@ LACKING = ("find", "xargs", "tar", "which", "unzip", "wget", "git", "less", "ps"
 """Commands that Lambda's base images, which are minimal Amazon Linux 2023, do not have."""
 
 
-def test_it_uses_no_command_that_the_base_image_lacks() -> None:
+def test_dockerfile_uses_only_commands_of_the_base_image() -> None:
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
     runs = [line for line in text.splitlines() if line.startswith("RUN ")]
     commands = [re.split(r"\s+", part.strip())[0] for run in runs for part in run[4:].split("&&")]

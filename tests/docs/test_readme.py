@@ -33,17 +33,17 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_the_tables_are_as_new() -> None:
+def test_generated_tables_are_up_to_date() -> None:
     """After a change of settings, limits, card or figures: make readme."""
     assert main(["--check"]) == 0
 
 
-def test_every_part_is_on_some_page() -> None:
+def test_every_generated_part_is_used() -> None:
     text = "".join(path.read_text("utf-8") for path in pages())
     assert {name for name in PARTS if f"<!-- made: {name} -->" in text} == set(PARTS)
 
 
-def test_every_setting_is_told() -> None:
+def test_every_setting_is_documented() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     settings = [
         setting.name.upper() for setting in fields(Settings) if "meaning" in setting.metadata
@@ -53,7 +53,7 @@ def test_every_setting_is_told() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
-def test_every_relative_link_and_picture_is_there(page: Path) -> None:
+def test_relative_links_and_images_exist(page: Path) -> None:
     targets = [a or b for a, b in LINK.findall(page.read_text("utf-8"))]
     missing = []
     for target in targets:
@@ -79,7 +79,7 @@ def test_every_make_target_and_script_exists(page: Path) -> None:
         assert (ROOT / "local" / script).exists(), script
 
 
-def test_a_part_is_made_anew_and_the_rest_is_left() -> None:
+def test_render_replaces_only_generated_parts() -> None:
     page = "a\n<!-- made: x -->\nold\n<!-- end -->\nb\n"
     assert render(page, {"x": lambda: "new"}) == ("a\n<!-- made: x -->\n\nnew\n\n<!-- end -->\nb\n")
 
@@ -92,12 +92,12 @@ def test_a_part_is_made_anew_and_the_rest_is_left() -> None:
         ("old\n<!-- end -->\n", "needs an `<!-- end -->`"),
     ],
 )
-def test_markers_that_cannot_be_understood(page: str, message: str) -> None:
+def test_invalid_markers_raise(page: str, message: str) -> None:
     with pytest.raises(MarkerError, match=re.escape(message)):
         render(page, {"x": lambda: "new"})
 
 
-def test_the_tables_are_the_same_on_a_machine_with_other_cores() -> None:
+def test_tables_do_not_depend_on_the_number_of_cpus() -> None:
     program = (
         "import os; os.sched_getaffinity = lambda _: set(range(7)); "
         "from local.docs.settings import settings_table; print(settings_table())"
@@ -109,7 +109,7 @@ def test_the_tables_are_the_same_on_a_machine_with_other_cores() -> None:
     assert "| 1 a core |" in made.stdout
 
 
-def test_every_metric_is_told() -> None:
+def test_every_metric_is_documented() -> None:
     source = (ROOT / "function/classifier/metrics.py").read_text("utf-8")
     metrics = set(re.findall(r'"([A-Z][A-Za-z]+)": \("', source))
     assert {"ColdStart", "Errors"} <= metrics

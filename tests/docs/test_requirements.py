@@ -36,7 +36,7 @@ def test_every_pin_has_hashes_and_no_file_names_a_registry(path: Path) -> None:
     assert "://" not in text
 
 
-def test_what_ships_is_what_a_laptop_installs() -> None:
+def test_laptop_and_image_install_the_same_versions() -> None:
     laptop = pins(ROOT / "requirements.txt")
     assert pins(ROOT / "function" / "requirements.txt").items() <= laptop.items()
 

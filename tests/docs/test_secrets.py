@@ -14,7 +14,7 @@ CREDENTIAL = re.compile(
 )
 
 
-def test_no_file_holds_a_credential() -> None:
+def test_no_file_contains_credentials() -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     names = [name for name in listed.stdout.decode().split("\0") if name]
     paths = [ROOT / name for name in names if (ROOT / name).is_file()]
@@ -22,6 +22,6 @@ def test_no_file_holds_a_credential() -> None:
     assert not [path for path in paths if CREDENTIAL.search(path.read_bytes())]
 
 
-def test_credentials_would_be_found() -> None:
+def test_credential_pattern_matches() -> None:
     for secret in (b"AKIA" + b"A" * 16, b"-----BEGIN " + b"RSA PRIVATE KEY-----"):
         assert CREDENTIAL.search(b"key = '" + secret + b"'")

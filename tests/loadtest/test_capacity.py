@@ -45,20 +45,20 @@ def test_the_knee_is_found_to_five_percent(knee: int) -> None:
     assert len(curve.steps) < 35
 
 
-def test_a_service_that_bears_all() -> None:
+def test_knee_is_a_lower_bound_if_every_wave_is_good() -> None:
     curve = search_a(lambda _: 1, most=100)
     assert curve.knee is not None
     assert curve.knee.parallel == 100
     assert "sustainable: at least 100.0 requests/s" in curve.verdict()
 
 
-def test_a_service_that_bears_nothing() -> None:
+def test_no_knee_if_one_request_is_too_slow() -> None:
     curve = search_a(lambda _: 501)
     assert curve.knee is None
-    assert curve.verdict() == "not even one request at a time is answered within 500 ms"
+    assert curve.verdict() == "sustainable: none; one request at a time exceeds 500 ms"
 
 
-def test_one_hiccup_is_not_the_knee() -> None:
+def test_one_slow_measurement_is_not_the_knee() -> None:
     hiccups = iter([1, 1, 999])
     curve = search_a(lambda parallel: next(hiccups, parallel), most=64)
     assert curve.knee is not None
@@ -74,7 +74,7 @@ def test_one_hiccup_is_not_the_knee() -> None:
         ([], "", False),
     ],
 )
-def test_a_wave_is_good_within_the_limit_and_without_failures(
+def test_wave_is_good_within_the_limit_and_without_failures(
     seconds: list[float], failure: str, good: bool
 ) -> None:
     results = [RequestResult(0, number, 10, 10, 10 + s, "") for number, s in enumerate(seconds)]
@@ -83,7 +83,7 @@ def test_a_wave_is_good_within_the_limit_and_without_failures(
     assert Step.from_summary(summary, Search(200, 1, 1, 100)).good is good
 
 
-def test_a_server_with_a_known_knee(stub: Stub, tmp_path: Path) -> None:
+def test_capacity_finds_a_known_knee(stub: Stub, tmp_path: Path) -> None:
     # given: a server that fails one request of each wave of more than ten
     sizes = [1, 2, 4, 8, 16, 16, 12, 12, 10, 11, 11]
     plan: list[str] = []
@@ -109,14 +109,14 @@ def test_a_server_with_a_known_knee(stub: Stub, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("behaviour", ["status/503", "delay/0.1"])
-def test_failures_and_slow_responses_are_too_much(stub: Stub, behaviour: str) -> None:
+def test_failures_and_slow_responses_are_bad(stub: Stub, behaviour: str) -> None:
     url = f"{stub.url}/{behaviour}"
     done = script(CAPACITY, "--url", url, "-T", 0.05, "--limit", 50, "-R", 2)
     assert done.returncode == 1
-    assert "not even one request" in done.stdout
+    assert "sustainable: none" in done.stdout
 
 
-def test_ctrl_c(stub: Stub, tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_search_and_reports(stub: Stub, tmp_path: Path) -> None:
     # given: waves of 1, 2 and 4 that are good, and one of 8 that hangs
     table = tmp_path / "capacity.json"
     url = stub.follow(*["delay/0"] * 7, then="hang")
@@ -140,6 +140,6 @@ def test_ctrl_c(stub: Stub, tmp_path: Path) -> None:
         (("--plot", "capacity.txt"), "--plot must end in .svg, .png, .pdf: 'capacity.txt'."),
     ],
 )
-def test_what_cannot_be_done(stub: Stub, arguments: tuple[str, ...], message: str) -> None:
+def test_invalid_arguments_exit_2(stub: Stub, arguments: tuple[str, ...], message: str) -> None:
     assert refused(CAPACITY, "--url", stub.url, *arguments).startswith(f"error: {message}")
     assert stub.received == []

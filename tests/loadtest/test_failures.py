@@ -22,9 +22,9 @@ KINDS = {
     "status/429": "status 429",
     "status/302": "status 302",
     "reset": "reset",
-    "close": "closed without an answer",
-    "cut": "cut short",
-    "garbage": "not an HTTP answer",
+    "close": "closed without a response",
+    "cut": "truncated response",
+    "garbage": "not an HTTP response",
     "early": "status 413",
     'json/{"predictions":[]}': "no predictions",
     "json/[]": "no predictions",
@@ -32,7 +32,7 @@ KINDS = {
 }
 
 
-def test_each_kind_is_counted_as_what_it_is(stub: Stub, tmp_path: Path) -> None:
+def test_failures_are_counted_by_kind(stub: Stub, tmp_path: Path) -> None:
     # given: a server that fails in every way but one, and answers every other request
     plan = [behaviour for kind in KINDS for behaviour in (kind, "delay/0")]
     expected: dict[str, int] = {}
@@ -49,7 +49,7 @@ def test_each_kind_is_counted_as_what_it_is(stub: Stub, tmp_path: Path) -> None:
         assert kind in done.stdout
 
 
-def test_no_response_and_half_a_response_are_timeouts(stub: Stub, tmp_path: Path) -> None:
+def test_missing_and_partial_responses_time_out(stub: Stub, tmp_path: Path) -> None:
     table = tmp_path / "report.csv"
     url = stub.follow("hang", "half/never")
     done, report = measured(ONE, 4, "--timeout", 0.3, "--csv", table, "--url", url,
@@ -62,7 +62,7 @@ def test_no_response_and_half_a_response_are_timeouts(stub: Stub, tmp_path: Path
         assert all(float(row["service_ms"]) >= 300 for row in csv.DictReader(file))
 
 
-def test_a_large_body_and_an_answer_before_its_end(stub: Stub, tmp_path: Path) -> None:
+def test_response_before_the_end_of_a_large_payload(stub: Stub, tmp_path: Path) -> None:
     image = tmp_path / "large.jpg"
     image.write_bytes(bytes(20_000_000))
     _, report = measured(ONE, 2, "--image", image, "--url", f"{stub.url}/early", folder=tmp_path)
@@ -70,7 +70,7 @@ def test_a_large_body_and_an_answer_before_its_end(stub: Stub, tmp_path: Path) -
     assert set(report["failures_by_kind"]) <= {"status 413", "reset"}
 
 
-def test_a_server_that_goes_away(stub: Stub, tmp_path: Path) -> None:
+def test_requests_are_refused_after_the_server_stops(stub: Stub, tmp_path: Path) -> None:
     # given: a run under way, of more waves than can be over when the server stops listening
     output = tmp_path / "output"
     process = start(WAVES, "-N", 3, "-T", 0.05, "-R", 10_000, "-V", "--url", stub.url,
@@ -90,7 +90,7 @@ def test_a_server_that_goes_away(stub: Stub, tmp_path: Path) -> None:
     assert answered <= len(stub.received) <= answered + in_flight
 
 
-def test_ctrl_c_tells_what_was_measured_so_far(stub: Stub, tmp_path: Path) -> None:
+def test_ctrl_c_reports_results_so_far(stub: Stub, tmp_path: Path) -> None:
     # given: a wave of which five requests are answered and five are not, of a run of 500 waves
     output = tmp_path / "output"
     url = stub.follow(*["delay/0"] * 5, *["hang"] * 5)
@@ -108,7 +108,9 @@ def test_ctrl_c_tells_what_was_measured_so_far(stub: Stub, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_to_the_script_alone(stub: Stub, number: int, status: int, tmp_path: Path) -> None:
+def test_signal_to_the_script_only_stops_the_run(
+    stub: Stub, number: int, status: int, tmp_path: Path
+) -> None:
     path = tmp_path / "report.json"
     process = start(ONE, 7, "--timeout", HANG_SECONDS, "--url", f"{stub.url}/hang", "--json", path)
     wait_until(lambda: len(stub.received) == 7, "seven requests")
@@ -131,7 +133,7 @@ def test_the_process_of_a_wave_ignores_ctrl_c(stub: Stub) -> None:
     assert "2: 2 answered, 0 failed" in done.stdout
 
 
-def test_ctrl_c_while_waves_are_made(stub: Stub) -> None:
+def test_ctrl_c_while_processes_start(stub: Stub) -> None:
     process = start(WAVES, "-N", 100, "-T", 0, "-R", 30, "--timeout", HANG_SECONDS,
                     "--url", f"{stub.url}/hang")  # fmt: skip
     wait_until(lambda: len(session_of(process)) >= 3, "three processes")
@@ -144,7 +146,7 @@ def test_ctrl_c_while_waves_are_made(stub: Stub) -> None:
     assert sum(map(int, counts.groups())) == 3000
 
 
-def test_a_process_that_is_killed_takes_its_requests_with_it(stub: Stub, tmp_path: Path) -> None:
+def test_requests_of_a_killed_process_are_failures(stub: Stub, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     process = start(ONE, 7, "--timeout", HANG_SECONDS, "--url", f"{stub.url}/hang", "--json", path)
     wait_until(lambda: len(stub.received) == 7, "seven requests")
@@ -153,10 +155,10 @@ def test_a_process_that_is_killed_takes_its_requests_with_it(stub: Stub, tmp_pat
     done = finish(process)
     assert done.returncode == 1
     assert "7: 0 answered, 7 failed" in done.stdout
-    assert "worker died" in done.stdout
+    assert "process killed" in done.stdout
 
 
-def test_without_their_parent_the_waves_end(stub: Stub) -> None:
+def test_processes_end_without_their_parent(stub: Stub) -> None:
     process = start(ONE, 3, "--timeout", 10 * HANG_SECONDS, "--url", f"{stub.url}/hang")
     wait_until(lambda: len(stub.received) == 3, "three requests")
     waves = session_of(process)
@@ -182,7 +184,7 @@ def test_finished_waves_are_reaped_while_others_run(stub: Stub) -> None:
     assert "40: 39 answered, 0 failed, 1 still in flight when stopped, 0 not sent" in done.stdout
 
 
-def test_processes_are_made_shortly_before_their_waves(stub: Stub) -> None:
+def test_processes_start_shortly_before_their_waves(stub: Stub) -> None:
     # given: a run of five minutes whose waves hang, so that no process ends
     before = time.monotonic()
     process = start(WAVES, "-N", 1, "-T", 1, "-R", 300, "--timeout", 10 * HANG_SECONDS,

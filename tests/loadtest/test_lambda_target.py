@@ -53,7 +53,7 @@ def invoke(
     return done.returncode, report
 
 
-def test_the_event_is_a_function_url_s(stub: Stub, tmp_path: Path) -> None:
+def test_event_has_the_format_of_a_function_url(stub: Stub, tmp_path: Path) -> None:
     status, report = invoke(stub, f"json/{result()}", requests=3, folder=tmp_path,
                             environment=NO_CREDENTIALS)  # fmt: skip
     assert (status, report["answered"], report["target"]) == (0, 3, "lambda classifier")
@@ -95,7 +95,7 @@ def signature(received: Received, url: str) -> str:
     return f"AWS4-HMAC-SHA256 Credential={scope}, {signed}{';'.join(names)}, Signature={value}"
 
 
-def test_failures_of_a_function(stub: Stub, tmp_path: Path) -> None:
+def test_function_failures_are_counted_by_kind(stub: Stub, tmp_path: Path) -> None:
     answers = {
         "status/429": "status 429",
         f"json/{result(status=415)}": "status 415",
@@ -111,18 +111,18 @@ def test_failures_of_a_function(stub: Stub, tmp_path: Path) -> None:
     assert report["failures_by_kind"] == {**dict.fromkeys(kinds, 2), "function error": 4}
 
 
-def test_an_image_that_lambda_cannot_take(stub: Stub, tmp_path: Path) -> None:
+def test_image_above_the_payload_limit_exits_2(stub: Stub, tmp_path: Path) -> None:
     image = tmp_path / "large.jpg"
     image.write_bytes(bytes(5_000_000))
     target = ("--lambda", "classifier", "--endpoint-url", stub.url)
     assert refused(ONE, "--image", image, *target) == (
-        "error: An image is too large for Lambda: 6 MB a request, base64 included. "
-        "Send smaller ones.\n"
+        "error: An image exceeds Lambda's limit of 6 MB per request, base64 included. "
+        "Use a smaller one.\n"
     )
 
 
 @pytest.mark.parametrize("missing", ["credentials", "region"])
-def test_aws_itself_needs_to_know_who_and_where(
+def test_missing_credentials_or_region_exits_2(
     missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in NO_CREDENTIALS.items():

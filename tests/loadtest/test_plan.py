@@ -21,7 +21,7 @@ def test_waves_are_due_at_absolute_times() -> None:
 
 
 @pytest.mark.parametrize("period", [0.001, 0.3, 1, 7, 600])
-def test_a_process_is_made_ahead_of_its_wave_and_between_two_others(period: float) -> None:
+def test_process_starts_ahead_of_its_wave_and_between_two_others(period: float) -> None:
     plan = WavePlan(1, period, 100)
     lead = plan.due(50) - plan.prepare_time(50)
     assert lead >= 1
@@ -42,12 +42,12 @@ def test_without_a_period_everything_is_made_before_the_start() -> None:
         *(((1, 1, 0), "R"), ((1, 1, -3), "R")),
     ],
 )
-def test_a_plan_that_makes_no_sense(plan: tuple[int, float, int], name: str) -> None:
+def test_invalid_plan_raises(plan: tuple[int, float, int], name: str) -> None:
     with pytest.raises(UsageError, match=f"^{name} must be"):
         WavePlan(*plan)
 
 
-def test_a_body_is_a_form_with_one_file() -> None:
+def test_payload_is_a_form_with_one_file() -> None:
     body = multipart('a "b".png', b"\x89PNG\r\n--x")
     form = message_from_bytes(f"Content-Type: {body.content_type}\r\n\r\n".encode() + body.content)
     parts = form.get_payload()
@@ -60,7 +60,7 @@ def test_a_body_is_a_form_with_one_file() -> None:
     assert part.get_payload(decode=True) == b"\x89PNG\r\n--x"
 
 
-def test_the_images_of_a_folder(tmp_path: Path) -> None:
+def test_find_images_in_a_folder(tmp_path: Path) -> None:
     for name in ("b.jpg", "a.png", "notes.txt", ".hidden.png"):
         (tmp_path / name).write_bytes(name.encode())
     (tmp_path / "folder.png").mkdir()
@@ -68,13 +68,13 @@ def test_the_images_of_a_folder(tmp_path: Path) -> None:
     assert [b"b.jpg" in payload.content for payload in read_payloads(tmp_path)] == [False, True]
 
 
-def test_the_sample_is_there() -> None:
+def test_sample_exists() -> None:
     assert find_images(SAMPLE) == [SAMPLE]
 
 
 @pytest.mark.parametrize(
     "url", ["localhost:8000", "ftp://x/", "http://", "http://x:y/", "http://x/ y"]
 )
-def test_what_is_no_url(url: str) -> None:
-    with pytest.raises(UsageError, match="is not a URL such as"):
+def test_invalid_url_raises(url: str) -> None:
+    with pytest.raises(UsageError, match="is not a URL"):
         parse_url(url)

@@ -14,7 +14,7 @@ INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n" 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 @pytest.mark.parametrize("data", [COUNTED, CHUNKED, INTERIM])
-def test_pieces_of_any_size(data: bytes, size: int) -> None:
+def test_data_in_pieces_of_any_size(data: bytes, size: int) -> None:
     response = Response()
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
     complete = [response.feed(piece) for piece in pieces]
@@ -23,7 +23,7 @@ def test_pieces_of_any_size(data: bytes, size: int) -> None:
 
 
 @pytest.mark.parametrize("data", [COUNTED, CHUNKED])
-def test_an_answer_that_is_cut_anywhere(data: bytes) -> None:
+def test_truncated_response_is_incomplete(data: bytes) -> None:
     for end in range(1, len(data) - 1):
         response = Response()
         assert not response.feed(data[:end])
@@ -31,7 +31,7 @@ def test_an_answer_that_is_cut_anywhere(data: bytes) -> None:
         assert response.started
 
 
-def test_a_body_that_lasts_until_the_peer_closes() -> None:
+def test_body_without_length_ends_when_the_peer_closes() -> None:
     response = Response()
     assert not response.feed(b"HTTP/1.0 200 OK\r\n\r\nhel")
     assert not response.feed(b"lo")
@@ -39,14 +39,14 @@ def test_a_body_that_lasts_until_the_peer_closes() -> None:
     assert response.body == b"hello"
 
 
-def test_header_names_have_no_case_and_values_keep_colons() -> None:
+def test_header_names_are_lower_case_and_values_keep_colons() -> None:
     response = Response()
     response.feed(COUNTED)
     assert response.headers["x-test"] == "a: b"
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_an_answer_without_a_body(status: int) -> None:
+def test_status_without_body(status: int) -> None:
     response = Response()
     assert response.feed(b"HTTP/1.1 %d None\r\n\r\n" % status)
     assert response.body == b""
@@ -73,6 +73,6 @@ def test_data_after_the_response_is_ignored(more: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000,
     ],
 )
-def test_what_is_not_http(data: bytes) -> None:
+def test_malformed_response_raises(data: bytes) -> None:
     with pytest.raises(MalformedResponse):
         Response().feed(data)

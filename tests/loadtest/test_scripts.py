@@ -61,7 +61,7 @@ def test_one_request_by_default(stub: Stub) -> None:
     assert done.stderr == ""
 
 
-def test_in_its_own_folder(stub: Stub) -> None:
+def test_works_from_its_own_folder(stub: Stub) -> None:
     done = script("test_script.py", 3, "--url", stub.url, cwd=ROOT / "local")
     assert done.returncode == 0
     assert done.stdout.count(" ms  ok\n") == len(stub.received) == 3
@@ -71,7 +71,7 @@ def test_in_its_own_folder(stub: Stub) -> None:
     assert done.stdout.count(" ms  ok\n") == 6
 
 
-def test_what_is_sent_is_the_sample(stub: Stub) -> None:
+def test_default_image_is_the_sample(stub: Stub) -> None:
     script(ONE, "--url", f"{stub.url}/delay/0?top_k=3")
     (received,) = stub.received
     assert SAMPLE.read_bytes() in received.body
@@ -79,13 +79,13 @@ def test_what_is_sent_is_the_sample(stub: Stub) -> None:
     assert received.headers["host"] == stub.url.removeprefix("http://")
 
 
-def test_the_service_itself_is_satisfied(server: Server, tmp_path: Path) -> None:
+def test_service_answers_with_predictions(server: Server, tmp_path: Path) -> None:
     done, report = measured(ONE, 4, "--url", server.url, folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert (report["answered"], report["failures"]) == (4, 0)
 
 
-def test_the_images_of_a_folder_take_turns(stub: Stub, tmp_path: Path) -> None:
+def test_images_of_a_folder_are_sent_in_turn(stub: Stub, tmp_path: Path) -> None:
     for name in ("a.png", "b.png", "c.png"):
         (tmp_path / name).write_bytes(name.encode() * 10)
     done = script(WAVES, "-N", 2, "-T", 0, "-R", 3, "--image", tmp_path, "--url", stub.url)
@@ -121,7 +121,7 @@ def test_each_wave_starts_when_due_and_waits_for_no_response(stub: Stub, tmp_pat
 
 
 @pytest.mark.parametrize("way", ["chunked", "until-close"])
-def test_answers_in_other_forms(stub: Stub, way: str) -> None:
+def test_other_transfer_codings(stub: Stub, way: str) -> None:
     assert script(ONE, 3, "--url", f"{stub.url}/{way}").returncode == 0
 
 
@@ -145,7 +145,7 @@ def many_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("many_files")
-def test_a_thousand_in_parallel(stub: Stub, tmp_path: Path) -> None:
+def test_thousand_parallel_requests(stub: Stub, tmp_path: Path) -> None:
     done, report = measured(WAVES, "-N", 1000, "-R", 1, "--url", f"{stub.url}/together/1000",
                             folder=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stdout
@@ -203,7 +203,7 @@ def test_reports_agree_with_each_other_and_with_the_server(stub: Stub, tmp_path:
     assert re.search(r"status 500 +3\n", done.stdout)
 
 
-def test_a_bar_on_a_terminal_only(stub: Stub) -> None:
+def test_progress_bar_only_on_a_terminal(stub: Stub) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, ONE, "3", "--url", stub.url],
@@ -219,7 +219,7 @@ def test_a_bar_on_a_terminal_only(stub: Stub) -> None:
     assert "\x1b" not in out
 
 
-def test_a_reader_that_had_enough(stub: Stub) -> None:
+def test_closed_stdout_is_not_an_error(stub: Stub) -> None:
     process = subprocess.run(
         f"{sys.executable} {ONE} 50 --url {stub.url} | head -1",
         shell=True, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
@@ -238,35 +238,35 @@ UNUSABLE = [
     ([WAVES, "-T", "nan"], "T must be 0 seconds or more; it is nan."),
     ([WAVES, "-R", "0"], "R must be 1 or more; it is 0."),
     ([WAVES, "--what"], "unrecognized arguments: --what"),
-    ([ONE, "1", "--image", "no/such.jpg"], "There is no image 'no/such.jpg'. Name one"),
-    ([ONE, "1", "--image", "tests/docs"], "There are no images in the folder 'tests/docs'."),
+    ([ONE, "1", "--image", "no/such.jpg"], "'no/such.jpg' does not exist. Name an image"),
+    ([ONE, "1", "--image", "tests/docs"], "The folder 'tests/docs' has no images."),
     ([ONE, "1", "--timeout", "0"], "--timeout must be more than 0 seconds; it is 0."),
-    ([ONE, "1", "--url", "localhost:8000"], "'localhost:8000' is not a URL such as"),
+    ([ONE, "1", "--url", "localhost:8000"], "'localhost:8000' is not a URL. Use one such as"),
     ([ONE, "1", "--url", "http://no-such-host.invalid/"], "cannot be reached: "),
     ([ONE, "1", "--json", "no/such/folder.json"], "'no/such/folder.json' cannot be written."),
-    ([ONE, "1", "--endpoint-url", "http://x/"], "--endpoint-url is of use only with --lambda"),
+    ([ONE, "1", "--endpoint-url", "http://x/"], "--endpoint-url needs --lambda"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), UNUSABLE)
-def test_what_cannot_be_done(stub: Stub, arguments: list[str], message: str) -> None:
+def test_invalid_arguments_exit_2(stub: Stub, arguments: list[str], message: str) -> None:
     url = [] if "--url" in arguments or "--endpoint-url" in arguments else ["--url", stub.url]
     assert message in refused(*arguments, *url)
     assert stub.received == []
 
 
-def test_nobody_listens() -> None:
+def test_connection_refused_exits_2() -> None:
     url = f"http://127.0.0.1:{free_port()}/"
     done = script(ONE, "--url", url)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"error: {url} cannot be reached: Connection refused. Is it the right address, and does "
-        "the service run? (make run)\n"
+        f"error: {url} cannot be reached: Connection refused. Check the address, and start the "
+        "service (make run).\n"
     )
 
 
 @pytest.mark.parametrize("name", [ONE, WAVES])
-def test_help_tells_how(name: str) -> None:
+def test_help_lists_options_and_exit_status(name: str) -> None:
     done = script(name, "--help")
     assert done.returncode == 0
     for word in (
@@ -279,7 +279,7 @@ def test_help_tells_how(name: str) -> None:
         assert word in done.stdout
 
 
-def test_only_what_is_asked_for_is_imported(stub: Stub) -> None:
+def test_optional_libraries_are_not_imported(stub: Stub) -> None:
     done = script(ONE, "--url", stub.url, environment={"PYTHONPROFILEIMPORTTIME": "1"})
     assert done.returncode == 0
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
@@ -287,7 +287,7 @@ def test_only_what_is_asked_for_is_imported(stub: Stub) -> None:
     assert imported.isdisjoint({"matplotlib", "numpy", "boto3", "locust", "gevent"})
 
 
-def test_a_report_that_loses_a_request_is_noticed() -> None:
+def test_assert_consistent_detects_a_lost_request() -> None:
     """The check that all tests here lean on can fail."""
     with pytest.raises(AssertionError):
         assert_consistent(

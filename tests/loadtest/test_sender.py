@@ -43,7 +43,7 @@ def finish_wave(sender: WaveSender) -> list[RequestResult]:
     return poll_until(sender, lambda: not sender.in_flight)
 
 
-def test_waiting_in_the_client_is_part_of_the_latency(stub: Stub) -> None:
+def test_delay_of_the_client_is_part_of_the_latency(stub: Stub) -> None:
     # given: a wave of three that was due half a second ago, at a server that takes 0.1 s
     sender = make_sender(f"{stub.url}/delay/0.1", 3)
     due = time.perf_counter() - 0.5
@@ -82,7 +82,7 @@ def test_each_request_is_timed_by_its_own_response(stub: Stub) -> None:
     assert released <= first.ended <= between <= second.ended
 
 
-def test_a_request_ends_with_the_last_byte_of_its_response(stub: Stub) -> None:
+def test_request_ends_with_the_last_byte_of_its_response(stub: Stub) -> None:
     # given: a client that has half of a response
     sender = make_sender(f"{stub.url}/half/rest", 1)
     finished = sender.send(time.perf_counter())
@@ -98,7 +98,7 @@ def test_a_request_ends_with_the_last_byte_of_its_response(stub: Stub) -> None:
     assert outcome.ended >= released
 
 
-def test_a_server_that_stops_listening_refuses_the_next_wave(stub: Stub) -> None:
+def test_next_wave_is_refused_after_the_server_stops_listening(stub: Stub) -> None:
     first, second = make_sender(stub.url, 3), make_sender(stub.url, 3, wave=1)
     finished = first.send(time.perf_counter())
     finished += finish_wave(first)
@@ -111,7 +111,7 @@ def test_a_server_that_stops_listening_refuses_the_next_wave(stub: Stub) -> None
     assert [result.failure for result in late] == ["refused"] * 3
 
 
-def test_a_share_of_a_wave(stub: Stub) -> None:
+def test_sender_sends_only_its_numbers(stub: Stub) -> None:
     target = http_target(stub.url, read_payloads(SAMPLE))
     sender = WaveSender(
         target, WavePlan(10, 1, 9), wave=7, numbers=range(1, 10, 2), timeout=HANG_SECONDS
@@ -132,15 +132,15 @@ def limited(files: int, *arguments: object) -> tuple[str, ...]:
     return "-c", f"import os; os.execlp('sh', 'sh', '-c', 'ulimit -n {files} && exec {command}')"
 
 
-def test_more_than_the_system_allows(stub: Stub) -> None:
+def test_too_many_files_for_the_limit_exits_2(stub: Stub) -> None:
     done = finish(start(*limited(100, "-N", 90, "--url", stub.url)))
     assert done.returncode == 2
     assert done.stderr == (
-        "error: N must be 36 or less: a process may open 100 files here (ulimit -Hn).\n"
+        "error: N must be 36 or less, as the limit of open files is 100 (ulimit -Hn).\n"
     )
 
 
-def test_waves_that_get_no_process(stub: Stub, tmp_path: Path) -> None:
+def test_waves_without_a_process_are_failures(stub: Stub, tmp_path: Path) -> None:
     """A hundred processes at once need more files than the parent may open."""
     path = tmp_path / "report.json"
     plan = ("-N", 2, "-T", 0, "-R", 100)
@@ -150,10 +150,10 @@ def test_waves_that_get_no_process(stub: Stub, tmp_path: Path) -> None:
     assert_consistent(report)
     assert report["requests"] == 200
     assert report["answered"] == len(stub.received) > 20
-    assert report["failures_by_kind"] == {"no process could be made": 200 - len(stub.received)}
+    assert report["failures_by_kind"] == {"process not started": 200 - len(stub.received)}
 
 
-def test_the_clock_is_the_machine_s() -> None:
+def test_perf_counter_is_shared_between_processes() -> None:
     """Times of different processes may be subtracted."""
     program = "import time; print(repr(time.perf_counter()))"
     before = time.perf_counter()

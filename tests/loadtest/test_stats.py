@@ -36,17 +36,17 @@ def test_percentiles_are_of_the_nearest_rank(count: int, percent: float, expecte
     assert percentile(range(1, count + 1), percent) == expected
 
 
-def test_a_spread_is_in_milliseconds_and_does_not_depend_on_order() -> None:
+def test_percentiles_are_in_milliseconds_and_independent_of_order() -> None:
     seconds = [milliseconds / 1000 for milliseconds in range(1, 1001)]
     random.Random(1).shuffle(seconds)
     assert percentiles(seconds) == Percentiles(500.0, 900.0, 950.0, 990.0, 1000.0)
 
 
-def test_a_spread_of_nothing() -> None:
+def test_percentiles_of_nothing_are_none() -> None:
     assert percentiles([]) == Percentiles(None, None, None, None, None)
 
 
-def test_every_number_of_a_report() -> None:
+def test_summarize_two_waves() -> None:
     # given: of two waves of two, one answer, one late answer, one failure, one still in flight
     results = [
         outcome(0, 0, lateness=0.0, service=0.1),
@@ -75,7 +75,7 @@ def test_every_number_of_a_report() -> None:
     assert second.last_answer_s is None
 
 
-def test_concurrency_counts_what_overlaps() -> None:
+def test_concurrency_counts_overlapping_requests() -> None:
     results = [outcome(0, 0, 0, 1), outcome(0, 1, 0.5, 1), outcome(2, 0, 0, 1)]
     assert concurrency(results) == [
         *((START, 1), (START + 0.5, 2), (START + 1, 1), (START + 1.5, 0)),

@@ -45,26 +45,26 @@ def tls_stub(certificate: Path) -> Iterator[Stub]:
         yield running
 
 
-def test_a_server_whose_certificate_is_trusted(
+def test_https_with_a_trusted_certificate(
     tls_stub: Stub, certificate: Path, tmp_path: Path
 ) -> None:
     url = tls_stub.follow("delay/0.1", "delay/0.1", "cut", "chunked")
     done, report = measured(ONE, 20, "--url", url,
                             folder=tmp_path, environment=trust(certificate))  # fmt: skip
     assert done.returncode == 1
-    assert report["failures_by_kind"] == {"cut short": 5}
+    assert report["failures_by_kind"] == {"truncated response": 5}
     assert report["answered"] == 15
     assert report["latency_ms"]["p50"] >= 100
     assert len(tls_stub.received) == 20
 
 
-def test_a_server_that_does_not_respond(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
+def test_timeout_over_tls(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
     _, report = measured(ONE, 2, "--timeout", 0.3, "--url", f"{tls_stub.url}/hang",
                          folder=tmp_path, environment=trust(certificate))  # fmt: skip
     assert report["failures_by_kind"] == {"timeout": 2}
 
 
-def test_a_large_body(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
+def test_large_payload_over_tls(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
     image = tmp_path / "large.jpg"
     image.write_bytes(bytes(5_000_000))
     done, _ = measured(ONE, 3, "--image", image, "--url", tls_stub.url,
@@ -73,14 +73,14 @@ def test_a_large_body(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None
     assert all(len(request.body) > 5_000_000 for request in tls_stub.received)
 
 
-def test_a_certificate_that_is_not_trusted(tls_stub: Stub, tmp_path: Path) -> None:
+def test_untrusted_certificate_is_a_tls_error(tls_stub: Stub, tmp_path: Path) -> None:
     done, report = measured(ONE, 3, "--url", tls_stub.url, folder=tmp_path)
     assert done.returncode == 1
     assert report["failures_by_kind"] == {"TLS error": 3}
     assert tls_stub.received == []
 
 
-def test_a_server_that_does_not_speak_tls(stub: Stub, tmp_path: Path) -> None:
+def test_https_to_a_plain_http_server_fails(stub: Stub, tmp_path: Path) -> None:
     url = stub.url.replace("http:", "https:")
     _, report = measured(ONE, 2, "--timeout", 0.3, "--url", url, folder=tmp_path)
     assert report["failures"] == 2

@@ -41,21 +41,19 @@ def wait_until_due(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> float | Non
 
 
 @pytest.mark.parametrize("seconds", SECONDS)
-def test_a_wave_fires_exactly_when_it_is_due(
-    seconds: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wave_starts_exactly_when_due(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(1000 + seconds)
     assert wait_until_due(clock, monkeypatch) == 1000 + seconds
     assert clock.now == pytest.approx(1000 + seconds, abs=1e-9)
 
 
-def test_a_wave_that_is_overdue_fires_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overdue_wave_starts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(999.5)
     assert wait_until_due(clock, monkeypatch) == 999.5
     assert clock.now == 1000
 
 
-def test_a_wave_that_is_stopped_before_it_is_due_does_not_fire(
+def test_stopped_wave_does_not_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert wait_until_due(Clock(1007, worker.STOP), monkeypatch) is None

@@ -147,6 +147,6 @@ def test_master_and_workers_share_the_load(stub: Stub, tmp_path: Path) -> None:
 def test_missing_image_ends_the_run(stub: Stub) -> None:
     done = locust("-f", WAVES, "--headless", "-H", stub.url, "--image", "no/such.jpg")
     assert done.returncode == 2
-    assert "There is no image 'no/such.jpg'." in done.stderr
+    assert "'no/such.jpg' does not exist." in done.stderr
     assert "Traceback" not in done.stderr
     assert stub.received == []

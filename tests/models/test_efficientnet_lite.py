@@ -71,7 +71,9 @@ def run(model: onnx.ModelProto, inputs: NDArray[np.generic]) -> Array:
     return output
 
 
-def test_any_batch_gives_probabilities(network: onnx.ModelProto, pixels: NDArray[np.uint8]) -> None:
+def test_any_batch_size_gives_probabilities(
+    network: onnx.ModelProto, pixels: NDArray[np.uint8]
+) -> None:
     model = add_service_io(network, Normalization(SIZE, MEAN, STD))
     together = run(model, pixels)
     assert together.shape == (3, CLASSES)
@@ -79,7 +81,7 @@ def test_any_batch_gives_probabilities(network: onnx.ModelProto, pixels: NDArray
     np.testing.assert_allclose(together[:1], run(model, pixels[:1]), rtol=1e-3, atol=1e-6)
 
 
-def test_padding_is_that_of_tensorflow(network: onnx.ModelProto, pixels: NDArray[np.uint8]) -> None:
+def test_padding_matches_tensorflow(network: onnx.ModelProto, pixels: NDArray[np.uint8]) -> None:
     # given the same graph with the padding left to ONNX's own SAME_UPPER, which means TensorFlow's
     automatic = copy_of(network)
     for node in automatic.graph.node:
@@ -123,7 +125,7 @@ def test_batch_norm_is_folded(
     np.testing.assert_allclose(run(stem, inputs), run(unfolded, inputs), rtol=1e-3, atol=1e-4)
 
 
-def test_a_missing_array_is_named(weights: RandomWeights) -> None:
+def test_missing_array_raises_key_error(weights: RandomWeights) -> None:
     incomplete = {name: array for name, array in weights.items() if name != "_blocks.3._bn1.bias"}
     with pytest.raises(KeyError, match=r"_blocks\.3\._bn1\.bias"):
         float_model(incomplete)

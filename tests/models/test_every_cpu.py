@@ -87,7 +87,7 @@ def test_every_layer_of_the_shipped_model_is_safe() -> None:
     assert unsafe_layers(model.graph) == []
 
 
-def test_a_layer_that_could_saturate_is_found() -> None:
+def test_layer_that_could_saturate_is_found() -> None:
     # given the shipped model with one pair of weights that sums to more than 128
     model = onnx.load(MODEL)
     index = GraphIndex(model.graph)

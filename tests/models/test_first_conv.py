@@ -52,7 +52,7 @@ def first_weight(model: onnx.ModelProto) -> tuple[int, ...]:
         (3, [1, 0, 1, 1], [1, 2], (12, 12, 3, 2)),
     ],
 )
-def test_the_same_function(  # noqa: PLR0917
+def test_space_to_depth_keeps_the_function(  # noqa: PLR0917
     kernel: int,
     pads: list[int],
     strides: list[int],
@@ -89,20 +89,20 @@ def test_the_same_function(  # noqa: PLR0917
         (3, {"pads": [0, 0, 1, 1], "strides": [2, 2], "group": 3}),
     ],
 )
-def test_other_networks_are_returned_unchanged(
+def test_unsupported_convolutions_are_unchanged(
     kernel: int, options: dict[str, Any], tmp_path: Path
 ) -> None:
     floats = import_onnx(network(tmp_path / "n.onnx", kernel=kernel, **options), NORMALIZATION)
     assert apply_space_to_depth(floats) is floats
 
 
-def test_a_network_without_a_convolution_is_returned_unchanged(tmp_path: Path) -> None:
+def test_network_without_convolution_is_unchanged(tmp_path: Path) -> None:
     normalization = Normalization(SIZE, (127.0,) * 3, (128.0,) * 3, "nhwc")
     floats = import_onnx(channels_last(tmp_path / "n.onnx"), normalization)
     assert apply_space_to_depth(floats) is floats
 
 
-def test_quantized_it_is_safe_on_every_cpu(tmp_path: Path) -> None:
+def test_quantized_network_is_safe_on_every_cpu(tmp_path: Path) -> None:
     # given a network that is widened
     path = network(tmp_path / "n.onnx", pads=[0, 0, 1, 1], strides=[2, 2])
     floats = import_onnx(path, NORMALIZATION)

@@ -75,7 +75,7 @@ def run(model: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         (channels_last, "nhwc", 2, "N"),
     ],
 )
-def test_built_and_evaluated(  # noqa: PLR0917
+def test_build_then_evaluate(  # noqa: PLR0917
     make: Callable[[Path], Path],
     layout: str,
     layers: int,
@@ -141,7 +141,7 @@ def card(directory: Path) -> dict[str, Any]:
     return content
 
 
-def test_whole_number_means_leave_no_float_preprocessing(
+def test_integer_means_need_no_float_preprocessing(
     tmp_path: Path, photos: Path, labels: Path
 ) -> None:
     model = old_fixed_batch(tmp_path / "net.onnx")
@@ -153,14 +153,14 @@ def test_whole_number_means_leave_no_float_preprocessing(
     assert not {"Cast", "Sub", "Mul", "BatchNormalization"} & {node.op_type for node in nodes}
 
 
-def test_the_same_inputs_give_the_same_file(tmp_path: Path, photos: Path, labels: Path) -> None:
+def test_build_is_deterministic(tmp_path: Path, photos: Path, labels: Path) -> None:
     model = grouped_rank_4(tmp_path / "net.onnx")
     first = (built(tmp_path, photos, labels, model) / "model.onnx").read_bytes()
     second = (built(tmp_path, photos, labels, model) / "model.onnx").read_bytes()
     assert first == second
 
 
-def test_an_outdated_card_is_reported(
+def test_outdated_card_exits_1(
     tmp_path: Path, photos: Path, labels: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # given a card without an evaluation
@@ -173,14 +173,12 @@ def test_an_outdated_card_is_reported(
     assert "The card has other figures." in capsys.readouterr().out
 
 
-def test_the_card_names_no_place_on_this_machine(
-    tmp_path: Path, photos: Path, labels: Path
-) -> None:
+def test_card_contains_no_paths(tmp_path: Path, photos: Path, labels: Path) -> None:
     out = built(tmp_path, photos, labels, grouped_rank_4(tmp_path / "net.onnx"))
     assert str(tmp_path) not in (out / "model.json").read_text()
 
 
-def test_served(tmp_path: Path, photos: Path, labels: Path) -> None:
+def test_imported_model_is_served(tmp_path: Path, photos: Path, labels: Path) -> None:
     """The directory is all that the service needs."""
     network = grouped_rank_4(tmp_path / "net.onnx")
     directory = built(tmp_path, photos, labels, network, *TORCHVISION, "--name", "insects")

@@ -95,7 +95,7 @@ class Malicious:
 
 
 @pytest.mark.parametrize("call", [os.system, eval, exec, __import__, getattr])
-def test_nothing_else_is_constructed(tmp_path: Path, call: Any) -> None:
+def test_other_classes_are_refused(tmp_path: Path, call: Any) -> None:
     # given a checkpoint that would leave a file behind if it were simply unpickled
     trace = tmp_path / "trace"
     path = checkpoint(tmp_path / "w.pth", state(a=Malicious(call, f"touch {trace}")))  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ def test_nothing_else_is_constructed(tmp_path: Path, call: Any) -> None:
     assert not trace.exists()
 
 
-def test_a_call_hidden_in_the_first_pickle_is_refused(tmp_path: Path) -> None:
+def test_call_in_the_first_pickle_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     path.write_bytes(pickle.dumps(Malicious(os.system, f"touch {tmp_path / 'trace'}"), 2))
     with pytest.raises(CheckpointError, match=r"posix\.system, which is not allowed"):
@@ -114,7 +114,7 @@ def test_a_call_hidden_in_the_first_pickle_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 1, 20, 100, -60, -1])
-def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
+def test_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
     path = checkpoint(tmp_path / "w.pth", state(a=tensor(0, (3, 4), (4, 1))))
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(CheckpointError, match="is not a readable PyTorch checkpoint"):
@@ -124,18 +124,18 @@ def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
 @pytest.mark.parametrize(
     "beyond", [tensor(1, (3, 4), (4, 1)), tensor(0, (2,), (12,)), tensor(-1, (2,), (1,))]
 )
-def test_a_tensor_beyond_its_storage_is_refused(tmp_path: Path, beyond: Tensor) -> None:
+def test_tensor_beyond_its_storage_is_refused(tmp_path: Path, beyond: Tensor) -> None:
     path = checkpoint(tmp_path / "w.pth", state(a=beyond))
     with pytest.raises(CheckpointError, match="is not a readable PyTorch checkpoint"):
         read_checkpoint(path)
 
 
-def test_a_storage_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_storage_of_wrong_size_is_refused(tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "w.pth", state(a=tensor(0, (3, 4), (4, 1))), numel=2**40)
     with pytest.raises(CheckpointError, match="1099511627776 elements instead of 12"):
         read_checkpoint(path)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"none\.pth cannot be read"):
         read_checkpoint(tmp_path / "none.pth")

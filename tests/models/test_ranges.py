@@ -19,7 +19,7 @@ def squared_error(values: NDArray[np.float64], low: float, high: float) -> float
     return float((((integers - zero_point) * scale - values) ** 2).mean())
 
 
-def test_a_range_as_integers() -> None:
+def test_affine_parameters_of_a_range() -> None:
     for low, high, integer in ((-1.0, 3.0, 64), (0.0, 6.0, 0), (-2.0, 0.0, 255)):
         scale, zero_point = affine_parameters(low, high)
         assert float(scale) == pytest.approx((high - low) / 255)
@@ -27,7 +27,7 @@ def test_a_range_as_integers() -> None:
 
 
 @pytest.mark.parametrize("kind", ["normal", "laplace", "one outlier", "skewed"])
-def test_the_best_range_beats_its_neighbours(kind: str) -> None:
+def test_best_range_beats_its_neighbours(kind: str) -> None:
     # given values with tails
     random = np.random.default_rng(0)
     values = random.laplace(0, 1, 100_000) if kind == "laplace" else random.normal(0, 1, 100_000)
@@ -89,7 +89,7 @@ def range_of(model: onnx.ModelProto) -> tuple[float, float]:
     return -zero_point * scale, (STEPS - zero_point) * scale
 
 
-def test_a_linear_result_is_narrowed() -> None:
+def test_range_of_a_linear_output_is_narrowed() -> None:
     quantized, floats = networks(relu=False)
     values = np.random.default_rng(0).normal(0, 1, (20, 1, 64, 64))
     narrowed = range_of(narrow_ranges(quantized, floats, values.astype(np.float32)))
@@ -98,7 +98,7 @@ def test_a_linear_result_is_narrowed() -> None:
     assert squared_error(values, *narrowed) < 0.5 * squared_error(values, *before)
 
 
-def test_a_result_that_ends_at_zero_is_left_alone() -> None:
+def test_range_that_ends_at_zero_is_kept() -> None:
     quantized, floats = networks(relu=True)
     values = np.random.default_rng(0).normal(0, 1, (20, 1, 64, 64))
     assert narrow_ranges(quantized, floats, values.astype(np.float32)) == quantized

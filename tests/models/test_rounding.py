@@ -19,7 +19,7 @@ from local.models.quantization.saturation import is_pair_safe, min_scales, pair_
         ([0, 0, 127], True),  # the last of an odd number has no neighbour
     ],
 )
-def test_which_pairs_are_safe(weights: list[int], safe: bool) -> None:
+def test_pair_safety(weights: list[int], safe: bool) -> None:
     assert is_pair_safe(np.array([weights], np.int8)) is safe
     # as in 16 bits at the largest activation, 255
     pairs = np.pad(np.array(weights), (0, len(weights) % 2)).reshape(-1, 2)
@@ -27,7 +27,7 @@ def test_which_pairs_are_safe(weights: list[int], safe: bool) -> None:
     assert bool(max(sums) < 2**15) is safe
 
 
-def test_the_widest_scale_leaves_every_weight_unclipped() -> None:
+def test_min_scale_clips_no_weight() -> None:
     rows = np.array([[0.5, 0.5, 0.1], [1.0, -1.0, 0.2], [0.0, 0.0, 0.0]])
     scales = min_scales(rows, pair_safe=True)
     assert scales == pytest.approx([1.0 / 128, 1.0 / 127, 1.0])

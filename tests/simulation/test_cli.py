@@ -28,7 +28,7 @@ def run(
 @pytest.mark.parametrize(
     ("script", "folder"), [("local/forecast.py", ROOT), ("forecast.py", ROOT / "local")]
 )
-def test_from_the_root_and_from_its_own_folder(script: str, folder: Path) -> None:
+def test_works_from_the_root_and_from_its_own_folder(script: str, folder: Path) -> None:
     done = run(*PLAN, *DURATIONS, script=script, folder=folder)
 
     assert done.returncode == 0, done.stderr
@@ -36,7 +36,7 @@ def test_from_the_root_and_from_its_own_folder(script: str, folder: Path) -> Non
     assert done.stderr == ""
 
 
-def test_the_json_file_holds_what_was_asked_and_what_came_out(tmp_path: Path) -> None:
+def test_json_file_has_inputs_and_results(tmp_path: Path) -> None:
     file = tmp_path / "forecast.json"
     options = ["--memory", "2048", "--architecture", "arm64", "--reserved", "150"]
     more = ["--provisioned", "20", "--idle-minutes", "2", "--seed", "5"]
@@ -55,7 +55,7 @@ def test_the_json_file_holds_what_was_asked_and_what_came_out(tmp_path: Path) ->
     assert figures["cold_starts"] == 130
 
 
-def test_what_is_typed_comes_before_what_was_measured(
+def test_options_take_precedence_over_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     measured, file = tmp_path / "measured.json", tmp_path / "forecast.json"
@@ -75,7 +75,7 @@ def test_what_is_typed_comes_before_what_was_measured(
     )
 
 
-def test_a_load_report_is_set_beside_the_forecast(
+def test_compare_option_adds_the_measured_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     load = tmp_path / "report.json"
@@ -97,10 +97,10 @@ def test_a_load_report_is_set_beside_the_forecast(
     ("arguments", "message"),
     [
         ([],
-         "give --warm-ms, or --measured with a file that has warm_ms, such as "
+         "set --warm-ms, or --measured to a file with warm_ms, such as "
          "docs/measured/lambda.json"),
         (["--warm-ms", "25"],
-         "give --cold-ms, or --measured with a file that has cold_ms, such as "
+         "set --cold-ms, or --measured to a file with cold_ms, such as "
          "docs/measured/lambda.json"),
         (["-N", "0"], "argument -N: '0' is not a whole number from 1 to 10,000,000"),
         (["-N", "2.5"], "argument -N: '2.5' is not a whole number from 1 to 10,000,000"),
@@ -130,7 +130,7 @@ def test_a_load_report_is_set_beside_the_forecast(
         (["--speed"], "unrecognized arguments: --speed"),
     ],
 )  # fmt: skip
-def test_a_usage_error_is_one_line_and_status_2(
+def test_invalid_arguments_exit_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -140,7 +140,7 @@ def test_a_usage_error_is_one_line_and_status_2(
     assert ended.value.code == 2
 
 
-def test_a_usage_error_reaches_the_shell() -> None:
+def test_invalid_arguments_exit_2_in_the_shell() -> None:
     done = run("-N", "0")
 
     assert (
@@ -167,13 +167,13 @@ def test_help_shows_examples_that_work(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_the_figures_of_aws(capsys: pytest.CaptureFixture[str]) -> None:
+def test_figures_option_lists_aws_figures(capsys: pytest.CaptureFixture[str]) -> None:
     forecast(["--figures"])
 
     assert capsys.readouterr().out.startswith("AWS figures, us-east-1")
 
 
-def test_a_plot_is_a_png(tmp_path: Path) -> None:
+def test_plot_option_writes_a_png(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     file = tmp_path / "forecast.png"
 
@@ -193,7 +193,7 @@ def test_one_request_can_be_plotted(tmp_path: Path, concurrency: str) -> None:
     assert "<svg" in file.read_text()
 
 
-def test_a_plot_in_an_unknown_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_plot_format_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
 
     with pytest.raises(SystemExit) as ended:
@@ -205,7 +205,7 @@ def test_a_plot_in_an_unknown_format(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "xyz" in error
 
 
-def test_without_matplotlib_a_plot_says_what_is_missing(tmp_path: Path) -> None:
+def test_plot_without_matplotlib_exits_2(tmp_path: Path) -> None:
     # Given a matplotlib that cannot be imported
     (tmp_path / "matplotlib.py").write_text("raise ImportError('none here')")
 
@@ -222,7 +222,7 @@ def test_without_matplotlib_a_plot_says_what_is_missing(tmp_path: Path) -> None:
     assert "Total" in done.stdout
 
 
-def test_a_large_plan_is_answered_or_throttled_to_the_last_request(
+def test_every_request_of_a_large_plan_is_answered_or_throttled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "forecast.json"

@@ -28,7 +28,7 @@ from tests.simulation.kinds import InTurn
         ("25/25", Constant(25)),
     ],
 )
-def test_typed_durations(text: str, durations: Durations) -> None:
+def test_parse_durations(text: str, durations: Durations) -> None:
     assert parse_durations(text) == durations
 
 
@@ -45,7 +45,7 @@ def test_typed_durations(text: str, durations: Durations) -> None:
         ("60/25", "p99 (25 ms) is below p50 (60 ms)"),
     ],
 )
-def test_typed_durations_that_are_none(text: str, message: str) -> None:
+def test_invalid_durations_raise(text: str, message: str) -> None:
     with pytest.raises(DurationsError) as raised:
         parse_durations(text)
 
@@ -74,20 +74,20 @@ def test_durations_from_json(value: object, durations: Durations) -> None:
         ([3, -1], "a duration must be above 0 ms, not -1 ms"),
     ],
 )
-def test_durations_from_json_that_are_none(value: object, message: str) -> None:
+def test_invalid_json_durations_raise(value: object, message: str) -> None:
     with pytest.raises(DurationsError) as raised:
         durations_from_json(value)
 
     assert str(raised.value) == message
 
 
-def test_a_lognormal_has_the_percentiles_it_was_given() -> None:
+def test_lognormal_has_the_given_percentiles() -> None:
     drawn = LogNormal(25, 60).draw(np.random.default_rng(3), 1_000_000)
 
     assert np.percentile(drawn, [50, 99]) == pytest.approx([25_000, 60_000], rel=0.005)
 
 
-def test_measured_values_are_drawn_each_as_often() -> None:
+def test_measured_values_are_drawn_equally_often() -> None:
     drawn = Empirical((10, 20, 40)).draw(np.random.default_rng(3), 300_000)
 
     values, counts = np.unique(drawn, return_counts=True)
@@ -95,11 +95,11 @@ def test_measured_values_are_drawn_each_as_often() -> None:
     assert counts == pytest.approx([100_000] * 3, rel=0.02)
 
 
-def test_a_duration_is_never_shorter_than_a_microsecond() -> None:
+def test_durations_are_at_least_one_microsecond() -> None:
     assert Constant(1e-9).draw(np.random.default_rng(0), 2).tolist() == [1, 1]
 
 
-def test_a_supply_hands_out_blocks_in_order_and_remembers_what_was_taken() -> None:
+def test_duration_stream_returns_blocks_in_order_and_records_them() -> None:
     supply = DurationStream(InTurn(range(65_536)), np.random.default_rng(0))
 
     parts = [supply.take(count) for count in (3, 0, 65_000, 70_000, 1)]
@@ -109,7 +109,7 @@ def test_a_supply_hands_out_blocks_in_order_and_remembers_what_was_taken() -> No
     assert supply.taken()[65_530:65_540].tolist() == [*range(65_530, 65_536), 0, 1, 2, 3]
 
 
-def test_the_file_of_measured_durations(tmp_path: Path) -> None:
+def test_file_of_measured_durations(tmp_path: Path) -> None:
     file = tmp_path / "measured.json"
     file.write_text(
         json.dumps(
@@ -147,7 +147,7 @@ def sizes(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("asked", "size", "cold"), [(512, 512, 5100.5), (None, 1769, 1500)])
-def test_of_several_sizes_the_one_asked_for_is_taken(
+def test_memory_option_selects_the_size(
     sizes: Path, asked: int | None, size: int, cold: float
 ) -> None:
     measured = read_measured(sizes, asked)
@@ -156,7 +156,7 @@ def test_of_several_sizes_the_one_asked_for_is_taken(
     assert measured.cold == Constant(cold)
 
 
-def test_a_size_that_was_not_measured_is_an_error(sizes: Path) -> None:
+def test_unmeasured_memory_size_is_an_error(sizes: Path) -> None:
     with pytest.raises(MeasuredError) as raised:
         read_measured(sizes, 1024)
 
@@ -178,7 +178,9 @@ def test_a_size_that_was_not_measured_is_an_error(sizes: Path) -> None:
         ('{"architecture": "mips"}', "architecture must be x86_64 or arm64, not 'mips'"),
     ],
 )
-def test_a_file_that_cannot_be_used(tmp_path: Path, content: str | None, message: str) -> None:
+def test_invalid_file_of_durations_is_an_error(
+    tmp_path: Path, content: str | None, message: str
+) -> None:
     file = tmp_path / "measured.json"
     if content is not None:
         file.write_text(content)

@@ -20,7 +20,7 @@ def test_concurrency_rises_with_each_wave_and_falls_as_requests_end() -> None:
     assert [level_at(s) for s in (0, 0.99, 1, 1.49, 1.5, 2.4, 2.5)] == [10, 10, 20, 20, 10, 10, 0]
 
 
-def test_of_many_steps_the_highest_are_kept() -> None:
+def test_concurrency_keeps_peaks_of_many_steps() -> None:
     result = waves(50, 0.1, 500, cold_ms=1500, warm_ms=25, limits=Limits())
 
     times, levels = concurrency(result)

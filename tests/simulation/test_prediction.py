@@ -20,7 +20,7 @@ def prediction(
     )
 
 
-def test_percentiles_are_durations_that_occurred() -> None:
+def test_percentiles_are_observed_durations() -> None:
     durations = np.repeat([25_000, 1_500_000], [95, 5])
 
     assert percentiles_ms(durations) == {
@@ -32,7 +32,7 @@ def test_without_durations_there_are_no_percentiles() -> None:
     assert set(percentiles_ms(np.empty(0, np.int64)).values()) == {None}
 
 
-def test_the_figures_of_a_plan() -> None:
+def test_figures_of_a_plan() -> None:
     figures = prediction().as_json()
 
     assert figures["requests"] == 6000
@@ -79,13 +79,13 @@ def test_the_report_names_each_figure_with_its_unit() -> None:
         (900_001, "Lambda ends it after 900 s; the simulation does not."),
     ],
 )
-def test_what_lambda_would_not_allow_is_noted(cold_ms: float, note: str) -> None:
+def test_exceeded_lambda_limits_are_noted(cold_ms: float, note: str) -> None:
     text = report(prediction(cold_ms=cold_ms))
 
     assert (note in text) if note else ("Notes" not in text)
 
 
-def test_a_load_report_is_compared_where_both_have_the_figure() -> None:
+def test_compare_uses_figures_present_in_both() -> None:
     measured = {"requests": 6000, "failures": 3, "latency_ms": {"p50": 27.5, "p99": 1800}}
 
     rows = compare(prediction().as_json(), measured)
@@ -96,5 +96,5 @@ def test_a_load_report_is_compared_where_both_have_the_figure() -> None:
     assert table[3] == "  latency p50, ms                 25.0        27.5       1.100"
 
 
-def test_a_report_without_known_figures_compares_nothing() -> None:
+def test_compare_without_common_figures_is_empty() -> None:
     assert compare(prediction().as_json(), {"latency_ms": 3, "requests": "many"}) == []

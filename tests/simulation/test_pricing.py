@@ -41,7 +41,7 @@ def test_every_started_millisecond_is_billed(milliseconds: float, billed: int) -
 
 
 @pytest.mark.parametrize(("unbilled_ms", "seconds"), [(0, 1.5), (400, 1.1), (2000, 0)])
-def test_what_passes_before_init_is_not_billed(unbilled_ms: float, seconds: float) -> None:
+def test_time_before_init_is_not_billed(unbilled_ms: float, seconds: float) -> None:
     result = waves(1, 1, 1, cold_ms=1500, warm_ms=1, limits=Limits())
 
     charged = bill(result, FunctionConfig(1024, "x86_64", unbilled_ms=unbilled_ms))
@@ -85,7 +85,7 @@ def test_ephemeral_storage_above_the_free_part() -> None:
 
 
 @pytest.mark.parametrize(("kilobytes", "calls"), [(0, 1), (110, 1), (512, 1), (513, 2), (1600, 4)])
-def test_an_http_api_charges_each_started_512_kb(kilobytes: float, calls: int) -> None:
+def test_http_api_charges_each_started_512_kb(kilobytes: float, calls: int) -> None:
     result = waves(10, 1, 1, cold_ms=1500, warm_ms=1, limits=Limits())
 
     charged = bill(result, FunctionConfig(1024, "x86_64", http_api_kb=kilobytes))
@@ -93,7 +93,7 @@ def test_an_http_api_charges_each_started_512_kb(kilobytes: float, calls: int) -
     assert charged.http_api == exactly(10 * calls * Decimal("0.000001"))
 
 
-def test_a_throttled_request_costs_only_its_call_of_the_http_api() -> None:
+def test_throttled_request_costs_only_its_http_api_call() -> None:
     result = waves(10, 1, 1, cold_ms=1500, warm_ms=1, limits=Limits(concurrency=4))
 
     charged = bill(result, FunctionConfig(1024, "x86_64", http_api_kb=1))

@@ -24,9 +24,7 @@ def erlang_b(servers: int, load: float) -> float:
 
 @pytest.mark.parametrize("service", [Exponential(1000), Constant(1000)])
 @pytest.mark.parametrize(("servers", "load"), [(20, 20), (10, 4)])
-def test_the_share_of_throttled_requests_is_that_of_erlang_b(
-    service: Durations, servers: int, load: float
-) -> None:
+def test_throttled_share_matches_erlang_b(service: Durations, servers: int, load: float) -> None:
     count = 200_000
     limits = unlimited(concurrency=servers)
 
@@ -37,7 +35,7 @@ def test_the_share_of_throttled_requests_is_that_of_erlang_b(
     assert result.over_request_rate.sum() == 0
 
 
-def test_the_average_concurrency_is_rate_times_duration() -> None:
+def test_average_concurrency_is_rate_times_duration() -> None:
     """Little's law, and Poisson by insensitivity: mean and variance of M/G/infinity."""
     rate, count = 40, 200_000
     times = Times(Exponential(500), Exponential(500))
@@ -51,7 +49,7 @@ def test_the_average_concurrency_is_rate_times_duration() -> None:
     assert (begun - ended).var() == pytest.approx(20, rel=0.07)
 
 
-def test_a_rare_request_is_cold_when_the_gap_is_longer_than_the_idle_limit() -> None:
+def test_rare_request_is_cold_after_the_idle_limit() -> None:
     """Gaps are exponential: the share is exp(-rate * idle limit)."""
     count, rate, idle = 100_000, 1 / 300, 300
     times = Times(Constant(1), Constant(1))
@@ -61,7 +59,7 @@ def test_a_rare_request_is_cold_when_the_gap_is_longer_than_the_idle_limit() -> 
     assert result.cold.sum() / count == pytest.approx(math.exp(-rate * idle), abs=0.005)
 
 
-def test_a_published_simulation_of_the_same_system_gives_the_same_shares() -> None:
+def test_shares_match_a_published_simulation() -> None:
     """SimFaaS's example (Mahmoudi and Khazaei 2021, github.com/pacslab/simfaas): 0.9 requests/s,
     1.991 s warm, 2.244 s cold, kept 600 s idle: 0.14 % cold, 1.7879 busy on average."""
     times, count = Times(Exponential(2244), Exponential(1991)), 250_000

@@ -48,15 +48,13 @@ def test_waves_without_an_interval_are_one_wave() -> None:
 
 
 @pytest.mark.parametrize(("idle_seconds", "warm"), [(9.5, 0), (9.75, 1)])
-def test_an_idle_environment_is_kept_until_the_limit_and_no_longer(
-    idle_seconds: float, warm: int
-) -> None:
+def test_idle_environment_expires_after_the_limit(idle_seconds: float, warm: int) -> None:
     result = waves(1, 10, 5, cold_ms=250, warm_ms=250, limits=Limits(idle_seconds=idle_seconds))
 
     assert result.cold.tolist() == [1, *[1 - warm] * 4]
 
 
-def test_of_two_idle_environments_only_the_one_past_the_limit_is_gone() -> None:
+def test_only_the_environment_past_the_idle_limit_expires() -> None:
     # Given environments that fall idle at 0.25 s and 0.5 s, and two requests at 10.5 s
     starts = np.array([0, 10_500_000], np.int64)
     times = Times(InTurn([250_000, 500_000]), InTurn([1]))
@@ -66,7 +64,7 @@ def test_of_two_idle_environments_only_the_one_past_the_limit_is_gone() -> None:
     assert (result.warm.tolist(), result.cold.tolist()) == ([0, 1], [2, 1])
 
 
-def test_the_environment_that_fell_idle_last_is_taken_so_that_the_others_expire() -> None:
+def test_most_recently_used_environment_is_taken() -> None:
     # Given three environments, and then single requests less than the idle limit apart
     starts = np.array([0, 4, 8, 12, 12], np.int64) * SECOND
     arrivals = np.array([3, 1, 1, 1, 1])
@@ -107,7 +105,7 @@ def test_the_request_rate_is_limited_to_ten_for_each_unit_of_concurrency() -> No
     assert result.over_request_rate.sum() == 50_000 - result.latencies.size
 
 
-def test_provisioned_environments_are_used_first_and_what_exceeds_them_is_cold() -> None:
+def test_provisioned_environments_are_used_first() -> None:
     limits = Limits(provisioned=30, idle_seconds=1)
 
     result = waves(50, 10, 3, cold_ms=1500, warm_ms=25, limits=limits)
@@ -139,7 +137,7 @@ def test_every_request_is_answered_or_throttled_once() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_waves_handled_at_once_are_requests_handled_one_by_one(seed: int) -> None:
+def test_matches_the_request_by_request_reference(seed: int) -> None:
     # Given random waves, durations and limits
     random = np.random.default_rng(seed)
     starts = np.cumsum(random.choice([0, 30_000, 400_000, 3_000_000], 60)).astype(np.int64)
@@ -163,7 +161,7 @@ def test_waves_handled_at_once_are_requests_handled_one_by_one(seed: int) -> Non
         assert counted.tolist() == [wave.count(kind) for wave in expected], kind
 
 
-def test_the_same_seed_gives_the_same_outcome_and_another_one_does_not() -> None:
+def test_same_seed_gives_the_same_result() -> None:
     first, again, other = (
         simulate(
             np.arange(50) * 100_000, np.full(50, 7), unlimited(),

@@ -19,7 +19,7 @@ def write_float_input(pixels_model: Path, result: Path) -> None:
     if first is None:
         raise MeasurementError(f"{pixels_model.name} has no convolution")
     source, made = first.input[0], {graph.input[0].name}
-    for node in list(graph.node):  # in the order of computation
+    for node in list(graph.node):  # in topological order
         if made.intersection(node.input) and source not in made:
             made.update(node.output)
             graph.node.remove(node)

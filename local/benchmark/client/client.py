@@ -75,7 +75,7 @@ def apply_load(
             f"the client failed: {(error.stderr or error.stdout).strip()}"
         ) from None
     except (subprocess.TimeoutExpired, ValueError, IndexError, TypeError) as error:
-        raise MeasurementError(f"the client told nothing usable: {error}") from None
+        raise MeasurementError(f"the client's output is invalid: {error}") from None
     if not result.answered:
         raise MeasurementError("no request was answered under load")
     return result
@@ -89,8 +89,8 @@ def has_wrk() -> bool:
 def client_name() -> str:
     """The load client with its version."""
     if not has_wrk():
-        return "local.loadtest, a connection for each request"
-    # wrk has no option that only tells the version; with this one it ends with status 1.
+        return "local.loadtest, a new connection per request"
+    # wrk has no option that only prints the version; this one exits with status 1.
     told = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)
     words = (told.stdout or "wrk").split()
     return " ".join(words[:2])

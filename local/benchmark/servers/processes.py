@@ -106,7 +106,7 @@ def process_tree(
 def last_line(log: Path) -> str:
     """The last line of `log`, truncated to fit in a message."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    return next((line[:200] for line in reversed(lines) if line), "it said nothing")
+    return next((line[:200] for line in reversed(lines) if line), "no output")
 
 
 def _session(pid: int) -> int | None:
@@ -132,7 +132,7 @@ def _cpu_seconds(process: psutil.Process) -> float:
 
 def _peak_bytes(process: psutil.Process) -> float:
     status = Path(f"/proc/{process.pid}/status")
-    if not status.exists():  # not Linux: what it holds now
+    if not status.exists():  # not Linux: the current size
         return float(process.memory_info().rss)
     lines = status.read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))

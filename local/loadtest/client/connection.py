@@ -14,9 +14,9 @@ WRITE: Final = selectors.EVENT_WRITE
 
 REFUSED: Final = "refused"
 RESET: Final = "reset"
-CUT: Final = "cut short"
-NO_RESPONSE: Final = "closed without an answer"
-NOT_HTTP: Final = "not an HTTP answer"
+TRUNCATED: Final = "truncated response"
+NO_RESPONSE: Final = "closed without a response"
+NOT_HTTP: Final = "not an HTTP response"
 TLS_ERROR: Final = "TLS error"
 
 _RECEIVE_BYTES: Final = 256 * 1024
@@ -69,7 +69,7 @@ class HttpConnection:
         except ssl.SSLWantWriteError:
             return WRITE
         except ssl.SSLEOFError:
-            raise ConnectionFailed(CUT if self.response.started else NO_RESPONSE) from None
+            raise ConnectionFailed(TRUNCATED if self.response.started else NO_RESPONSE) from None
         except ssl.SSLError:
             raise ConnectionFailed(TLS_ERROR) from None
         except MalformedResponse:
@@ -108,7 +108,7 @@ class HttpConnection:
             if not data:
                 if self.response.close():
                     return True
-                raise ConnectionFailed(CUT if self.response.started else NO_RESPONSE)
+                raise ConnectionFailed(TRUNCATED if self.response.started else NO_RESPONSE)
             if self.response.feed(data):
                 return True
 

@@ -21,8 +21,8 @@ from local.loadtest.plan import WavePlan
 from local.loadtest.result import IN_FLIGHT, RequestResult
 from local.loadtest.target import Target
 
-WORKER_DIED: Final = "worker died"
-NO_PROCESS: Final = "no process could be made"
+WORKER_DIED: Final = "process killed"
+NO_PROCESS: Final = "process not started"
 
 _START_SECONDS: Final = 0.05
 """From the first processes being ready to the first wave."""
@@ -33,8 +33,7 @@ other would delay the last ones."""
 
 _SPARE_FILES: Final = 64
 
-# A forked process is warm: everything is imported and every body is built. It takes a system with
-# fork, as Linux, macOS and WSL are.
+# A forked process has all imports and request bodies ready. Needs fork: Linux, macOS or WSL.
 _fork = multiprocessing.get_context("fork")
 
 OnResults = Callable[[Sequence[RequestResult]], None]
@@ -221,7 +220,7 @@ class _WaveScheduler:
             self._kill_all()
 
     def _send_to(self, worker_process: _Worker, order: float | str) -> None:
-        # A process that is gone is noticed by the end of what it sends.
+        # The end of its messages reveals a process that has ended.
         with contextlib.suppress(OSError):
             worker_process.channel.send(order)
 
@@ -235,7 +234,7 @@ def _raise_file_limit(parallel: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and parallel + _SPARE_FILES > hard:
         raise UsageError(
-            f"N must be {hard - _SPARE_FILES} or less: a process may open {hard} files here "
+            f"N must be {hard - _SPARE_FILES} or less, as the limit of open files is {hard} "
             "(ulimit -Hn)."
         )
     if soft != hard:

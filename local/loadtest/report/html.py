@@ -13,8 +13,8 @@ from local.loadtest.stats import Percentiles, Summary, WaveSummary
 
 _TEMPLATE: Final = Path(__file__).parent / "report.html"
 _DEFINITION: Final = (
-    "p99 is the time within which 99 % of the answered requests were answered (nearest rank); "
-    "p50 is the median. Lateness is of every request that was due."
+    "p99: 99 % of the answered requests took at most this long (nearest rank); p50 is the "
+    "median. Lateness covers every request that was due."
 )
 
 
@@ -45,25 +45,25 @@ def _lead(summary: Summary) -> str:
     if latency.p50 is None or latency.p99 is None:
         return f"None of {summary.requests} requests was answered."
     return (
-        f"{summary.answered} of {summary.requests} requests were answered: half of these within "
-        f"{latency.p50:.0f}&nbsp;ms of when they were due, 99&nbsp;% within "
+        f"{summary.answered} of {summary.requests} requests were answered: half of them within "
+        f"{latency.p50:.0f}&nbsp;ms of their due time, 99&nbsp;% within "
         f"{latency.p99:.0f}&nbsp;ms."
     )
 
 
 def _dots(summary: Summary) -> str:
     if len(summary.waves) > 1:
-        return "Each dot is a request; those of a wave stand above each other."
-    return "Each dot is a request of the one wave."
+        return "Each dot is a request; a wave is a column of dots."
+    return "Each dot is a request of the wave."
 
 
 def _tiles(summary: Summary) -> str:
     tiles = [
         ("requests", f"{summary.requests}", ""),
         ("failed", f"{summary.failures}", "bad" if summary.failures else ""),
-        ("answers/s", f"{summary.throughput_rps:.1f}", ""),
+        ("responses/s", f"{summary.throughput_rps:.1f}", ""),
         ("wall time, s", f"{summary.wall_s:.2f}", ""),
-        ("at once, at most", f"{summary.peak_concurrency}", ""),
+        ("peak in flight", f"{summary.peak_concurrency}", ""),
     ]
     if summary.stopped:
         tiles.insert(2, ("in flight when stopped", f"{summary.in_flight}", "bad"))
@@ -75,9 +75,9 @@ def _tiles(summary: Summary) -> str:
 
 def _durations(summary: Summary) -> str:
     rows = [
-        ("latency", summary.latency_ms, "from when each request was due"),
+        ("latency", summary.latency_ms, "from when the request was due"),
         ("service", summary.service_ms, "from when it was sent"),
-        ("lateness", summary.lateness_ms, "how late this client sent it"),
+        ("lateness", summary.lateness_ms, "delay of this client"),
     ]
     return "".join(
         f'<tr><td>{name}</td>{_cells(_values(percentiles))}<td class="note">{note}</td></tr>'

@@ -68,9 +68,7 @@ def latency_plot(run: Run, summary: Summary) -> str:
             p50 = [wave.latency_ms.p50 or 0 for wave in waves]
             axes.plot(due, p99, color=PURPLE, linewidth=2, label="p99 of the wave")
             axes.plot(due, p50, color="black", linewidth=2, label="p50 of the wave")
-        axes.set_xlabel(
-            "place of the request in the wave" if single else "when the request was due, s"
-        )
+        axes.set_xlabel("index of the request in the wave" if single else "due time, s")
         axes.set_ylabel("latency, ms")
         axes.set_ylim(bottom=0)
         if axes.get_legend_handles_labels()[0]:
@@ -86,8 +84,8 @@ def distribution_plot(run: Run) -> str:
         if answered:
             service = [result.service * 1000 for result in answered]
             latency = [result.latency * 1000 for result in answered]
-            axes.ecdf(service, color=LIGHT, linewidth=4, label="service: from when it was sent")
-            axes.ecdf(latency, color=BLUE, linewidth=2, label="latency: from when it was due")
+            axes.ecdf(service, color=LIGHT, linewidth=4, label="service: from sending")
+            axes.ecdf(latency, color=BLUE, linewidth=2, label="latency: from due time")
             axes.legend(loc="lower right")
             axes.set_xlim(left=0)
         axes.set_yticks(
@@ -95,7 +93,7 @@ def distribution_plot(run: Run) -> str:
         )
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("time, ms")
-        axes.set_ylabel("answered by then")
+        axes.set_ylabel("share of answered requests")
         return svg(made)
 
 
@@ -115,7 +113,7 @@ def concurrency_plot(run: Run) -> str:
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("time since the start, s")
-        axes.set_ylabel("requests under way")
+        axes.set_ylabel("requests in flight")
         return svg(made)
 
 
@@ -153,10 +151,10 @@ def save_capacity_plot(curve: Curve, path: Path) -> None:
             (
                 "p99",
                 BLUE,
-                "p99: 99 % were answered within",
-                "a first measurement, repeated" if repeated else "",
+                "p99",
+                "first measurement, repeated" if repeated else "",
             ),
-            ("p50", GREY, "p50: half were answered within", ""),
+            ("p50", GREY, "p50", ""),
         ):
             axes.plot(*_points(last, name), "o-", color=color, linewidth=2, label=label)
             axes.plot(*_points(curve.steps, name), "o", color=color, alpha=0.35, label=pale)

@@ -32,16 +32,16 @@ def format_report(summary: Summary) -> str:
         f"requests    {_count(summary)}",
         *(f"  {kind:<24} {count:>7}" for kind, count in summary.failures_by_kind.items()),
         f"wall time   {summary.wall_s:.3f} s",
-        f"throughput  {summary.throughput_rps:.1f} answers/s{_offered(summary)}",
-        f"at once     {summary.peak_concurrency} requests at most",
+        f"throughput  {summary.throughput_rps:.1f} responses/s{_offered(summary)}",
+        f"in flight   {summary.peak_concurrency} requests at most",
         "",
         f"{'ms':<10}{'p50':>10}{'p90':>10}{'p95':>10}{'p99':>10}{'max':>10}",
-        f"{'latency':<10}{_cells(summary.latency_ms)}   from when each request was due",
+        f"{'latency':<10}{_cells(summary.latency_ms)}   from when the request was due",
         f"{'service':<10}{_cells(summary.service_ms)}   from when it was sent",
-        f"{'lateness':<10}{_cells(summary.lateness_ms)}   how late this client sent it",
+        f"{'lateness':<10}{_cells(summary.lateness_ms)}   delay of this client",
     ]
     if summary.failures and summary.answered:
-        lines.append("latency and service are of the answered requests only")
+        lines.append("latency and service cover answered requests only")
     if len(summary.waves) > 1:
         lines += ["", *_wave_lines(summary)]
     return "\n".join(lines)
@@ -91,7 +91,7 @@ def _count(summary: Summary) -> str:
 
 
 def _offered(summary: Summary) -> str:
-    return "" if summary.offered_rps is None else f" ({summary.offered_rps:.1f}/s were due)"
+    return "" if summary.offered_rps is None else f" ({summary.offered_rps:.1f}/s due)"
 
 
 def _cells(percentiles: Percentiles) -> str:
