@@ -76,7 +76,7 @@ fuzz: $(VENV)/.fuzz ## 200,000 inputs for each parser, guided by coverage (RUNS=
 	$(BIN)/python -m tests.hostile.fuzz_images -runs=$(or $(RUNS),200000)
 	$(BIN)/python -m tests.hostile.fuzz_uploads -runs=$(or $(RUNS),200000)
 
-bench: build/fp32.onnx ## speed: the service beside its floor and a tutorial app (ARGS="--quick --json bench.json")
+bench: build/fp32.onnx ## speed: the service beside its baseline and a tutorial app (ARGS="--quick --json bench.json")
 	$(BIN)/python -m local.benchmark $(ARGS)
 
 bench-peers: build/fp32.onnx ## the same, with LitServe and BentoML in environments of their own

@@ -186,8 +186,8 @@ def _measure(
     }
     for server in servers if "servers" in figures else ():
         if server.key in pythons:
-            told = version(server.key, pythons[server.key])
-            figures["servers"][server.key]["version"] = told
+            output = version(server.key, pythons[server.key])
+            figures["servers"][server.key]["version"] = output
     return figures
 
 

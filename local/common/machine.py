@@ -40,10 +40,10 @@ def facts() -> dict[str, Any]:
 def version(package: str, python: Path | str) -> str:
     """The version of `package` in the environment of `python`, or an empty string."""
     code = "import sys; from importlib import metadata; print(metadata.version(sys.argv[1]))"
-    told = subprocess.run(
+    output = subprocess.run(
         [python, "-c", code, package], capture_output=True, text=True, check=False
     )
-    return told.stdout.strip()
+    return output.stdout.strip()
 
 
 def _versions() -> dict[str, str]:

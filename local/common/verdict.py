@@ -96,11 +96,11 @@ def conclude(rounds: Sequence[Figures], targets: Sequence[Target], *, gross: boo
 
 def machine() -> str:
     """Machine and date in one line."""
-    told = facts()
-    here = told["machine"]
+    measured = facts()
+    where = measured["machine"]
     return (
-        f"{told['date']}, {here['cores']} cores of {here['cpu']}, {here['system']}, "
-        f"load {here['load']}"
+        f"{measured['date']}, {where['cores']} cores of {where['cpu']}, {where['system']}, "
+        f"load {where['load']}"
     )
 
 

@@ -153,5 +153,5 @@ def _wave(number: int, due: float, results: Sequence[RequestResult], start: floa
     )
 
 
-def _failed(outcome: RequestResult) -> bool:
-    return outcome.failure not in (ANSWERED, IN_FLIGHT)
+def _failed(result: RequestResult) -> bool:
+    return result.failure not in (ANSWERED, IN_FLIGHT)

@@ -45,7 +45,7 @@ class Limits:
 
 
 class WaveCounts(NamedTuple):
-    """The outcomes of requests that arrived at the same instant."""
+    """Counts of the outcomes of requests that arrived at the same instant."""
 
     provisioned: int
     warm: int

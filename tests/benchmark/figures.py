@@ -1,4 +1,4 @@
-"""Figures as the benchmark writes them, with round numbers."""
+"""Figures in the format of the benchmark, with round numbers."""
 
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ def load(requests_s: float, cpu_ms: float, p50_ms: float, p99_ms: float) -> dict
 
 
 def server(title: str, factor: float) -> dict[str, Any]:
-    """A server that needs `factor` times as much of everything as the floor, in each round."""
+    """A server whose figures are `factor` times the baseline's, in each round."""
     found = server_round(factor)
     return {"title": title, **found, "rounds": [server_round(factor) for _ in range(ROUNDS)]}
 

@@ -1,6 +1,6 @@
-"""Measurements of the service and its floor, in real processes.
+"""Measurements of the service and its baseline in real processes.
 
-The figures only have to be there: `python -m local.benchmark` compares them with targets.
+Only checks that figures exist: `python -m local.benchmark` compares them with targets.
 """
 
 from collections.abc import Iterator
@@ -54,10 +54,10 @@ def test_cpu_of_service_and_baseline_is_measured(
     service: Running, baseline: Baseline, payloads: list[Payload], images: list[Path]
 ) -> None:
     before = service.tree.cpu_seconds()
-    # when: the least that is measured, each image once
+    # when: the minimum, each image once
     spent = cpu_ms_one_by_one(service, payloads, seconds=1e-3)
     bare = baseline.measure(images, seconds=1e-3, processes=2)
-    # then: no more than the server has taken, which answered each image twice
+    # then: at most the server's CPU time for each image twice
     total = 1000 * (service.tree.cpu_seconds() - before)
     assert 0 < spent * len(payloads) <= total
     assert bare.cpu_ms > 0

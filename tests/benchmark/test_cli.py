@@ -1,4 +1,4 @@
-"""The command line, and a whole run of it."""
+"""The command line, and a complete run."""
 
 import json
 import subprocess
@@ -102,7 +102,7 @@ def test_run_without_the_tutorial_app(tmp_path: Path) -> None:
     assert all(value > 0 for value in handler["parts_ms"].values())
     assert sum(handler["parts_ms"].values()) <= handler["ms"]
 
-    # the verdict depends on the machine; it is told, and is the exit status
+    # the verdict depends on the machine; the exit status matches it
     verdict = done.stdout.removeprefix(report(measured)).splitlines()
     missed = any(line.endswith("missed") for line in verdict)
     assert done.returncode == missed, done.stderr

@@ -1,4 +1,4 @@
-"""The load clients, against a server whose delays and failures are known."""
+"""The load clients, against a server with known delays and failures."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ def requests(tmp_path: Path) -> Path:
 def load_of_at_least(
     count: int, *plan: str, then: str = "", requests: Path, connections: int, wrk: bool
 ) -> tuple[Load, list[Received]]:
-    """Apply load to a server that follows `plan`, for as many seconds as `count` requests take on
-    this machine. Returns the requests as the server received them, too."""
+    """Apply load to a server that follows `plan`, for as long as `count` requests take on this
+    machine. Also returns the requests as the server received them."""
     seconds = 1
     while seconds < HANG_SECONDS:
         with serving_stub() as stub:
@@ -33,7 +33,7 @@ def load_of_at_least(
             try:
                 load = apply_load(url, requests, connections=connections, seconds=seconds, wrk=wrk)
             except MeasurementError:
-                if not wrk:  # which waits for no response when the time is over
+                if not wrk:  # wrk does not wait for responses at the end
                     raise
             else:
                 assert load.wall_s >= 0.9 * seconds
@@ -78,7 +78,7 @@ def test_payloads_are_sent_in_turn_with_their_types(requests: Path, wrk: bool) -
     sent = [(request.body, request.headers["content-type"]) for request in received]
     turn = [(payload.content, payload.content_type) for payload in BODIES]
     if sent[0] == turn[1]:
-        turn.reverse()  # wrk asks the script for one request more, which it does not send
+        turn.reverse()  # wrk calls the script for one more request than it sends
     assert sent == [turn[number % 2] for number in range(len(sent))]
 
 

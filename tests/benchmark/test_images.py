@@ -1,4 +1,4 @@
-"""The images that every server gets."""
+"""The images sent to every server."""
 
 from io import BytesIO
 from typing import Any

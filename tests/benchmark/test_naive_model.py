@@ -1,4 +1,4 @@
-"""The tutorial app's model is the float model without its own normalization."""
+"""The tutorial app's model is the float model without its normalization."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Costs and ends of process trees, with programs whose behaviour is known."""
+"""CPU, memory and termination of process trees, with programs of known behaviour."""
 
 import contextlib
 import os
@@ -67,7 +67,7 @@ IDLE = "print('up', flush=True); import time; time.sleep(600)"
 
 @contextlib.contextmanager
 def tree_of(code: str, folder: Path, lines: int = 1) -> Iterator[tuple[ProcessTree, list[str]]]:
-    """The tree of a program that has printed so many lines, and these."""
+    """The tree of a program after it has printed `lines` lines, and the lines."""
     command = [sys.executable, "-c", code]
     with process_tree(command, log=folder / "log", folder=ROOT, piped=True) as tree:
         assert tree.popen.stdout
@@ -81,7 +81,7 @@ def lives(process: psutil.Process) -> bool:
 
 
 def cpu_of(processes: list[psutil.Process]) -> float:
-    """User and system time as the system reports it, of children that have ended, too."""
+    """User and system time reported by the system, including ended children."""
     times = [process.cpu_times() for process in processes]
     return sum(sum((t.user, t.system, t.children_user, t.children_system)) for t in times)
 
@@ -93,13 +93,13 @@ def peak_of(process: psutil.Process) -> int:
 
 
 def test_cpu_includes_children(tmp_path: Path) -> None:
-    # given two processes that know what they took, and now take nothing
+    # given two processes that report their CPU time, and are now idle
     with tree_of(TWO_BURN, tmp_path, lines=2) as (tree, printed):
         members = tree.members()
         assert len(members) == 2
         # when
         before, cpu, after = cpu_of(members), tree.cpu_seconds(), cpu_of(members)
-    # then it is all of that, up to the ticks in which the system counts, and nothing twice
+    # then it is their sum, up to the resolution of the system
     assert sum(map(float, printed)) >= 0.4
     assert cpu >= sum(map(float, printed)) - 4 * TICK_SECONDS
     assert before - 1e-6 <= cpu <= after + 1e-6

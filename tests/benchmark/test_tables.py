@@ -1,4 +1,4 @@
-"""Figures -> Markdown."""
+"""Markdown tables of figures."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from tests.benchmark.figures import figures
 
 
 def rows(text: str, first_cell: str) -> dict[str, str]:
-    """The cells, by the title of their column, of the row that begins with `first_cell`; of several
-    tables the first that has one."""
+    """The cells by column title of the row that begins with `first_cell`, from the first table that
+    has one."""
     header: list[str] = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]

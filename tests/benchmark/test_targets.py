@@ -1,4 +1,4 @@
-"""The verdict of the benchmark, on figures that are known."""
+"""The verdict of the benchmark, on known figures."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Measurements with a verdict."""
+"""Measurements with targets."""
 
 import argparse
 import math

@@ -1,4 +1,4 @@
-"""Each command of local/ tells how it is used, and what is wrong in one line."""
+"""Every command of local/ has help, and reports invalid options in one line."""
 
 import subprocess
 import sys

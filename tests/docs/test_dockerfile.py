@@ -1,4 +1,4 @@
-"""What can be told of the Dockerfile without Docker."""
+"""Checks of the Dockerfile without Docker."""
 
 import re
 

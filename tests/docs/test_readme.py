@@ -1,4 +1,4 @@
-"""What people read is what the code and the measurements say, and leads somewhere."""
+"""The documentation matches the code and the measurements; its links work."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What is installed is what was pinned: one version everywhere, each file by its hash."""
+"""Installed packages are pinned: one version everywhere, each file with its hash."""
 
 import re
 from pathlib import Path

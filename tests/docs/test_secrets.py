@@ -1,4 +1,4 @@
-"""The repository holds no credentials."""
+"""The repository contains no credentials."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Finding the knee of a service."""
+"""The search for the knee of a service."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from tests.support.wait import HANG_SECONDS, wait_until
 CAPACITY = "local/capacity.py"
 
 PATIENT = ("-T", 600, "--limit", 600_000, "-R", 1, "--timeout", HANG_SECONDS)
-"""One wave of each size, so that the search never waits for T; good however slow it is."""
+"""One wave of each size, so that the search never waits for T; good at any speed."""
 
 
 def search_a(service: Callable[[int], float], most: int = 4096, limit: float = 500) -> Curve:
@@ -99,7 +99,7 @@ def test_capacity_finds_a_known_knee(stub: Stub, tmp_path: Path) -> None:
     assert result["wave"] == 10
     assert result["sustainable_rps"] == pytest.approx(10 / 600)
     assert re.search(r"^sustainable: 0\.0 requests/s, in waves of 10 ", done.stdout, re.MULTILINE)
-    # and: too much is measured twice
+    # and: bad sizes are measured twice
     assert [step["parallel"] for step in result["steps"]] == sizes
     for step in result["steps"]:
         assert step["good"] is (step["parallel"] <= 10)

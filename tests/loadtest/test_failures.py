@@ -1,4 +1,4 @@
-"""Each way to fail is counted as what it is, once; and runs that are stopped or lose a process."""
+"""Failures are counted by kind, once each; runs that are stopped or lose a process."""
 
 import csv
 import os
@@ -56,7 +56,7 @@ def test_missing_and_partial_responses_time_out(stub: Stub, tmp_path: Path) -> N
                             folder=tmp_path)  # fmt: skip
     assert done.returncode == 1
     assert report["failures_by_kind"] == {"timeout": 4}
-    # A timeout says how long the limit is: it is no latency.
+    # A timeout is the limit, not a latency.
     assert report["latency_ms"]["max"] is None
     with table.open(newline="") as file:
         assert all(float(row["service_ms"]) >= 300 for row in csv.DictReader(file))
@@ -71,7 +71,7 @@ def test_response_before_the_end_of_a_large_payload(stub: Stub, tmp_path: Path) 
 
 
 def test_requests_are_refused_after_the_server_stops(stub: Stub, tmp_path: Path) -> None:
-    # given: a run under way, of more waves than can be over when the server stops listening
+    # given: a run with more waves than can finish before the server stops listening
     output = tmp_path / "output"
     process = start(WAVES, "-N", 3, "-T", 0.05, "-R", 10_000, "-V", "--url", stub.url,
                     output=output)  # fmt: skip
@@ -82,7 +82,7 @@ def test_requests_are_refused_after_the_server_stops(stub: Stub, tmp_path: Path)
     interrupt(process)
     assert finish(process).returncode == 130
 
-    # then: nothing that was sent is lost
+    # then: every request is counted
     counts = re.search(r"(\d+): (\d+) answered, (\d+) failed, (\d+) still", output.read_text())
     assert counts
     requests, answered, failed, in_flight = map(int, counts.groups())
@@ -122,7 +122,7 @@ def test_signal_to_the_script_only_stops_the_run(
 
 
 def test_the_process_of_a_wave_ignores_ctrl_c(stub: Stub) -> None:
-    """The script decides when it ends: it would lose its responses otherwise."""
+    """Only the script ends it; otherwise its responses would be lost."""
     process = start(ONE, 2, "--url", f"{stub.url}/held/all")
     wait_until(lambda: len(stub.received) == 2, "two requests")
     (wave,) = session_of(process)
@@ -190,7 +190,7 @@ def test_processes_start_shortly_before_their_waves(stub: Stub) -> None:
     process = start(WAVES, "-N", 1, "-T", 1, "-R", 300, "--timeout", 10 * HANG_SECONDS,
                     "--url", f"{stub.url}/hang")  # fmt: skip
     wait_until(lambda: stub.received, "the first wave")
-    # then: there are no more of them than waves that are due within 1.5 s
+    # then: there are only processes of waves due within 1.5 s
     made = len(psutil.Process(process.pid).children())
     elapsed = time.monotonic() - before
     assert 1 <= made <= elapsed + 1.5 + 1

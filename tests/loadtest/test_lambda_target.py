@@ -1,4 +1,4 @@
-"""The same load for a Lambda function, against a stub of Lambda's Invoke."""
+"""Load on a Lambda function, against a stub of Lambda's Invoke."""
 
 import base64
 import json
@@ -80,7 +80,7 @@ def test_invocations_are_signed(stub: Stub, tmp_path: Path) -> None:
 
 
 def signature(received: Received, url: str) -> str:
-    """What AWS would compute from the request, with the same secret (Signature Version 4)."""
+    """The signature that AWS computes, with the same secret (Signature Version 4)."""
     request = AWSRequest("POST", f"{url}/{INVOKED}", data=received.body)
     request.context["timestamp"] = received.headers["x-amz-date"]
     signed = "SignedHeaders="

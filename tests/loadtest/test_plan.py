@@ -1,4 +1,4 @@
-"""Wave plans, and the bodies and targets that requests are made of."""
+"""Wave plans, payloads and URLs."""
 
 from email import message_from_bytes
 from email.message import Message

@@ -1,4 +1,4 @@
-"""Reading HTTP/1.1 answers that come in any pieces."""
+"""Parsing of HTTP/1.1 responses."""
 
 import pytest
 

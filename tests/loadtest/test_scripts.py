@@ -1,4 +1,4 @@
-"""The classic scripts, as people start them."""
+"""test_script.py and run_multiple_tests.py, run as commands."""
 
 import csv
 import math
@@ -30,7 +30,7 @@ Row = Mapping[str, str]
 
 
 def numbered_images(folder: Path, count: int) -> Path:
-    """A folder of images whose names tell the requests of a run apart."""
+    """A folder of images whose names identify the requests of a run."""
     folder.mkdir()
     for number in range(count):
         (folder / f"{number:03}.png").write_bytes(b"png")
@@ -38,7 +38,7 @@ def numbered_images(folder: Path, count: int) -> Path:
 
 
 def by_image(received: Sequence[Received]) -> list[Received]:
-    """In the order of the plan: by wave, then by place in the wave."""
+    """In plan order: by wave, then by index in the wave."""
     return sorted(received, key=lambda request: request.body.split(b'filename="')[1][:3])
 
 
@@ -95,14 +95,14 @@ def test_images_of_a_folder_are_sent_in_turn(stub: Stub, tmp_path: Path) -> None
 
 
 def test_each_wave_starts_when_due_and_waits_for_no_response(stub: Stub, tmp_path: Path) -> None:
-    # given: a server that does not respond to any request before all of all waves are in flight
+    # given: a server that does not respond before the requests of all waves are in flight
     table = tmp_path / "report.csv"
     images = numbered_images(tmp_path / "images", 20)
 
     done, report = measured(WAVES, "-N", 4, "-T", 0.1, "-R", 5, "--image", images, "--csv", table,
                             "--url", f"{stub.url}/together/20", folder=tmp_path)  # fmt: skip
 
-    # then: the report says so
+    # then: all of them were in flight together
     assert done.returncode == 0
     assert (report["answered"], report["peak_concurrency"]) == (20, 20)
     assert report["offered_rps"] == pytest.approx(40)
@@ -112,8 +112,7 @@ def test_each_wave_starts_when_due_and_waits_for_no_response(stub: Stub, tmp_pat
     for row in rows:
         assert float(row["due_s"]) == pytest.approx(int(row["wave"]) * 0.1)
         assert float(row["started_s"]) >= float(row["due_s"]) - ROUNDING_S
-    # and: the server saw the same on its own clock. The run's start, which it does not know, lies
-    # between what the first and the last of these times allow.
+    # and: consistent with the server's clock, for some start of the run
     received = [request.at for request in by_image(stub.received)]
     starts = [at - float(row["started_s"]) for at, row in zip(received, rows, strict=True)]
     ends = [max(received) - float(row["ended_s"]) for row in rows]
@@ -136,7 +135,7 @@ def test_without_a_period_all_waves_start_at_once(stub: Stub, tmp_path: Path) ->
 
 @pytest.fixture
 def many_files() -> Iterator[None]:
-    """As many connections as the stub needs: some systems allow a process 256 open files."""
+    """Raise the limit of open files: some systems allow a process 256."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
@@ -154,7 +153,7 @@ def test_thousand_parallel_requests(stub: Stub, tmp_path: Path) -> None:
 
 
 def test_reports_agree_with_each_other_and_with_the_server(stub: Stub, tmp_path: Path) -> None:
-    # given: requests that the server can tell apart, and four kinds of responses
+    # given: identifiable requests, and four kinds of responses
     images = numbered_images(tmp_path / "images", 12)
     url = stub.follow("delay/0.1", "status/500", "delay/0", "delay/0.2")
     table, page = tmp_path / "report.csv", tmp_path / "report.html"
@@ -168,7 +167,7 @@ def test_reports_agree_with_each_other_and_with_the_server(stub: Stub, tmp_path:
     assert [(int(row["wave"]), int(row["request"])) for row in rows] == [
         (wave, number) for wave in range(3) for number in range(4)
     ]
-    # then: each request has the result, and at least the time, that the server gave to it
+    # then: each request has the server's result, and takes at least the server's delay
     for row, received in zip(rows, by_image(stub.received), strict=True):
         behaviour, _, argument = received.path.partition("/")
         assert row["result"] == ("ok" if behaviour == "delay" else "status 500")
@@ -180,7 +179,7 @@ def test_reports_agree_with_each_other_and_with_the_server(stub: Stub, tmp_path:
         assert (started - due) * 1000 == pytest.approx(float(row["lateness_ms"]), abs=0.01)
         assert (ended - started) * 1000 == pytest.approx(float(row["service_ms"]), abs=0.01)
         assert (ended - due) * 1000 == pytest.approx(float(row["latency_ms"]), abs=0.01)
-    # and: the percentiles are theirs: of latency and service those of the answered ones
+    # and: percentiles of latency and service cover answered requests
     answered = [row for row in rows if row["result"] == "ok"]
     assert len(answered) == report["answered"] == 9
     for name, chosen in (("latency_ms", answered), ("service_ms", answered), ("lateness_ms", rows)):
@@ -288,7 +287,7 @@ def test_optional_libraries_are_not_imported(stub: Stub) -> None:
 
 
 def test_assert_consistent_detects_a_lost_request() -> None:
-    """The check that all tests here lean on can fail."""
+    """The check that other tests here use can fail."""
     with pytest.raises(AssertionError):
         assert_consistent(
             {"requests": 2, "answered": 1, "failures": 0, "in_flight": 0, "failures_by_kind": {}}

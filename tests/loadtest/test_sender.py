@@ -1,4 +1,4 @@
-"""What a client measures when it is late itself, or out of files and processes."""
+"""Timing of requests when the client is late, or lacks files and processes."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from tests.support.wait import HANG_SECONDS, wait_until
 
 
 def make_sender(url: str, parallel: int, wave: int = 0) -> WaveSender:
-    """A sender that is ready to fire."""
+    """A prepared sender."""
     target = http_target(url, read_payloads(SAMPLE))
     plan = WavePlan(parallel, 1, wave + 1)
     sender = WaveSender(target, plan, wave, range(parallel), timeout=HANG_SECONDS)
@@ -28,7 +28,7 @@ def make_sender(url: str, parallel: int, wave: int = 0) -> WaveSender:
 
 
 def poll_until(sender: WaveSender, condition: Callable[[], object]) -> list[RequestResult]:
-    """What ends until `condition` is true."""
+    """The results until `condition` is true."""
     finished: list[RequestResult] = []
 
     def poll() -> object:
@@ -92,10 +92,10 @@ def test_request_ends_with_the_last_byte_of_its_response(stub: Stub) -> None:
 
     released = time.perf_counter()
     stub.release("rest")
-    (outcome,) = finish_wave(sender)
+    (result,) = finish_wave(sender)
 
-    assert outcome.failure == ""
-    assert outcome.ended >= released
+    assert result.failure == ""
+    assert result.ended >= released
 
 
 def test_next_wave_is_refused_after_the_server_stops_listening(stub: Stub) -> None:
@@ -141,7 +141,7 @@ def test_too_many_files_for_the_limit_exits_2(stub: Stub) -> None:
 
 
 def test_waves_without_a_process_are_failures(stub: Stub, tmp_path: Path) -> None:
-    """A hundred processes at once need more files than the parent may open."""
+    """A hundred simultaneous processes need more files than the limit."""
     path = tmp_path / "report.json"
     plan = ("-N", 2, "-T", 0, "-R", 100)
     done = finish(start(*limited(80, *plan, "--url", stub.url, "--json", path)))
@@ -154,7 +154,7 @@ def test_waves_without_a_process_are_failures(stub: Stub, tmp_path: Path) -> Non
 
 
 def test_perf_counter_is_shared_between_processes() -> None:
-    """Times of different processes may be subtracted."""
+    """So times of different processes can be subtracted."""
     program = "import time; print(repr(time.perf_counter()))"
     before = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)

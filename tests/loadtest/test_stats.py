@@ -1,4 +1,4 @@
-"""The arithmetic of reports."""
+"""Statistics of a run."""
 
 import random
 import signal
@@ -13,7 +13,7 @@ from local.loadtest.stats import Percentiles, concurrency, percentile, percentil
 START = 100.0
 
 
-def outcome(
+def make_result(
     wave: int, number: int, lateness: float, service: float, failure: str = ANSWERED
 ) -> RequestResult:
     due = START + wave
@@ -49,10 +49,10 @@ def test_percentiles_of_nothing_are_none() -> None:
 def test_summarize_two_waves() -> None:
     # given: of two waves of two, one answer, one late answer, one failure, one still in flight
     results = [
-        outcome(0, 0, lateness=0.0, service=0.1),
-        outcome(0, 1, lateness=0.2, service=0.3),
-        outcome(1, 0, lateness=0.0, service=1.0, failure="timeout"),
-        outcome(1, 1, lateness=0.0, service=0.6, failure=IN_FLIGHT),
+        make_result(0, 0, lateness=0.0, service=0.1),
+        make_result(0, 1, lateness=0.2, service=0.3),
+        make_result(1, 0, lateness=0.0, service=1.0, failure="timeout"),
+        make_result(1, 1, lateness=0.0, service=0.6, failure=IN_FLIGHT),
     ]
     plan = WavePlan(parallel=2, period=1, repeat=5)
 
@@ -76,7 +76,7 @@ def test_summarize_two_waves() -> None:
 
 
 def test_concurrency_counts_overlapping_requests() -> None:
-    results = [outcome(0, 0, 0, 1), outcome(0, 1, 0.5, 1), outcome(2, 0, 0, 1)]
+    results = [make_result(0, 0, 0, 1), make_result(0, 1, 0.5, 1), make_result(2, 0, 0, 1)]
     assert concurrency(results) == [
         *((START, 1), (START + 0.5, 2), (START + 1, 1), (START + 1.5, 0)),
         *((START + 2, 1), (START + 3, 0)),

@@ -1,4 +1,4 @@
-"""https, against a server with a certificate of its own."""
+"""https, against a server with a self-signed certificate."""
 
 import ssl
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = needs(OPENSSL)
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate and its key, in one file."""
+    """A certificate and its key in one file."""
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"
     subprocess.run(
         [

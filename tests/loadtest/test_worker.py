@@ -1,4 +1,4 @@
-"""When a worker fires its wave: decided by a clock that the test controls."""
+"""When a worker sends its wave, with a simulated clock."""
 
 import math
 import os
@@ -13,8 +13,8 @@ SECONDS = [0.0005, 0.0021, 0.5, 0.99999, 7.3]
 
 
 class Clock:
-    """Stands for the module `time`, and for a channel: `poll` and `sleep` take exactly as long as
-    they are told, in whole milliseconds where the system rounds up."""
+    """Replaces the module `time`, and a channel: `poll` and `sleep` take exactly the given time,
+    rounded up to milliseconds where the system does so."""
 
     def __init__(self, *orders: float | str) -> None:
         self.now = 1000.0

@@ -1,4 +1,4 @@
-"""Tiny image classifiers as ONNX files, as other people's tools write them."""
+"""Small image classifiers as ONNX files, in the style of other tools."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ CLASSES = 5
 
 
 class Network:
-    """Nodes and constants one after another; the current tensor is the next node's input."""
+    """A sequence of nodes and constants; the current tensor is the next node's input."""
 
     def __init__(self, seed: int = 0) -> None:
         self.random = np.random.default_rng(seed)

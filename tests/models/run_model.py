@@ -1,4 +1,4 @@
-"""Run a model on pixels and store its logits and probabilities; a program, for an emulator too."""
+"""Run a model on pixels and store its logits and probabilities; also run in an emulator."""
 
 import os
 import sys

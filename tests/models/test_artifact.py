@@ -1,4 +1,4 @@
-"""What `function/model` holds is what its card says."""
+"""The files in `function/model` match its card."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The float graph, on random weights."""
+"""The float graph with random weights."""
 
 import numpy as np
 import onnx

@@ -1,4 +1,4 @@
-"""The answer does not depend on the processor: here with VNNI or not, emulated without."""
+"""The output does not depend on the CPU: this one, and an emulated one without VNNI."""
 
 import shutil
 import subprocess
@@ -29,8 +29,8 @@ needs_emulator = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def pixels() -> NDArray[np.uint8]:
-    """24 different photos, uint8 [24, 224, 224, 3]: from a folder beside the checkout if it is
-    there, else mirrored and cropped from scikit-image's."""
+    """24 different photos, uint8 [24, 224, 224, 3]: from a folder beside the checkout if it exists,
+    else mirrored and cropped from scikit-image's."""
     files = sorted(MORE_PHOTOS.glob("*.JPEG"))
     if files:
         chosen = files[:: len(files) // PHOTOS][:PHOTOS]

@@ -1,4 +1,4 @@
-"""The first convolution, two columns at once, is the same function in another shape."""
+"""Space-to-depth of the first convolution keeps the function."""
 
 from pathlib import Path
 from typing import Any

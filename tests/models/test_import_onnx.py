@@ -1,4 +1,4 @@
-"""Any ONNX image classifier becomes a directory that the service serves."""
+"""Imports ONNX image classifiers and serves them."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ NAMES = ["ant", "bee", "cat", "dog", "eel"]
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder for each class, with four crops of one of scikit-image's photos in each."""
+    """A folder per class, each with four crops of one of scikit-image's photos."""
     folder = tmp_path / "photos"
     names = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "retina.jpg"]
     for label, name in zip(NAMES, names, strict=True):
@@ -179,7 +179,7 @@ def test_card_contains_no_paths(tmp_path: Path, photos: Path, labels: Path) -> N
 
 
 def test_imported_model_is_served(tmp_path: Path, photos: Path, labels: Path) -> None:
-    """The directory is all that the service needs."""
+    """The service needs only this directory."""
     network = grouped_rank_4(tmp_path / "net.onnx")
     directory = built(tmp_path, photos, labels, network, *TORCHVISION, "--name", "insects")
     image = (photos / "cat" / "0.png").read_bytes()

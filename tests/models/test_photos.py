@@ -1,4 +1,4 @@
-"""Which photos are used, and what they show."""
+"""Selection and classes of photos."""
 
 from pathlib import Path
 

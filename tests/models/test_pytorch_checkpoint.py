@@ -1,4 +1,4 @@
-"""A checkpoint is data: reading one never runs anything of it."""
+"""Reading a checkpoint never executes its content."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Narrowed activation ranges round what is usual more finely than they clip what is rare."""
+"""Narrowed activation ranges reduce the quantization error."""
 
 import numpy as np
 import onnx
@@ -13,7 +13,7 @@ BINS = 2000
 
 
 def squared_error(values: NDArray[np.float64], low: float, high: float) -> float:
-    """The mean, by quantizing."""
+    """The mean squared error of quantizing `values`."""
     scale, zero_point = affine_parameters(low, high)
     integers = np.clip(np.rint(values / scale) + zero_point, 0, STEPS)
     return float((((integers - zero_point) * scale - values) ** 2).mean())
@@ -53,8 +53,8 @@ def test_values_without_tails_keep_the_whole_range() -> None:
 
 
 def networks(*, relu: bool) -> tuple[onnx.ModelProto, onnx.ModelProto]:
-    """A convolution that changes nothing, as floats and with its output quantized to -8 ... 8, or
-    to 0 ... 8 after a ReLU that the quantization stands for."""
+    """An identity convolution, as floats and with its output quantized to -8 ... 8, or to 0 ... 8
+    after a ReLU that the quantization replaces."""
     scale, zero_point = affine_parameters(0.0 if relu else -8.0, 8.0)
     constants = [
         numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), "w"),

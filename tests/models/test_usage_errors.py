@@ -1,4 +1,4 @@
-"""What cannot be used is said in one line on stderr, with exit status 2."""
+"""Invalid input is one line on stderr and exit status 2."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from tests.support.pictures import photo
 
 
 def command(module: str, *arguments: str) -> str:
-    """The one line that the command prints on stderr as it ends with status 2."""
+    """The line that the command prints on stderr; checks exit status 2."""
     result = subprocess.run(
         [sys.executable, "-m", f"local.models.{module}", *arguments],
         cwd=ROOT,
@@ -33,7 +33,7 @@ def command(module: str, *arguments: str) -> str:
 
 @pytest.fixture
 def given(tmp_path: Path) -> dict[str, str]:
-    """Arguments that work."""
+    """Valid arguments."""
     grouped_rank_4(tmp_path / "net.onnx")
     (tmp_path / "names.txt").write_text("a\nb\nc\nd\ne\n")
     (tmp_path / "photos").mkdir()

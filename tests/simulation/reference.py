@@ -1,4 +1,4 @@
-"""The rules of scaling once more, as plainly as possible: one request and one list at a time."""
+"""A simple reference of the scaling rules: one request and one list at a time."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,7 +36,7 @@ def budget(most: int, seconds: float) -> Budget:
 
 
 def place(starts: list[int], arrivals: list[int], limits: Limits, times: Times) -> list[list[str]]:
-    """For each wave, what became of each request."""
+    """The outcome of each request, by wave."""
     random = np.random.default_rng(0)
     cold, warm, ready = (
         iter(kind.draw(random, 10_000).tolist()) for kind in (times.cold, times.warm, times.warm)

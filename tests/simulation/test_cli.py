@@ -1,4 +1,4 @@
-"""The command line: each documented command as people run it, the rest in this process."""
+"""The command line: documented commands as subprocesses, the rest in this process."""
 
 import json
 import subprocess

@@ -16,7 +16,7 @@ from local.simulation.durations import (
     parse_durations,
 )
 from local.simulation.measured import Measured, MeasuredError, read_measured
-from tests.simulation.kinds import InTurn
+from tests.simulation.helpers import InTurn
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_every_key_of_the_file_is_optional(tmp_path: Path) -> None:
 
 @pytest.fixture
 def sizes(tmp_path: Path) -> Path:
-    """A file as `local.benchmark.lambda_image` writes it."""
+    """A file in the format of `local.benchmark.lambda_image`."""
     measured = [
         {"memory_mb": 512, "cold_ms": 5100.5, "parts_ms": {"imports": 900}, "warm_ms": 90},
         {"memory_mb": 1769, "cold_ms": 1500, "parts_ms": {"imports": 300}, "warm_ms": 26.1},

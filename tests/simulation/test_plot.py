@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from local.simulation.scaling import Limits
-from tests.simulation.kinds import waves
+from tests.simulation.helpers import waves
 
 pytest.importorskip("matplotlib")
 

@@ -6,7 +6,7 @@ import pytest
 
 from local.simulation.pricing import FunctionConfig, bill
 from local.simulation.scaling import Limits
-from tests.simulation.kinds import waves
+from tests.simulation.helpers import waves
 
 
 def exactly(amount: Decimal | float) -> object:

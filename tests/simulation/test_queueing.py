@@ -11,7 +11,7 @@ import pytest
 
 from local.simulation.durations import Constant, Durations, Times
 from local.simulation.simulate import simulate
-from tests.simulation.kinds import Exponential, poisson, unlimited
+from tests.simulation.helpers import Exponential, poisson, unlimited
 
 
 def erlang_b(servers: int, load: float) -> float:

@@ -1,4 +1,4 @@
-"""Where the outcome has a closed form, the simulation must meet it exactly."""
+"""Cases with a closed form: the simulation must match it exactly."""
 
 import math
 
@@ -8,7 +8,7 @@ import pytest
 from local.simulation.durations import Times
 from local.simulation.scaling import SECOND, Limits
 from local.simulation.simulate import simulate
-from tests.simulation.kinds import InTurn, unlimited, waves
+from tests.simulation.helpers import InTurn, unlimited, waves
 from tests.simulation.reference import place
 
 

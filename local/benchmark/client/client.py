@@ -91,6 +91,6 @@ def client_name() -> str:
     if not has_wrk():
         return "local.loadtest, a new connection per request"
     # wrk has no option that only prints the version; this one exits with status 1.
-    told = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)
-    words = (told.stdout or "wrk").split()
+    output = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)
+    words = (output.stdout or "wrk").split()
     return " ".join(words[:2])

@@ -128,18 +128,22 @@ class WaveSender:
         """Classify responses after all of them are received and timed."""
         classify = self._target.classify
         return [
-            self._outcome(
-                result,
+            self._create_result(
+                connection,
                 ended,
-                classify(result.response.status, result.response.headers, result.response.body),
+                classify(
+                    connection.response.status,
+                    connection.response.headers,
+                    connection.response.body,
+                ),
             )
-            for result, ended in answered
+            for connection, ended in answered
         ]
 
     def _end(self, connection: HttpConnection, failure: str) -> RequestResult:
         ended = time.perf_counter()
         self._forget(connection)
-        return self._outcome(connection, ended, failure)
+        return self._create_result(connection, ended, failure)
 
     def _forget(self, connection: HttpConnection) -> None:
         del self._open[connection.descriptor]
@@ -147,7 +151,9 @@ class WaveSender:
             self._selector.unregister(connection.descriptor)
         connection.close()
 
-    def _outcome(self, connection: HttpConnection, ended: float, failure: str) -> RequestResult:
+    def _create_result(
+        self, connection: HttpConnection, ended: float, failure: str
+    ) -> RequestResult:
         return RequestResult(
             self._wave, connection.number, self._intended, connection.started, ended, failure
         )

@@ -137,8 +137,8 @@ def _scatter(  # noqa: PLR0913, PLR0917
     )
 
 
-def _kind(outcome: RequestResult) -> str | None:
-    return outcome.failure if outcome.failure in (ANSWERED, IN_FLIGHT) else None
+def _kind(result: RequestResult) -> str | None:
+    return result.failure if result.failure in (ANSWERED, IN_FLIGHT) else None
 
 
 def save_capacity_plot(curve: Curve, path: Path) -> None:

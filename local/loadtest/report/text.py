@@ -16,11 +16,11 @@ _COLUMNS: Final = (
 )
 
 
-def format_result(outcome: RequestResult) -> str:
+def format_result(result: RequestResult) -> str:
     """One request as text."""
     return (
-        f"wave {outcome.wave + 1:>3}  request {outcome.number + 1:>4}  "
-        f"{outcome.latency * 1000:10.1f} ms  {outcome.failure or 'ok'}"
+        f"wave {result.wave + 1:>3}  request {result.number + 1:>4}  "
+        f"{result.latency * 1000:10.1f} ms  {result.failure or 'ok'}"
     )
 
 

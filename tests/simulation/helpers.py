@@ -1,4 +1,4 @@
-"""What the tests of the forecast share."""
+"""Durations, limits and plans for tests of the simulation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Exponential:
 
 @dataclass(frozen=True)
 class InTurn:
-    """These microseconds, one after another, again and again."""
+    """Cycles through these microseconds."""
 
     us: Sequence[int]
 
@@ -31,7 +31,7 @@ class InTurn:
 
 
 def unlimited(concurrency: int = UNLIMITED, idle_seconds: float = Limits.idle_seconds) -> Limits:
-    """No limit but those given."""
+    """Only the given limits."""
     return Limits(concurrency, idle_seconds=idle_seconds, scaling_step=UNLIMITED)
 
 
@@ -43,6 +43,6 @@ def waves(
 
 
 def poisson(rate: float, count: int, seed: int = 7) -> tuple[Microseconds, Microseconds]:
-    """`count` single arrivals at `rate` a second."""
+    """`count` single arrivals at `rate` per second."""
     gaps = np.random.default_rng(seed).exponential(SECOND / rate, count)
     return np.cumsum(gaps).astype(np.int64), np.ones(count, np.int64)
