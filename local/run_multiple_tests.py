@@ -1,5 +1,5 @@
-"""Send waves of N parallel requests every T seconds, R times. An open loop: a wave starts when
-due even if earlier waves are in flight, and latency counts from when it was due."""
+"""Send waves of N parallel requests every T seconds, R times. An open loop: a wave starts at its
+time even if earlier waves are in flight, and latency counts from that time."""
 
 import sys
 from pathlib import Path

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from local.benchmark.client.client import client_name
+from local.benchmark.client.load import client_name
 from local.benchmark.competitors.environments import python_of
 from local.benchmark.images import large_jpeg, typical_jpegs
-from local.benchmark.rounds import BURSTS, PARTS, Plan, measure
+from local.benchmark.rounds import BURSTS, PARTS, BenchmarkPlan, measure
 from local.benchmark.servers.server import COMPETITORS, NAIVE, SERVICE, MeasurementError, Server
 from local.benchmark.tables import report
 from local.benchmark.targets import GROSS_RUNS, judge
@@ -169,7 +169,7 @@ def _measure(
         from local.benchmark.apps.naive_model import write_float_input
 
         write_float_input(options.fp32, model)
-    plan = Plan(rounds, seconds, parts, servers, images, large, model, pythons)
+    plan = BenchmarkPlan(rounds, seconds, parts, servers, images, large, model, pythons)
     figures = {
         **facts(),
         "client": client_name(),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from local.benchmark import coldstart
 from local.benchmark.baseline import Baseline, running_baseline
-from local.benchmark.client.client import apply_load, write_requests
+from local.benchmark.client.load import apply_load, write_requests
 from local.benchmark.servers.server import (
     NAIVE,
     SERVICE,
@@ -47,7 +47,7 @@ _MB: Final = 1e6
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """The parts to measure. `seconds` is the length of each load; per round, a server gets `BURSTS`
     loads for every number in `CONNECTIONS`. `model` is the tutorial app's, if available."""
 
@@ -80,7 +80,7 @@ class _ServerResult:
 
 
 def measure(
-    plan: Plan, payload_of: Callable[[Path], Payload], progress: Callable[[str], None]
+    plan: BenchmarkPlan, payload_of: Callable[[Path], Payload], progress: Callable[[str], None]
 ) -> Any:
     """The figures of `plan`: baseline, servers and starts. Calls `progress` before each step.
 
@@ -128,7 +128,7 @@ def measure(
     return figures
 
 
-def _baseline_round(plan: Plan, baseline: Baseline) -> dict[str, float]:
+def _baseline_round(plan: BenchmarkPlan, baseline: Baseline) -> dict[str, float]:
     """The costs; `busy` is with a process on every CPU."""
     one = baseline.measure(plan.images, plan.seconds)
     busy = baseline.measure(plan.images, plan.seconds, cpu_count())
@@ -145,7 +145,9 @@ def _baseline_round(plan: Plan, baseline: Baseline) -> dict[str, float]:
     return costs
 
 
-def _server_round(plan: Plan, server: Server, sent: _Sent, baseline: Baseline) -> dict[str, Any]:
+def _server_round(
+    plan: BenchmarkPlan, server: Server, sent: _Sent, baseline: Baseline
+) -> dict[str, Any]:
     python = plan.pythons.get(server.key, Path(sys.executable))
     with running(server, python=python, model=plan.model) as running_server:
         running_server.wait_for_response(sent.payloads[0])
@@ -166,7 +168,7 @@ def _server_round(plan: Plan, server: Server, sent: _Sent, baseline: Baseline) -
         return figures
 
 
-def _loads(plan: Plan, server: Running, sent: _Sent, baseline: Baseline) -> dict[str, Any]:
+def _loads(plan: BenchmarkPlan, server: Running, sent: _Sent, baseline: Baseline) -> dict[str, Any]:
     """One load with few connections and one with many, with the baseline between them: on all CPUs,
     like a load, as CPUs may differ in speed and share caches."""
 

@@ -11,7 +11,8 @@ So is that a request never switches from the new environment being created for i
 becomes idle first.
 
 Time is a whole number of microseconds. A wave is processed at once, on slices of sorted lists: the
-same few interpreter steps for a thousand requests as for one.
+same few interpreter steps for a thousand requests as for one. The tests reproduce a published
+result of SimFaaS (Mahmoudi and Khazaei 2021).
 """
 
 from bisect import bisect_left, bisect_right, insort

@@ -79,7 +79,7 @@ def test_run_without_the_tutorial_app(tmp_path: Path) -> None:
     short = ("--rounds", 1, "--seconds", 1, "--fp32", tmp_path / "missing.onnx")
     done = run(*short, "--only", "load,start", "--json", path)
     # then
-    assert "no tutorial app" in done.stderr
+    assert "skipping the tutorial app" in done.stderr
     assert "make build/fp32.onnx" in done.stderr
     measured = json.loads(path.read_text())
     assert done.stdout.startswith(report(measured))

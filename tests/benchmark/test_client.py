@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.benchmark.client.client import Load, apply_load, client_name, has_wrk, write_requests
+from local.benchmark.client.load import Load, apply_load, client_name, has_wrk, write_requests
 from local.benchmark.servers.server import MeasurementError
 from local.loadtest.payload import Payload
 from tests.support.stub import Received, Stub, serving_stub

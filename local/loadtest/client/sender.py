@@ -1,4 +1,7 @@
-"""Sends the requests of one wave from one thread, without blocking."""
+"""Sends the requests of one wave from one thread, without blocking.
+
+Not Locust's client: it takes 3.6 times the CPU per request (`python -m tests.measure.load_client`).
+"""
 
 import selectors
 import time

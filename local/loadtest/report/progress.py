@@ -1,4 +1,4 @@
-"""A progress bar on a terminal."""
+"""A progress bar on a terminal. The load tests do not require tqdm."""
 
 import sys
 import time

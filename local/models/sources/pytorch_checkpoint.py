@@ -3,7 +3,7 @@
 Reads the legacy format that `torch.save` wrote before PyTorch 1.6: three small pickles (magic
 number, protocol version, system information), the pickled state dict, the pickled list of storage
 keys, and then each storage as a 64-bit element count and its raw elements
-(`torch/serialization.py`, `_legacy_save`).
+(`torch/serialization.py`, `_legacy_save`). PyTorch would be a dependency for this one file.
 """
 
 import io
