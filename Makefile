@@ -11,7 +11,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -
 LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 REQUIREMENTS := function/requirements function/requirements-web requirements local/models/requirements tests/requirements \
-  tests/aws_lambda/requirements tests/hostile/requirements local/audit/requirements local/bench/peers/litserve local/bench/peers/bentoml
+  tests/aws_lambda/requirements tests/hostile/requirements tests/requirements-audit local/benchmark/competitors/litserve local/benchmark/competitors/bentoml
 
 # Timeouts for slow clients. The application also installs it by itself, for `uvicorn main:app`.
 PROTOCOL := classifier.server.protocol:TimeoutProtocol
@@ -61,7 +61,7 @@ forecast: $(VENV)/.run ## what Lambda would do (ARGS="-N 100 -T 1 -R 60 --warm-m
 	$(BIN)/python local/forecast.py $(ARGS)
 
 measure-lambda: $(VENV)/.test ## size, cold start and memory of the container image (needs Docker)
-	$(BIN)/python -m local.measure_lambda
+	$(BIN)/python -m local.benchmark.lambda_image
 
 model: $(VENV)/.test ## build function/model from its packages; PHOTOS=folder to calibrate with
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make model PHOTOS=folder" >&2; exit 2; }
@@ -76,7 +76,7 @@ fuzz: $(VENV)/.fuzz ## 200,000 inputs for each parser, guided by coverage (RUNS=
 	$(BIN)/python -m tests.hostile.fuzz_images -runs=$(or $(RUNS),200000)
 	$(BIN)/python -m tests.hostile.fuzz_uploads -runs=$(or $(RUNS),200000)
 
-bench: build/fp32.onnx ## speed: the service beside its floor and a tutorial app (ARGS="--quick --json bench.json")
+bench: build/fp32.onnx ## speed: the service beside its baseline and a tutorial app (ARGS="--quick --json bench.json")
 	$(BIN)/python -m local.benchmark $(ARGS)
 
 bench-peers: build/fp32.onnx ## the same, with LitServe and BentoML in environments of their own
@@ -127,12 +127,12 @@ lint: $(VENV)/.test ## style, spelling, types and imports
 check: lint test ## lint and test, before a pull request
 
 readme: $(VENV)/.run ## renew the tables in README.md, SECURITY.md and docs/
-	$(BIN)/python -m local.readme
+	$(BIN)/python -m local.docs
 
 measure: build/fp32.onnx ## renew the figures of those tables (15 minutes; needs Docker)
 	$(BIN)/python -m local.benchmark --peers --json docs/measured/benchmark.json
-	$(BIN)/python -m local.measure_lambda --json docs/measured/lambda.json
-	$(BIN)/python -m local.readme
+	$(BIN)/python -m local.benchmark.lambda_image --json docs/measured/lambda.json
+	$(BIN)/python -m local.docs
 
 lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays
 	for each in $(REQUIREMENTS); do $(LOCK) $$each.in -o $$each.txt || exit; done
@@ -164,9 +164,9 @@ $(SAM)/.made: $(VENV)/.python tests/aws_lambda/requirements.txt
 	$(SAM)/bin/python $(INSTALL) -r tests/aws_lambda/requirements.txt
 	@touch $@
 
-$(AUDIT)/.made: $(VENV)/.python local/audit/requirements.txt
+$(AUDIT)/.made: $(VENV)/.python tests/requirements-audit.txt
 	$(PYTHON) -m venv $(AUDIT)
-	$(AUDIT)/bin/python $(INSTALL) -r local/audit/requirements.txt
+	$(AUDIT)/bin/python $(INSTALL) -r tests/requirements-audit.txt
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.python requirements.txt

@@ -1,99 +1,12 @@
-"""Find the knee of a running service: raise the size of waves, one every T seconds, until the 99th
-percentile of latency passes a limit; then narrow down the largest size that stays within it."""
+"""Find the rate that a running service sustains; see local/loadtest/capacity.py."""
 
-import json
-import signal
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.load import command
-from local.load.capacity import HEAD, Curve, Search, Step, find_knee
-from local.load.errors import UsageError
-from local.load.plan import WavePlan
-from local.load.run import run
-from local.load.summary import summarize
-
-EXAMPLES = """\
-  python capacity.py                            p99 within 1 s, waves every second
-  python capacity.py --limit 250 --plot capacity.svg
-  python capacity.py -T 0.5 --limit 500 -R 10 --json capacity.json"""
-FORMATS = (".svg", ".png", ".pdf")
-
-
-def capacity() -> int:
-    options = parse()
-    search = Search(options.limit, options.T, options.R, options.most)
-    command.check_outputs(options.json, options.plot)
-    if options.plot:
-        command.require_plots()
-        if options.plot.suffix not in FORMATS:
-            raise UsageError(f"--plot must end in {', '.join(FORMATS)}: {str(options.plot)!r}.")
-    target = command.target_of(options)
-    curve = Curve(target.name, search, [])
-    stopped_by: int | None = None
-
-    def measure(parallel: int) -> Step:
-        done = run(target, WavePlan(parallel, search.period, search.repeat), options.timeout)
-        if done.stopped_by is not None:
-            raise command.Stopped(done.stopped_by)
-        step = Step.of(summarize(done), search)
-        print(step.line(), flush=True)
-        curve.steps.append(step)
-        return step
-
-    print(f"{target.name}: waves every {search.period:g} s, {search.repeat} of each size\n{HEAD}")
-    try:
-        find_knee(search, measure)
-    except command.Stopped as stopped:
-        stopped_by = stopped.number
-    except KeyboardInterrupt:  # between two runs
-        stopped_by = signal.SIGINT
-    if curve.steps:
-        print(curve.verdict())
-    write(options, curve)
-    if stopped_by is not None:
-        return 128 + stopped_by
-    return 0 if curve.knee else 1
-
-
-def parse() -> Namespace:
-    parser = command.Parser(__doc__ or "", EXAMPLES)
-    search = parser.add_argument_group("search")
-    search.add_argument(
-        "--limit",
-        type=float,
-        default=1000,
-        metavar="MS",
-        help="p99 latency that is still good, in ms, at most T (default: %(default)g)",
-    )
-    search.add_argument(
-        "-T", type=float, default=1, help="seconds from wave to wave (default: %(default)s)"
-    )
-    search.add_argument("-R", type=int, default=5, help="waves of each size (default: %(default)s)")
-    search.add_argument(
-        "--most", type=int, default=4096, metavar="N", help="largest wave (default: %(default)s)"
-    )
-    command.add_target_options(parser)
-    reports = parser.add_argument_group("reports")
-    reports.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
-    reports.add_argument(
-        "--plot", type=Path, metavar="FILE", help=f"draw the curve: {', '.join(FORMATS)}"
-    )
-    return parser.parse_args()
-
-
-def write(options: Namespace, curve: Curve) -> None:
-    if options.json:
-        text = json.dumps(curve.as_dict(), indent=2)
-        options.json.write_text(f"{text}\n", encoding="utf-8")
-    if options.plot:
-        from local.load.plots import save_capacity_plot
-
-        save_capacity_plot(curve, options.plot)
-
+from local.common.cli import main
+from local.loadtest.capacity import capacity
 
 if __name__ == "__main__":
-    command.main(capacity)
+    main(capacity)

@@ -1,13 +1,14 @@
-"""Timed waves: N parallel requests every T seconds, R times. A wave starts when it is due, even if
-earlier ones still wait for answers (an open loop), and times count from then."""
+"""Send waves of N parallel requests every T seconds, R times. An open loop: a wave starts at its
+time even if earlier waves are in flight, and latency counts from that time."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.load import command
-from local.load.plan import WavePlan
+from local.common.cli import main
+from local.loadtest import cli
+from local.loadtest.plan import WavePlan
 
 EXAMPLES = """\
   python run_multiple_tests.py                       10 requests every second, 10 times
@@ -16,11 +17,11 @@ EXAMPLES = """\
   python run_multiple_tests.py -N 100 -T 0.5 -R 20 --html report.html --json report.json
   python run_multiple_tests.py -N 50 --lambda classifier
   python run_multiple_tests.py -N 1 --lambda function --endpoint-url http://localhost:9000
-                                                     (the emulator takes one request at a time)"""
+                                                     (the emulator handles one request at a time)"""
 
 
 def waves() -> int:
-    parser = command.Parser(__doc__ or "", EXAMPLES)
+    parser = cli.LoadTestParser(__doc__ or "", EXAMPLES)
     plan = parser.add_argument_group("waves")
     plan.add_argument(
         "-N", type=int, default=10, help="parallel requests in a wave (default: %(default)s)"
@@ -30,11 +31,11 @@ def waves() -> int:
     )
     plan.add_argument("-R", type=int, default=10, help="waves (default: %(default)s)")
     parser.add_argument("-V", action="store_true", help="print each request as it ends")
-    command.add_target_options(parser)
-    command.add_report_options(parser)
+    cli.add_target_options(parser)
+    cli.add_report_options(parser)
     options = parser.parse_args()
-    return command.measure(options, WavePlan(options.N, options.T, options.R), verbose=options.V)
+    return cli.run_load_test(options, WavePlan(options.N, options.T, options.R), verbose=options.V)
 
 
 if __name__ == "__main__":
-    command.main(waves)
+    main(waves)

@@ -1,31 +1,37 @@
-"""N parallel workers: each POSTs an image and waits for the answer."""
+"""Send N parallel requests, each with an image, and wait for the responses."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.load import command
-from local.load.plan import WavePlan
+from local.common.cli import main
+from local.loadtest import cli
+from local.loadtest.plan import WavePlan
 
 EXAMPLES = """\
   python test_script.py                one request
-  python test_script.py 20             20 in parallel; each one's time, then a summary
+  python test_script.py 20             20 in parallel: the time of each, then a summary
   python test_script.py 20 --image photos/ --html report.html
   python test_script.py 20 --lambda classifier"""
 
 
-def classic() -> int:
-    parser = command.Parser(__doc__ or "", EXAMPLES)
+def test_script() -> int:
+    parser = cli.LoadTestParser(__doc__ or "", EXAMPLES)
     parser.add_argument(
-        "parallel", nargs="?", type=int, default=1, metavar="N", help="workers (default: 1)"
+        "parallel",
+        nargs="?",
+        type=int,
+        default=1,
+        metavar="N",
+        help="parallel requests (default: 1)",
     )
-    command.add_target_options(parser)
-    command.add_report_options(parser)
+    cli.add_target_options(parser)
+    cli.add_report_options(parser)
     options = parser.parse_args()
     plan = WavePlan(options.parallel, period=0, repeat=1)
-    return command.measure(options, plan, verbose=True)
+    return cli.run_load_test(options, plan, verbose=True)
 
 
 if __name__ == "__main__":
-    command.main(classic)
+    main(test_script)

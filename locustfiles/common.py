@@ -20,11 +20,11 @@ from locust.runners import MasterRunner, WorkerRunner
 # At the end, because Locust takes the front of the path away again.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from local.load.bodies import SAMPLE, Body, read_bodies
-from local.load.errors import UsageError
-from local.load.judge import judge_service
-from local.load.outcome import ANSWERED
-from local.load.plan import WavePlan
+from local.common.cli import UsageError
+from local.common.paths import SAMPLE
+from local.loadtest.payload import Payload, read_payloads
+from local.loadtest.plan import WavePlan
+from local.loadtest.result import ANSWERED, classify_response
 
 GO = "go"
 START_SECONDS = 0.2
@@ -56,15 +56,15 @@ def plan_of(environment: Environment) -> WavePlan:
     return WavePlan(options.N, options.T, options.R)
 
 
-def bodies_of(environment: Environment) -> Sequence[Body]:
+def payloads_of(environment: Environment) -> Sequence[Payload]:
     """Raises `UsageError`."""
     assert environment.parsed_options is not None
-    return _bodies(environment.parsed_options.image)
+    return _payloads(environment.parsed_options.image)
 
 
 @functools.cache
-def _bodies(image: str) -> Sequence[Body]:
-    return read_bodies(Path(image))
+def _payloads(image: str) -> Sequence[Payload]:
+    return read_payloads(Path(image))
 
 
 @events.init.add_listener
@@ -117,7 +117,7 @@ class Classifier(FastHttpUser):
         self.connection_timeout = environment.parsed_options.request_timeout
         super().__init__(environment)
         self.plan = plan_of(environment)
-        self.bodies = bodies_of(environment)
+        self.payloads = payloads_of(environment)
 
     @task
     def run_once(self) -> None:
@@ -131,7 +131,7 @@ class Classifier(FastHttpUser):
     def classify(self, intended: float) -> None:
         """POST an image over a new connection, as the classic scripts do. Its time counts from
         `intended`; an answer without predictions is a failure."""
-        body = self.bodies[next(_turns) % len(self.bodies)]
+        body = self.payloads[next(_turns) % len(self.payloads)]
         with self.client.post(
             "/",
             data=body.content,
@@ -146,7 +146,7 @@ class Classifier(FastHttpUser):
             response.request_meta["response_time"] = (time.perf_counter() - intended) * 1000
             if response.status_code == 0:
                 return  # no answer: Locust knows why
-            failure = judge_service(response.status_code, {}, response.content or b"")
+            failure = classify_response(response.status_code, {}, response.content or b"")
             if failure != ANSWERED:
                 response.failure(failure)
 
@@ -174,7 +174,7 @@ class UntilAnswered(LoadTestShape):
         environment = self.runner.environment
         try:
             plan = plan_of(environment)
-            bodies_of(environment)
+            payloads_of(environment)
         except UsageError as error:
             log.error("%s", error)
             environment.process_exit_code = 2

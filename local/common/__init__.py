@@ -1,1 +1,1 @@
-"""Shared by the tools of this folder."""
+"""Shared by all tools in local/."""

@@ -1,4 +1,4 @@
-"""Measurements with a verdict: figures beside their targets, repeated before they are judged."""
+"""Measurements with targets: repeat, take medians, compare, print a verdict."""
 
 import argparse
 import statistics
@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from local.bench.machine import facts
+from local.common.cli import whole_number
+from local.common.machine import facts
 
 GROSS: Final = 2.0
-"""With --gross, the factor by which every repetition has to miss a target."""
+"""With --gross, a target fails only if every repetition misses it by this factor."""
 
 Figures = Mapping[str, float]
-"""Values by the names of their targets."""
+"""Values by target name."""
 
 
 @dataclass(frozen=True)
-class Target:
+class Threshold:
     """The limit of the figure `name`; `unit` is printed after both."""
 
     name: str
@@ -25,16 +26,16 @@ class Target:
     unit: str = ""
     at_least: bool = False
     every: bool = False
-    """The worst repetition is judged, not the median: a single failure counts."""
+    """Compare the worst repetition, not the median: a single failure counts."""
 
     def of(self, values: Sequence[float]) -> float:
-        """The judged one of the `values` of several repetitions: their median, or the worst."""
+        """The value to compare: the median of `values`, or the worst."""
         if self.every:
             return min(values) if self.at_least else max(values)
         return statistics.median(values)
 
     def is_met(self, value: float, slack: float = 1.0) -> bool:
-        """Whether `value` misses the limit by no more than the factor `slack`."""
+        """Whether `value` misses the limit by at most the factor `slack`."""
         if self.at_least:
             return value >= self.limit / slack
         return value <= self.limit * slack
@@ -47,10 +48,10 @@ class Target:
 def add_verdict_options(parser: argparse.ArgumentParser, repetitions: int = 3) -> None:
     parser.add_argument(
         "--repeat",
-        type=_at_least_one,
+        type=whole_number(),
         default=repetitions,
         metavar="N",
-        help="repetitions; their medians are judged (default: %(default)s)",
+        help="repetitions, of which medians are compared (default: %(default)s)",
     )
     add_gross_option(parser)
 
@@ -64,17 +65,11 @@ def add_gross_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
 def judge(
-    measure: Callable[[], Figures], targets: Sequence[Target], *, repeat: int, gross: bool
+    measure: Callable[[], Figures], targets: Sequence[Threshold], *, repeat: int, gross: bool
 ) -> int:
-    """Call `measure` up to `repeat` times and print a table. Returns the exit status: 1 if a
-    target was missed, else 0."""
+    """Call `measure` up to `repeat` times and print a table. Returns the exit status: 1 if a target
+    was missed, else 0."""
     print(machine(), flush=True)
     rounds: list[Figures] = []
     for number in range(1, repeat + 1):
@@ -86,39 +81,47 @@ def judge(
     return conclude(rounds, targets, gross=gross)
 
 
-def all_met_grossly(figures: Figures, targets: Sequence[Target]) -> bool:
-    """Whether no figure misses its target by more than the factor `GROSS`."""
-    return all(each.is_met(figures[each.name], GROSS) for each in targets)
+def all_met_grossly(figures: Figures, targets: Sequence[Threshold]) -> bool:
+    """Whether every figure meets its target within the factor `GROSS`."""
+    return all(target.is_met(figures[target.name], GROSS) for target in targets)
 
 
-def conclude(rounds: Sequence[Figures], targets: Sequence[Target], *, gross: bool) -> int:
-    """Print the table of `rounds`, of which each has a figure for every target. Returns the exit
+def conclude(rounds: Sequence[Figures], targets: Sequence[Threshold], *, gross: bool) -> int:
+    """Print the table of `rounds`; each round needs a figure for every target. Returns the exit
     status: 1 if a target was missed, else 0."""
-    missed = [each for each in targets if not _passes(each, rounds, gross)]
+    missed = [target for target in targets if not _passes(target, rounds, gross)]
     print(table(rounds, targets, missed, gross))
     return 1 if missed else 0
 
 
 def machine() -> str:
-    """The machine and the date, in one line."""
-    told = facts()
-    here = told["machine"]
+    """Machine and date in one line."""
+    measured = facts()
+    where = measured["machine"]
     return (
-        f"{told['date']}, {here['cores']} cores of {here['cpu']}, {here['system']}, "
-        f"load {here['load']}"
+        f"{measured['date']}, {where['cores']} cores of {where['cpu']}, {where['system']}, "
+        f"load {where['load']}"
     )
 
 
 def table(
-    rounds: Sequence[Figures], targets: Sequence[Target], missed: Sequence[Target], gross: bool
+    rounds: Sequence[Figures],
+    targets: Sequence[Threshold],
+    missed: Sequence[Threshold],
+    gross: bool,
 ) -> str:
-    """A line for each target: the median, its range over the repetitions, and the verdict."""
+    """A line for each target: median, range over the repetitions, and verdict."""
     rows: list[tuple[str, ...]] = [("figure", "median", "lowest", "highest", "target", "")]
-    for each in targets:
-        values = [figures[each.name] for figures in rounds]
+    for target in targets:
+        values = [figures[target.name] for figures in rounds]
         numbers = (statistics.median(values), min(values), max(values))
         rows.append(
-            (each.name, *(f"{value:.4g}" for value in numbers), str(each), _word(each, missed))
+            (
+                target.name,
+                *(f"{value:.4g}" for value in numbers),
+                str(target),
+                _word(target, missed),
+            )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
@@ -133,12 +136,12 @@ def table(
     return "\n".join([*lines, f"{counted}{rule}"])
 
 
-def _passes(target: Target, rounds: Sequence[Figures], gross: bool) -> bool:
+def _passes(target: Threshold, rounds: Sequence[Figures], gross: bool) -> bool:
     values = [figures[target.name] for figures in rounds]
     if gross:
         return any(target.is_met(value, GROSS) for value in values)
     return target.is_met(target.of(values))
 
 
-def _word(target: Target, missed: Sequence[Target]) -> str:
+def _word(target: Threshold, missed: Sequence[Threshold]) -> str:
     return "missed" if target in missed else "met"

@@ -2,16 +2,15 @@
 
 import os
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-"""The repository."""
+from local.common.paths import FUNCTION
 
-# Photos are read with the service's own code, which is importable there from its task root.
-sys.path.append(str(ROOT / "function"))
+# The service's own code, which reads the photos.
+sys.path.append(str(FUNCTION))
 
-# Before its import: ONNX Runtime reads this once, and would write below the home directory.
+# ONNX Runtime reads this at import; without it, it writes to the home directory.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-# Before numpy's: sums that several threads share are not the same twice, nor is the model then.
+# Read when numpy is imported. Sums over several threads are not reproducible, so neither would the
+# model be.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -1,7 +1,7 @@
-"""Build what the service serves: EfficientNet-Lite0 from its packages, or any ONNX classifier.
+"""Build the served model: EfficientNet-Lite0 from its packages, or any ONNX classifier.
 
-Writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the float model, which
-`python -m local.models.evaluate` compares it with, to --fp32.
+Writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the float model, for
+`python -m local.models.evaluate`, to --fp32.
 
 examples:
   python -m local.models.build --calibration PHOTOS
@@ -17,11 +17,8 @@ from pathlib import Path
 import onnx
 
 from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
-from local.models import efficientnet_lite as lite0
-from local.models.adopt import adopt
+from local.common.cli import UsageError
 from local.models.card import describe, photo_set, sha256, write_card
-from local.models.contract import Normalization
-from local.models.errors import UsageError
 from local.models.float_model import (
     NORMALIZATION,
     fetch_checkpoint,
@@ -29,10 +26,15 @@ from local.models.float_model import (
     serialized,
     write_float_model,
 )
-from local.models.labels import imagenet_labels, read_labels, write_labels
-from local.models.layers import unsafe_layers
+from local.models.graph.service_io import Normalization
 from local.models.options import build_parser, reporting_errors
-from local.models.packages import (
+from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
+from local.models.quantization.qdq_layers import unsafe_layers
+from local.models.quantization.quantize import quantize
+from local.models.sources import efficientnet_lite as lite0
+from local.models.sources.import_onnx import import_onnx
+from local.models.sources.labels import imagenet_labels, read_labels, write_labels
+from local.models.sources.packages import (
     LABELS_PACKAGE,
     LEMMAS_FILE,
     SYNSETS_FILE,
@@ -40,13 +42,11 @@ from local.models.packages import (
     WEIGHTS_PACKAGE,
     package_files,
 )
-from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
-from local.models.quantize import quantize
 
 
 @dataclass(frozen=True)
 class Source:
-    """A float network and all that has to be known of it."""
+    """A float network with its labels and preprocessing."""
 
     name: str
     network: onnx.ModelProto
@@ -60,7 +60,7 @@ class Source:
 @reporting_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     options = build_parser(__doc__).parse_args(arguments)
-    source = _own_model(options) if options.onnx else _lite0(options.wheels)
+    source = _custom_model(options) if options.onnx else _lite0(options.wheels)
     size = source.normalization.size
     interpolation = options.interpolation or source.interpolation
     preprocessing = Preprocessing(size, options.crop_fraction, interpolation)
@@ -110,25 +110,25 @@ def _lite0(wheels: Path | None) -> Source:
     )
 
 
-def _own_model(options: argparse.Namespace) -> Source:
-    """The classifier in the file that --onnx names."""
+def _custom_model(options: argparse.Namespace) -> Source:
+    """The classifier in the --onnx file."""
     if not options.labels:
-        raise UsageError("--onnx needs --labels: a file with the name of one class a line.")
+        raise UsageError("--onnx needs --labels: a file with one class name per line.")
     factor = 255 if options.pixel_range == 1 else 1
-    mean, std = ([factor * value for value in each] for each in (options.mean, options.std))
+    mean, std = ([factor * value for value in values] for values in (options.mean, options.std))
     if options.pixel_range == 1 and max(*mean, *std) > 2 * 255:
         raise UsageError(
-            "--mean and --std are too large for pixels of 0 to 1. If they are meant for pixels of "
-            "0 to 255, add --pixel-range 255."
+            "--mean and --std are too large for pixels of 0 to 1. For pixels of 0 to 255, add "
+            "--pixel-range 255."
         )
     normalization = Normalization(options.size, tuple(mean), tuple(std), options.layout)
-    network = adopt(options.onnx, normalization, options.softmax)
+    network = import_onnx(options.onnx, normalization, options.softmax)
     labels = read_labels(options.labels)
     classes = network.graph.output[0].type.tensor_type.shape.dim[1].dim_value
     if classes != len(labels):
         raise UsageError(
             f"{options.onnx} has {classes} classes and {options.labels} {len(labels)} lines. "
-            "Write exactly one line for each class, in the order of the model's output."
+            "Write one line per class, in the order of the model's output."
         )
     content = options.onnx.read_bytes()
     name = options.name or f"{options.onnx.stem}-int8"
@@ -144,8 +144,8 @@ def _calibration_photos(folder: Path, split: Split, labels: list[Label]) -> list
     chosen = [photo for photo, index in classes if index is not None and in_split(index, split)]
     if not chosen:
         raise UsageError(
-            f"No photo in {folder} belongs to the {split} split: that takes photos whose name or "
-            "folder states their class (INDEX_WNID_name.jpg). Use --split all to take every photo."
+            f"No photo in {folder} belongs to the {split} split: name photos or "
+            "folders by class (INDEX_WNID_name.jpg), or use --split all."
         )
     return chosen
 

@@ -1,4 +1,4 @@
-"""The model card: what an artifact is, where it comes from and how good it is, for machines."""
+"""The model card, for machines: content, origin and accuracy of the model files."""
 
 import hashlib
 import json
@@ -10,10 +10,10 @@ from typing import Any, Final
 import onnx
 
 from classifier.artifact import CARD_FILE, LABELS_FILE, MODEL_FILE
-from local.models.contract import PIXELS, PROBABILITIES, Normalization
-from local.models.errors import UsageError
+from local.common.cli import UsageError
+from local.models.graph.service_io import PIXELS, PROBABILITIES, Normalization
 from local.models.photos import Preprocessing, Split
-from local.models.quantize import DESCRIPTION
+from local.models.quantization.quantize import DESCRIPTION
 
 _CONVENTION: Final = {
     "all": "all photos of the set",
@@ -23,14 +23,14 @@ _CONVENTION: Final = {
 
 
 class CardError(UsageError):
-    """There is no usable card; the message says why and what to do."""
+    """The card is missing or invalid; the message says why and what to do."""
 
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def describe(  # noqa: PLR0913 - each is a fact that only the builder knows
+def describe(  # noqa: PLR0913
     directory: Path,
     *,
     name: str,
@@ -40,7 +40,7 @@ def describe(  # noqa: PLR0913 - each is a fact that only the builder knows
     normalization: Normalization,
     calibration: dict[str, Any],
 ) -> dict[str, Any]:
-    """The card of the model and the labels in `directory`, still without an evaluation."""
+    """The card of the model and labels in `directory`, without an evaluation."""
     content = (directory / MODEL_FILE).read_bytes()
     graph = onnx.load_from_string(content).graph
     classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
@@ -83,7 +83,7 @@ def describe(  # noqa: PLR0913 - each is a fact that only the builder knows
 
 
 def photo_set(photos: Sequence[Path], split: Split, description: str) -> dict[str, Any]:
-    """What a card says of the photos that were used: never where they were."""
+    """The card's entry for a set of photos; contains no paths."""
     digests = sorted(sha256(photo.read_bytes()) for photo in photos)
     return {
         "set": description,
@@ -101,15 +101,15 @@ def write_card(directory: Path, card: dict[str, Any]) -> None:
 
 
 def read_card(directory: Path) -> dict[str, Any]:
-    """The card in `directory`, whose model is the one it describes. Raises `CardError`."""
+    """The card in `directory`, verified against the model there. Raises `CardError`."""
     path = directory / CARD_FILE
     try:
         card: dict[str, Any] = json.loads(path.read_bytes())
         described, found = card["sha256"], sha256((directory / MODEL_FILE).read_bytes())
     except OSError as error:
-        raise CardError(f"{error.filename} cannot be read: build the model first.") from error
+        raise CardError(f"{error.filename} cannot be read. Build the model first.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise CardError(f"{path} is not a model card: build the model anew.") from error
+        raise CardError(f"{path} is not a model card. Rebuild the model.") from error
     if described != found:
-        raise CardError(f"{path} describes another {MODEL_FILE}: build the model anew.")
+        raise CardError(f"{path} describes another {MODEL_FILE}. Rebuild the model.")
     return card

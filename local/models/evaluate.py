@@ -1,7 +1,7 @@
-"""Compare an INT8 model with the float model it was made of, on photos whose classes are known.
+"""Compare an INT8 model with its float model on photos of known classes.
 
-Prints the table and says whether the model's card has the same accuracy (exit status 1 if not);
-with --update-card it writes the table to the card.
+Prints a table and checks that the model card has the same accuracy (exit status 1 if not); with
+--update-card, writes the table to the card.
 
 examples:
   python -m local.models.evaluate --images PHOTOS
@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
+from local.common.cli import UsageError
+from local.models.accuracy import accuracy, latency, probabilities
 from local.models.card import photo_set, read_card, write_card
-from local.models.errors import UsageError
-from local.models.labels import read_labels
-from local.models.measure import accuracy, latency, probabilities
 from local.models.options import evaluate_parser, reporting_errors
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
+from local.models.sources.labels import read_labels
 
 
 @reporting_errors
@@ -50,21 +50,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_card(options.model, {**card, "evaluation": result})
         print("The card has been updated.")
     elif _without_latency(card["evaluation"]) == _without_latency(result):
-        print("The card says the same.")
+        print("The card has the same figures.")
     else:
-        print("The card says otherwise. Use --update-card to correct it.")
+        print("The card has other figures. Use --update-card to update it.")
         sys.exit(1)
 
 
 def _other_split(card: dict[str, Any]) -> Split:
-    """The photos that the model was not calibrated on, if the convention was used to build it."""
+    """The photos that the model was not calibrated on, if it was built with a split."""
     return "evaluation" if card["calibration"]["split"] == "calibration" else "all"
 
 
 def labelled_photos(
     folder: Path, split: Split, labels: Sequence[Label]
 ) -> tuple[list[Path], NDArray[np.intp]]:
-    """The photos of a split whose class is known, and their classes, [N]."""
+    """The photos of a split with a known class, and their classes, [N]."""
     photos, classes = [], []
     for photo in find_photos(folder):
         index = class_of(photo, folder, labels)
@@ -80,7 +80,7 @@ def labelled_photos(
 
 
 def table(result: dict[str, Any], fp32_bytes: int, int8_bytes: int) -> str:
-    """The result for a person, in Markdown."""
+    """The result as a Markdown table."""
     fp32, int8, times = result["fp32"], result["int8"], result["latency"]
     lines = [
         f"{result['photos']} photos ({result['split']})",
@@ -102,13 +102,13 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror}). The float model is written by "
-            "local.models.build, and by `make build/fp32.onnx`; --fp32 says where it is."
+            f"{path} cannot be read ({error.strerror}). Write the float model with "
+            "`make build/fp32.onnx`, or give its path as --fp32."
         ) from error
 
 
 def _without_latency(evaluation: dict[str, Any] | None) -> dict[str, Any]:
-    """What does not depend on the machine."""
+    """The part that does not depend on the machine."""
     return {name: value for name, value in (evaluation or {}).items() if name != "latency"}
 
 

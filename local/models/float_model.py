@@ -1,7 +1,7 @@
-"""Write the float model, EfficientNet-Lite0 in FP32, from the package that holds its weights.
+"""Write the float model, EfficientNet-Lite0 in FP32, from the package with its weights.
 
-The benchmark's tutorial app runs it, and evaluate compares the INT8 model with it. No photos are
-needed.
+The benchmark's tutorial app runs it, and evaluate compares the INT8 model with it. Needs no
+photos.
 
 examples:
   python -m local.models.float_model
@@ -15,11 +15,11 @@ from typing import Final
 
 import onnx
 
-from local.models import efficientnet_lite as lite0
-from local.models.contract import Normalization, complete
+from local.models.graph.service_io import Normalization, add_service_io
 from local.models.options import float_model_parser, reporting_errors
-from local.models.packages import WEIGHTS_FILE, WEIGHTS_PACKAGE, package_files
-from local.models.weights import read_weights
+from local.models.sources import efficientnet_lite as lite0
+from local.models.sources.packages import WEIGHTS_FILE, WEIGHTS_PACKAGE, package_files
+from local.models.sources.pytorch_checkpoint import read_checkpoint
 
 NORMALIZATION: Final = Normalization(lite0.SIZE, lite0.MEAN, lite0.STD)
 """Of EfficientNet-Lite0's input."""
@@ -39,21 +39,21 @@ def fetch_checkpoint(wheels: Path | None) -> bytes:
 
 
 def lite0_network(checkpoint: bytes) -> onnx.ModelProto:
-    """Normalized floats [N, 3, 224, 224] -> logits. Raises `WeightsError`."""
+    """Normalized floats [N, 3, 224, 224] -> logits. Raises `CheckpointError`."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / Path(WEIGHTS_FILE).name
         path.write_bytes(checkpoint)
-        return lite0.float_model(read_weights(path))
+        return lite0.float_model(read_checkpoint(path))
 
 
 def write_float_model(network: onnx.ModelProto, normalization: Normalization, path: Path) -> None:
-    """`network` with the service's contract at both ends: pixels in, probabilities out."""
+    """Write `network` with the service's input (pixels) and output (probabilities)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(serialized(complete(network, normalization)))
+    path.write_bytes(serialized(add_service_io(network, normalization)))
 
 
 def serialized(model: onnx.ModelProto) -> bytes:
-    """The same bytes for the same model."""
+    """Deterministic serialization."""
     content: bytes = model.SerializeToString(deterministic=True)
     return content
 

@@ -1,25 +1,21 @@
-"""The command lines of build, float_model and evaluate."""
+"""Command-line options of build, float_model and evaluate."""
 
 import argparse
 import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
 
 from classifier.images import INTERPOLATIONS
-from local.models import ROOT
-from local.models.errors import UsageError
+from local.common.cli import OneLineParser, UsageError, whole_number
+from local.common.paths import FLOAT_MODEL, ROOT, SHIPPED_MODEL
 from local.models.photos import SPLITS
-
-SHIPPED: Final = ROOT / "function" / "model"
-FLOAT_MODEL: Final = ROOT / "build" / "fp32.onnx"
 
 Main = Callable[..., None]
 
 
 def reporting_errors(main: Main) -> Main:
-    """`main` with each `UsageError` as one line on stderr and exit status 2."""
+    """Decorate `main` to print a `UsageError` as one line on stderr and exit with status 2."""
 
     @functools.wraps(main)
     def reporting(arguments: Sequence[str] | None = None) -> None:
@@ -39,21 +35,25 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="DIR",
-        help="a folder of photos like those that will be classified; 100 or more are good",
+        help="a folder of photos like those to classify, preferably 100 or more",
     )
     parser.add_argument(
         "--calibration-set",
         default="photos of the builder",
         metavar="TEXT",
-        help="what these photos are, in words for the card",
+        help="a description of these photos, for the card",
     )
     _add_split(parser, "all with --onnx, else calibration")
     parser.add_argument(
-        "--out", type=Path, default=SHIPPED, metavar="DIR", help=f"written {_shown(SHIPPED)}"
+        "--out",
+        type=Path,
+        default=SHIPPED_MODEL,
+        metavar="DIR",
+        help=f"output folder {_default_help(SHIPPED_MODEL)}",
     )
     _add_float_model(parser)
     _add_wheels(parser)
-    _add_own_model(parser.add_argument_group("a model of your own"))
+    _add_custom_model(parser.add_argument_group("a model of your own"))
     return parser
 
 
@@ -74,23 +74,22 @@ def evaluate_parser(description: str | None) -> argparse.ArgumentParser:
         help="photos named INDEX_WNID_anything, or in folders named by index, WordNet id or label",
     )
     _add_split(parser, "evaluation if the calibration split was used to build, else all")
-    parser.add_argument("--model", type=Path, default=SHIPPED, metavar="DIR", help=_shown(SHIPPED))
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=SHIPPED_MODEL,
+        metavar="DIR",
+        help=_default_help(SHIPPED_MODEL),
+    )
     _add_float_model(parser)
     parser.add_argument(
-        "--update-card", action="store_true", help="write the table to the card of the model"
+        "--update-card", action="store_true", help="write the table to the model card"
     )
     return parser
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see --help)")
-
-
 def _parser(command: str, description: str | None) -> argparse.ArgumentParser:
-    return _Parser(
+    return OneLineParser(
         prog=f"python -m local.models.{command}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -99,7 +98,7 @@ def _parser(command: str, description: str | None) -> argparse.ArgumentParser:
 
 def _add_float_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_shown(FLOAT_MODEL)
+        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_default_help(FLOAT_MODEL)
     )
 
 
@@ -108,7 +107,7 @@ def _add_wheels(parser: argparse.ArgumentParser) -> None:
         "--wheels",
         type=Path,
         metavar="DIR",
-        help="take the packages' wheels from this folder instead of downloading them",
+        help="a folder with the packages' wheels (default: download them)",
     )
 
 
@@ -121,18 +120,21 @@ def _add_split(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
-def _add_own_model(group: argparse._ArgumentGroup) -> None:
+def _add_custom_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--onnx", type=Path, metavar="FILE", help="the classifier")
     group.add_argument(
         "--labels",
         type=Path,
         metavar="FILE",
-        help="its classes in index order, one a line: `name`, or `WordNet id<TAB>name`",
+        help="its classes in index order, one per line: `name`, or `WordNet id<TAB>name`",
     )
-    group.add_argument("--name", help="for the card (default: the file's name and -int8)")
+    group.add_argument("--name", help="name in the card (default: the file's name and -int8)")
     group.add_argument("--license", help="the model's licence, for the card")
     group.add_argument(
-        "--size", type=_positive, default=224, help="width and height of its input in pixels (224)"
+        "--size",
+        type=whole_number(),
+        default=224,
+        help="width and height of its input in pixels (224)",
     )
     group.add_argument(
         "--mean",
@@ -146,8 +148,8 @@ def _add_own_model(group: argparse._ArgumentGroup) -> None:
         type=int,
         choices=(1, 255),
         default=1,
-        help="what white is in the formula of --mean: 1 as in torchvision, where mean is about "
-        "0.45, or 255, where mean is about 115 (1)",
+        help="value of white in the formula of --mean: 1 as in torchvision (mean about 0.45), "
+        "or 255 (mean about 115) (1)",
     )
     group.add_argument(
         "--layout",
@@ -159,29 +161,23 @@ def _add_own_model(group: argparse._ArgumentGroup) -> None:
         "--softmax",
         choices=("auto", "yes", "no"),
         default="auto",
-        help="whether it gives probabilities, yes, or logits, no; auto looks at its last node",
+        help="whether it outputs probabilities (yes) or logits (no); auto checks its last node",
     )
     group.add_argument(
         "--crop-fraction",
         type=_fraction,
         default=0.875,
-        help="side of the centred square it sees, as a part of the shorter side (0.875)",
+        help="side of the centre crop, as a fraction of the shorter side (0.875)",
     )
     group.add_argument(
         "--interpolation",
         choices=tuple(INTERPOLATIONS),
-        help="of the resizing (hamming for EfficientNet-Lite0, bicubic for your own)",
+        help="resize filter (hamming for EfficientNet-Lite0, bicubic for your own)",
     )
 
 
-def _shown(path: Path) -> str:
+def _default_help(path: Path) -> str:
     return f"(default: {path.relative_to(ROOT)} in the repository)"
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
 
 
 def _fraction(text: str) -> float:
@@ -201,7 +197,9 @@ def _number(text: str) -> float:
 def _three_numbers(text: str) -> tuple[float, ...]:
     values = tuple(_number(part) for part in text.split(","))
     if len(values) not in (1, 3):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither one number nor three with commas")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be one number or three, separated by commas"
+        )
     return values * 3 if len(values) == 1 else values
 
 

@@ -1,4 +1,4 @@
-"""A folder of photos: which of them to use, what they show, and their pixels as served."""
+"""Photos for calibration and evaluation: selection, classes and pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from classifier.artifact import Label
 from classifier.errors import ImageError
 from classifier.images import read_image
-from local.models.errors import UsageError
+from local.common.cli import UsageError
 
 Split = Literal["all", "calibration", "evaluation"]
 SPLITS: Final = get_args(Split)
@@ -24,12 +24,12 @@ _SUFFIXES: Final = {
 
 
 class PhotosError(UsageError):
-    """The folder cannot be used; the message says why and what to do."""
+    """The folder is not usable; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an encoded image becomes pixels; the parameters of `classifier.images.read_image`."""
+    """Parameters of `classifier.images.read_image`."""
 
     size: int
     crop_fraction: float = 0.875
@@ -37,16 +37,14 @@ class Preprocessing:
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """The images in `folder` and the folders in it, in order of name. Raises `PhotosError`."""
+    """The images in `folder` and its subfolders, sorted. Raises `PhotosError`."""
     if not folder.is_dir():
-        raise PhotosError(f"There is no folder {folder}. Give a folder that holds photos.")
+        raise PhotosError(f"There is no folder {folder}. Name a folder of photos.")
     photos = sorted(
         path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()
     )
     if not photos:
-        raise PhotosError(
-            f"The folder {folder} holds no photos. Put image files there ({_suffixes()})."
-        )
+        raise PhotosError(f"The folder {folder} has no photos. Add image files ({_suffixes()}).")
     return photos
 
 
@@ -55,12 +53,12 @@ def _suffixes() -> str:
 
 
 def in_split(index: int, split: Split) -> bool:
-    """Whether a photo of class `index` is in `split`: one class in four is for calibration."""
+    """Whether a photo of class `index` is in `split`: every fourth class is for calibration."""
     return split == "all" or (index % 4 == 0) == (split == "calibration")
 
 
 def class_of(photo: Path, folder: Path, labels: Sequence[Label]) -> int | None:
-    """The class index that the photo's name or folder states, None where neither does.
+    """The class index in the photo's file name or folder, or None.
 
     A name states it as `INDEX_WNID_anything`, a folder as the class's WordNet id, name or index.
     """
@@ -81,7 +79,7 @@ def _folder_classes(labels: tuple[Label, ...]) -> dict[str, int]:
 
 
 def read_pixels(photos: Sequence[Path], preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """uint8 [N, size, size, 3]. Raises `PhotosError` at a photo that does not decode."""
+    """uint8 [N, size, size, 3]. Raises `PhotosError` if a photo does not decode."""
     size = preprocessing.size
     pixels = np.empty((len(photos), size, size, 3), np.uint8)
     for number, photo in enumerate(tqdm(photos, "Reading photos", unit="photo", disable=None)):

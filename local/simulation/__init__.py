@@ -1,1 +1,1 @@
-"""A discrete-event simulation of how AWS Lambda scales one function, and what that costs."""
+"""A simulation of how AWS Lambda scales one function."""

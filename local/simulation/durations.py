@@ -1,4 +1,4 @@
-"""How long requests take: a constant, a lognormal through two percentiles, or measured values."""
+"""Request durations: a constant, a lognormal given by two percentiles, or measured values."""
 
 import math
 from collections.abc import Mapping
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 Microseconds = NDArray[np.int64]
 
 _P99_SCORE: Final = 2.3263478740408408
-"""The standard normal distribution's 99th percentile."""
+"""The 99th percentile of the standard normal distribution."""
 
 _BLOCK: Final = 65_536
 """Durations drawn at once."""
 
 
 class DurationsError(ValueError):
-    """No durations can be made of the input; the message says why."""
+    """Invalid durations; the message says why."""
 
 
 class Durations(Protocol):
     def draw(self, random: np.random.Generator, count: int) -> Microseconds:
-        """`count` independent durations, each at least 1 microsecond."""
+        """`count` independent durations of at least 1 microsecond."""
 
     def __str__(self) -> str:
-        """The distribution in words, with units."""
+        """The distribution as text, with units."""
 
 
 def _microseconds(milliseconds: NDArray[np.float64]) -> Microseconds:
@@ -46,7 +46,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class LogNormal:
-    """The lognormal distribution with these percentiles, in milliseconds; p99 above p50."""
+    """A lognormal distribution with these percentiles in milliseconds; p99 > p50."""
 
     p50: float
     p99: float
@@ -61,7 +61,7 @@ class LogNormal:
 
 @dataclass(frozen=True)
 class Empirical:
-    """Measured milliseconds, drawn with replacement: nothing above the largest ever comes."""
+    """Measured milliseconds, drawn with replacement; never above the largest."""
 
     ms: tuple[float, ...]
 
@@ -73,16 +73,16 @@ class Empirical:
 
 
 class Times(NamedTuple):
-    """How long the caller waits, and the environment is busy."""
+    """How long the caller waits and the environment is busy."""
 
     cold: Durations
     """INIT and the first request of a new environment"""
     warm: Durations
-    """a request that meets a used or a provisioned environment"""
+    """a request in a used or a provisioned environment"""
 
 
-class Supply:
-    """An endless row of durations, drawn in blocks, that remembers what was taken."""
+class DurationStream:
+    """An endless sequence of durations, drawn in blocks, that records the durations taken."""
 
     def __init__(self, durations: Durations, random: np.random.Generator) -> None:
         self._durations = durations
@@ -108,7 +108,7 @@ class Supply:
 
 
 def parse_durations(text: str) -> Durations:
-    """`25` is 25 ms always; `25/60` is p50 25 ms and p99 60 ms. Raises `DurationsError`."""
+    """`25` is a constant 25 ms; `25/60` is p50 25 ms and p99 60 ms. Raises `DurationsError`."""
     try:
         values = [float(part) for part in text.split("/")]
     except ValueError:
@@ -119,7 +119,7 @@ def parse_durations(text: str) -> Durations:
 
 
 def durations_from_json(value: object) -> Durations:
-    """A number, a list of numbers, or an object with `p50` and `p99`: all milliseconds.
+    """A number, a list of numbers, or an object with `p50` and `p99`, in milliseconds.
 
     Raises `DurationsError`.
     """

@@ -1,14 +1,14 @@
-"""The file of measured durations: a JSON object, in which every key is optional.
+"""The file of measured durations: a JSON object; every key is optional.
 
     {"cold_ms": [1480, 1512, 1495], "warm_ms": {"p50": 25, "p99": 60},
      "memory_mb": 1769, "architecture": "x86_64"}
 
-cold_ms: what the caller of a new environment waits: INIT and the first request.
-warm_ms: what the caller of a used environment waits. Each is a number, a list of numbers, or an
+cold_ms: latency of a new environment: INIT and the first request.
+warm_ms: latency of a used environment. Each is a number, a list of numbers, or an
 object with p50 and p99. Other keys are ignored.
 
-Where several memory sizes were measured, `sizes` is a list of such objects, each with its
-memory_mb: what `python -m local.measure_lambda --json FILE` writes.
+For several memory sizes, `sizes` is a list of such objects, each with memory_mb, as
+`python -m local.benchmark.lambda_image --json FILE` writes.
 """
 
 import json
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.simulation import aws
+from local.simulation import aws_figures
 from local.simulation.durations import Durations, DurationsError, durations_from_json
 
 ARCHITECTURES: Final = ("x86_64", "arm64")
 
 
 class MeasuredError(ValueError):
-    """The file cannot be used; the message says why."""
+    """The file is not usable; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Measured:
 
 
 def read_measured(path: Path, memory_mb: int | None = None) -> Measured:
-    """What was measured; of several sizes that of `memory_mb`, by default the largest.
+    """The measured durations; of several memory sizes that of `memory_mb`, by default the largest.
 
     Raises `MeasuredError`.
     """
@@ -43,7 +43,7 @@ def read_measured(path: Path, memory_mb: int | None = None) -> Measured:
     if "sizes" in content:
         content = _of_size(path, content["sizes"], memory_mb)
     memory = content.get("memory_mb")
-    least, most = int(aws.MEMORY_LEAST.value), int(aws.MEMORY_MOST.value)
+    least, most = int(aws_figures.MEMORY_MIN.value), int(aws_figures.MEMORY_MAX.value)
     if memory is not None and not (isinstance(memory, int) and least <= memory <= most):
         raise MeasuredError(
             f"{path}: memory_mb must be a whole number from {least} to {most}, not {memory!r}"
@@ -76,9 +76,9 @@ def read_object(path: Path) -> dict[str, object]:
 def _of_size(path: Path, sizes: object, memory_mb: int | None) -> dict[str, object]:
     entries = sizes if isinstance(sizes, list) else []
     by_size = {
-        each["memory_mb"]: each
-        for each in entries
-        if isinstance(each, dict) and isinstance(each.get("memory_mb"), int)
+        entry["memory_mb"]: entry
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("memory_mb"), int)
     }
     if not by_size or len(by_size) < len(entries):
         raise MeasuredError(f"{path}: sizes must be a list of objects, each with its memory_mb")

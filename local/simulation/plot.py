@@ -1,4 +1,4 @@
-"""Two plots of a forecast: concurrency over time, and how latencies are distributed."""
+"""Plots of a forecast: concurrency over time and the distribution of latencies."""
 
 from pathlib import Path
 from typing import Final
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from local.simulation.prediction import Prediction
 from local.simulation.scaling import SECOND
-from local.simulation.simulate import Outcome
+from local.simulation.simulate import SimulationResult
 
 _POINTS: Final = 4000
-"""About as many as a plot can show side by side."""
+"""Approximate horizontal resolution of the plot."""
 
 _BINS: Final = 60
 
 
 def plot(prediction: Prediction, path: Path) -> None:
-    """Raises `OSError` or, for an ending that names no format, `ValueError`."""
+    """Raises `OSError`, or `ValueError` for an unknown file format."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     time, distribution = figure.subplots(1, 2)
     plan = prediction.plan
@@ -27,20 +27,20 @@ def plot(prediction: Prediction, path: Path) -> None:
         f"{plan.size:,} requests every {plan.interval_seconds:g} s, {plan.waves:,} times"
     )
     _plot_concurrency(time, prediction)
-    _plot_latencies(distribution, prediction.outcome)
+    _plot_latencies(distribution, prediction.result)
     figure.savefig(path, dpi=120)
 
 
-def concurrency(outcome: Outcome) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def concurrency(result: SimulationResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Times in microseconds, ascending, and the requests in flight from each time on.
 
-    Of more than 4000 steps only the highest of each stretch of time is kept.
+    Above 4000 steps, keeps the maximum of each interval.
     """
-    ends = outcome.ends
-    begins = ends - outcome.latencies
-    times = np.concatenate([begins, ends])
+    ends = result.ends
+    starts = ends - result.latencies
+    times = np.concatenate([starts, ends])
     changes = np.repeat(np.array([1, -1]), len(ends))
-    order = np.lexsort((changes, times))  # at the same instant, an end before a beginning
+    order = np.lexsort((changes, times))  # at the same instant, ends before starts
     times, levels = times[order], np.cumsum(changes[order])
     if len(times) > _POINTS:
         edges = np.linspace(times[0], times[-1], _POINTS)
@@ -50,9 +50,9 @@ def concurrency(outcome: Outcome) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def _plot_concurrency(axes: Axes, prediction: Prediction) -> None:
-    times, levels = concurrency(prediction.outcome)
+    times, levels = concurrency(prediction.result)
     axes.step(times / SECOND, levels, where="post", linewidth=1)
-    highest = max(prediction.outcome.peak_concurrency, 1) * 1.15
+    highest = max(prediction.result.peak_concurrency, 1) * 1.15
     limit = prediction.limits.concurrency
     if limit <= highest:
         axes.axhline(limit, color="tab:red", linestyle="--", linewidth=1, label=f"limit {limit:,}")
@@ -60,8 +60,8 @@ def _plot_concurrency(axes: Axes, prediction: Prediction) -> None:
     axes.set(xlabel="time, s", ylabel="requests in flight", ylim=(0, highest))
 
 
-def _plot_latencies(axes: Axes, outcome: Outcome) -> None:
-    kinds = {"warm": outcome.warm_latencies / 1000, "cold": outcome.cold_durations / 1000}
+def _plot_latencies(axes: Axes, result: SimulationResult) -> None:
+    kinds = {"warm": result.warm_latencies / 1000, "cold": result.cold_durations / 1000}
     kinds = {name: values for name, values in kinds.items() if len(values)}
     low = min(values.min() for values in kinds.values()) / 1.2
     high = max(values.max() for values in kinds.values()) * 1.2

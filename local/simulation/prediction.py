@@ -1,14 +1,14 @@
-"""A plan and a function in, the figures of the forecast out."""
+"""Forecast of a plan: simulation, percentiles and cost."""
 
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 
-from local.simulation.cost import Bill, Function, bill
 from local.simulation.durations import Microseconds, Times
+from local.simulation.pricing import Bill, FunctionConfig, bill
 from local.simulation.scaling import SECOND, Limits
-from local.simulation.simulate import Outcome, simulate, wave_plan
+from local.simulation.simulate import SimulationResult, simulate, wave_plan
 
 PERCENTILES: Final = (50, 90, 95, 99)
 
@@ -27,10 +27,10 @@ class Plan:
 class Prediction:
     plan: Plan
     limits: Limits
-    function: Function
+    function: FunctionConfig
     times: Times
     seed: int
-    outcome: Outcome
+    result: SimulationResult
     bill: Bill
 
     @property
@@ -39,7 +39,7 @@ class Prediction:
 
     @property
     def answered(self) -> int:
-        return len(self.outcome.latencies)
+        return len(self.result.latencies)
 
     @property
     def throttled(self) -> int:
@@ -47,37 +47,37 @@ class Prediction:
 
     @property
     def cold_starts(self) -> int:
-        return len(self.outcome.cold_durations)
+        return len(self.result.cold_durations)
 
     @property
     def last_cold_wave(self) -> int | None:
-        """The number, from 1, of the last wave that met a new environment."""
-        waves = np.flatnonzero(self.outcome.cold)
+        """The number, from 1, of the last wave with a cold start."""
+        waves = np.flatnonzero(self.result.cold)
         return int(waves[-1]) + 1 if len(waves) else None
 
     def as_json(self) -> dict[str, object]:
-        """Keys that a load report has, too, mean the same there."""
-        outcome = self.outcome
-        seconds = outcome.span / SECOND
+        """Keys shared with a load report have the same meaning."""
+        result = self.result
+        seconds = result.span / SECOND
         return {
             "requests": self.requests,
             "failures": self.throttled,
             "throughput_rps": self.answered / seconds if seconds else None,
             "duration_s": seconds,
-            "latency_ms": percentiles_ms(outcome.latencies),
-            "warm_ms": percentiles_ms(outcome.warm_latencies),
-            "cold_ms": percentiles_ms(outcome.cold_durations),
+            "latency_ms": percentiles_ms(result.latencies),
+            "warm_ms": percentiles_ms(result.warm_latencies),
+            "cold_ms": percentiles_ms(result.cold_durations),
             "cold_starts": self.cold_starts,
             "cold_share": self.cold_starts / self.answered if self.answered else None,
             "last_cold_wave": self.last_cold_wave,
-            "provisioned": int(outcome.provisioned.sum()),
+            "provisioned": int(result.provisioned.sum()),
             "throttled": {
-                "concurrency": int(outcome.over_concurrency.sum()),
-                "request_rate": int(outcome.over_request_rate.sum()),
-                "scaling_rate": int(outcome.over_scaling_rate.sum()),
+                "concurrency": int(result.over_concurrency.sum()),
+                "request_rate": int(result.over_request_rate.sum()),
+                "scaling_rate": int(result.over_scaling_rate.sum()),
             },
-            "peak_concurrency": outcome.peak_concurrency,
-            "peak_environments": outcome.peak_on_demand + self.limits.provisioned,
+            "peak_concurrency": result.peak_concurrency,
+            "peak_environments": result.peak_on_demand + self.limits.provisioned,
             "cost_usd": {
                 **{key: value for key, value in asdict(self.bill).items() if key != "gb_seconds"},
                 "total": self.bill.total,
@@ -92,16 +92,16 @@ class Prediction:
 
 
 def predict(
-    plan: Plan, limits: Limits, function: Function, times: Times, seed: int = 0
+    plan: Plan, limits: Limits, function: FunctionConfig, times: Times, seed: int = 0
 ) -> Prediction:
     starts, arrivals = wave_plan(plan.size, plan.interval_seconds, plan.waves)
-    outcome = simulate(starts, arrivals, limits, times, seed)
-    return Prediction(plan, limits, function, times, seed, outcome, bill(outcome, function))
+    result = simulate(starts, arrivals, limits, times, seed)
+    return Prediction(plan, limits, function, times, seed, result, bill(result, function))
 
 
 def percentiles_ms(durations: Microseconds) -> dict[str, float | None]:
-    """p50, p90, p95, p99 and max in milliseconds, each a duration that occurred (nearest rank),
-    so that none falls between warm and cold; None without durations."""
+    """p50, p90, p95, p99 and max in milliseconds, by nearest rank, so that no percentile falls
+    between warm and cold; None without durations."""
     names = [*(f"p{rank}" for rank in PERCENTILES), "max"]
     if not len(durations):
         return dict.fromkeys(names)

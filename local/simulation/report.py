@@ -1,18 +1,18 @@
-"""The forecast as text for people."""
+"""The forecast as text."""
 
 from collections.abc import Iterable, Sequence
 
-from local.simulation import aws
-from local.simulation.agreement import Comparison
-from local.simulation.cost import Bill
+from local.simulation import aws_figures
+from local.simulation.comparison import Comparison
 from local.simulation.prediction import PERCENTILES, Prediction, percentiles_ms
+from local.simulation.pricing import Bill
 from local.simulation.scaling import SECOND
 
 _LABEL_WIDTH = 26
 
 
 def report(prediction: Prediction, notes: Iterable[str] = ()) -> str:
-    """The whole report; lines end in newlines."""
+    """The whole report, ending in a newline."""
     sections = [
         _inputs(prediction),
         _requests(prediction),
@@ -30,9 +30,12 @@ def figures_table() -> str:
         f"{item.value:.10f}".rstrip("0").rstrip(".") + f" {item.unit}: {item.meaning}\n"
         f"    {item.source}\n"
         f"    {item.evidence}\n"
-        for item in aws.figures().values()
+        for item in aws_figures.figures().values()
     ]
-    head = f"AWS figures, {aws.REGION}, looked up on {aws.LOOKED_UP} in stored copies of the pages"
+    head = (
+        f"AWS figures, {aws_figures.REGION}, looked up on {aws_figures.LOOKED_UP} "
+        "in stored copies of the pages"
+    )
     return f"{head}\n\n" + "".join(rows)
 
 
@@ -48,10 +51,10 @@ def comparison_table(rows: Iterable[Comparison]) -> str:
 def _inputs(prediction: Prediction) -> list[str]:
     plan, function, limits = prediction.plan, prediction.function, prediction.limits
     waves = f"every {plan.interval_seconds:g} s, {plan.waves:,} waves" if plan.waves > 1 else "once"
-    vcpu = function.memory_mb / aws.VCPU.value
+    vcpu = function.memory_mb / aws_figures.VCPU.value
     kept = f"idle environments kept {limits.idle_seconds / 60:g} min"
     return [
-        f"Forecast for AWS Lambda, {aws.REGION}",
+        f"Forecast for AWS Lambda, {aws_figures.REGION}",
         _line("Plan", f"{plan.size:,} at once, {waves}: {prediction.requests:,} requests"),
         _line(
             "Function",
@@ -68,23 +71,23 @@ def _inputs(prediction: Prediction) -> list[str]:
 
 
 def _requests(prediction: Prediction) -> list[str]:
-    outcome, provisioned = prediction.outcome, prediction.limits.provisioned
+    result, provisioned = prediction.result, prediction.limits.provisioned
     causes = {
-        "concurrency": outcome.over_concurrency,
-        "request rate": outcome.over_request_rate,
-        "scaling rate": outcome.over_scaling_rate,
+        "concurrency": result.over_concurrency,
+        "request rate": result.over_request_rate,
+        "scaling rate": result.over_scaling_rate,
     }
     why = ", ".join(f"{name} {counts.sum():,}" for name, counts in causes.items() if counts.any())
     last = prediction.last_cold_wave
     cold = _share(prediction.cold_starts, prediction.answered, "of the answered")
-    seconds = outcome.span / SECOND
+    seconds = result.span / SECOND
     lines = [
         "Requests",
         _line("Answered", _share(prediction.answered, prediction.requests)),
         _line("Throttled (429)", _share(prediction.throttled, prediction.requests) + _in(why)),
         _line("Cold starts", cold + _in(f"the last in wave {last:,}" if last else "")),
-        _line("Peak concurrency", f"{outcome.peak_concurrency:,} requests"),
-        _line("Most environments", f"{outcome.peak_on_demand + provisioned:,}"),
+        _line("Peak concurrency", f"{result.peak_concurrency:,} requests"),
+        _line("Most environments", f"{result.peak_on_demand + provisioned:,}"),
     ]
     if seconds:
         rate = prediction.answered / seconds
@@ -93,11 +96,11 @@ def _requests(prediction: Prediction) -> list[str]:
 
 
 def _latencies(prediction: Prediction) -> list[str]:
-    outcome = prediction.outcome
+    result = prediction.result
     kinds = {
-        "all": outcome.latencies,
-        "warm": outcome.warm_latencies,
-        "cold": outcome.cold_durations,
+        "all": result.latencies,
+        "warm": result.warm_latencies,
+        "cold": result.cold_durations,
     }
     rows = [_columns("Latency, ms", [*(f"p{rank}" for rank in PERCENTILES), "max"])]
     for name, durations in kinds.items():
@@ -132,26 +135,27 @@ def _duration_note(bill: Bill) -> str:
 
 
 def _limits_passed(prediction: Prediction) -> list[str]:
-    """What the simulation does not do, where the figures show that Lambda would."""
+    """Notes on limits of Lambda that the simulation ignores and this plan exceeds."""
     notes = []
-    cold = percentiles_ms(prediction.outcome.cold_durations)["max"] or 0
-    slowest = percentiles_ms(prediction.outcome.latencies)["max"] or 0
-    if cold > aws.INIT_LIMIT.value * 1000:
+    cold = percentiles_ms(prediction.result.cold_durations)["max"] or 0
+    slowest = percentiles_ms(prediction.result.latencies)["max"] or 0
+    if cold > aws_figures.INIT_LIMIT.value * 1000:
         notes.append(
-            f"A cold start takes {cold:,.0f} ms. An INIT longer than {aws.INIT_LIMIT.value:g} s "
-            "starts again; that is not simulated."
+            f"A cold start takes {cold:,.0f} ms. Lambda restarts an INIT longer than "
+            f"{aws_figures.INIT_LIMIT.value:g} s; the simulation does not."
         )
-    if slowest > aws.TIMEOUT_LIMIT.value * 1000:
+    if slowest > aws_figures.TIMEOUT_LIMIT.value * 1000:
         notes.append(
             f"A request takes {slowest:,.0f} ms. Lambda ends it after "
-            f"{aws.TIMEOUT_LIMIT.value:g} s; that is not simulated."
+            f"{aws_figures.TIMEOUT_LIMIT.value:g} s; the simulation does not."
         )
     elif (
-        prediction.function.http_api_kb is not None and slowest > aws.HTTP_API_TIMEOUT.value * 1000
+        prediction.function.http_api_kb is not None
+        and slowest > aws_figures.HTTP_API_TIMEOUT.value * 1000
     ):
         notes.append(
             f"A request takes {slowest:,.0f} ms. An HTTP API answers 503 after "
-            f"{aws.HTTP_API_TIMEOUT.value:g} s; that is not simulated."
+            f"{aws_figures.HTTP_API_TIMEOUT.value:g} s; the simulation does not."
         )
     return notes
 

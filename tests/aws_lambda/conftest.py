@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.emulator import Function, docker, running
+from local.common.emulator import Function, docker, running
 from tests.support.containers import IMAGE, STRICT
 from tests.support.tools import DOCKER, SAM, needs
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.emulator import Function, docker, python_in, running
+from local.common.emulator import Function, docker, python_in, running
 from tests.support.containers import STRICT
 from tests.support.lambda_events import SHAPES, Shape, v1, v2
 from tests.support.paths import SAMPLE

@@ -1,7 +1,7 @@
 """The forecast of cold starts against real containers.
 
 The emulator handles one request at a time, like an environment of Lambda; the test chooses the
-container for each request, as Lambda does. tests/forecast tests latencies, without containers.
+container for each request, as Lambda does. tests/simulation tests latencies, without containers.
 """
 
 import json
@@ -12,10 +12,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from local.emulator import Function, running
-from local.simulation.cost import Function as Configuration
+from local.common.emulator import Function, running
 from local.simulation.durations import Constant, Times
 from local.simulation.prediction import Plan, predict
+from local.simulation.pricing import FunctionConfig as Configuration
 from local.simulation.scaling import Limits
 from tests.support.lambda_events import v2
 from tests.support.paths import SAMPLE

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from local.emulator import docker
+from local.common.emulator import docker
 from tests.support.paths import SAMPLE
 from tests.support.ports import free_port
 from tests.support.wait import HANG_SECONDS, wait_until

@@ -1,4 +1,4 @@
-"""Measurements with a verdict."""
+"""Measurements with targets."""
 
 import argparse
 import math
@@ -8,16 +8,16 @@ import pytest
 
 from local.common.verdict import (
     Figures,
-    Target,
+    Threshold,
     add_gross_option,
     add_verdict_options,
     conclude,
     judge,
 )
 
-COST = Target("cost", 10, "ms")
-RATE = Target("rate", 100, at_least=True)
-FAILED = Target("failed", 0, every=True)
+COST = Threshold("cost", 10, "ms")
+RATE = Threshold("rate", 100, at_least=True)
+FAILED = Threshold("failed", 0, every=True)
 TARGETS = [COST, RATE, FAILED]
 GOOD = {"cost": 5.0, "rate": 200.0, "failed": 0.0}
 
@@ -53,7 +53,9 @@ def cells(out: str, name: str) -> list[str]:
         (RATE, math.nan, False),
     ],
 )
-def test_the_limit_itself_meets_a_target(target: Target, value: float, met: bool) -> None:
+def test_value_equal_to_the_limit_meets_the_target(
+    target: Threshold, value: float, met: bool
+) -> None:
     assert target.is_met(value) is met
 
 
@@ -61,7 +63,7 @@ def test_the_limit_itself_meets_a_target(target: Target, value: float, met: bool
     ("target", "value", "met"),
     [(COST, 20, True), (COST, 20.1, False), (RATE, 50, True), (RATE, 49.9, False)],
 )
-def test_slack_is_a_factor_of_the_limit(target: Target, value: float, met: bool) -> None:
+def test_slack_is_a_factor_of_the_limit(target: Threshold, value: float, met: bool) -> None:
     assert target.is_met(value, slack=2) is met
 
 
@@ -70,19 +72,19 @@ def test_slack_is_a_factor_of_the_limit(target: Target, value: float, met: bool)
     [
         (COST, 2),
         (RATE, 2),
-        (Target("x", 1, every=True), 9),
-        (Target("x", 1, at_least=True, every=True), 1),
+        (Threshold("x", 1, every=True), 9),
+        (Threshold("x", 1, at_least=True, every=True), 1),
     ],
 )
-def test_the_median_is_judged_or_the_worst(target: Target, judged: float) -> None:
+def test_median_or_worst_is_compared(target: Threshold, judged: float) -> None:
     assert target.of([9, 1, 2]) == judged
 
 
-def test_a_target_is_written_with_its_direction_and_unit() -> None:
-    assert [str(each) for each in TARGETS] == ["≤ 10 ms", "≥ 100", "≤ 0, each"]
+def test_target_prints_direction_and_unit() -> None:
+    assert [str(target) for target in TARGETS] == ["≤ 10 ms", "≥ 100", "≤ 0, each"]
 
 
-def test_every_repetition_is_measured_and_the_medians_are_judged(
+def test_medians_of_all_repetitions_are_compared(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # given one repetition of three that was disturbed
@@ -103,7 +105,7 @@ def test_one_missed_target_is_exit_status_1(capsys: pytest.CaptureFixture[str]) 
     status = judge(measuring(slow, slow, GOOD)[0], TARGETS, repeat=3, gross=False)
     out = capsys.readouterr().out
     assert status == 1
-    assert [cells(out, each.name)[-1] for each in TARGETS] == ["missed", "met", "met"]
+    assert [cells(out, target.name)[-1] for target in TARGETS] == ["missed", "met", "met"]
 
 
 def test_one_failure_in_any_repetition_is_a_miss() -> None:
@@ -111,7 +113,7 @@ def test_one_failure_in_any_repetition_is_a_miss() -> None:
     assert judge(measure, TARGETS, repeat=3, gross=False) == 1
 
 
-def test_grossly_the_first_repetition_within_twice_the_targets_is_enough(
+def test_gross_stops_at_the_first_repetition_within_the_factor(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # given a first repetition that misses by more than that
@@ -125,7 +127,7 @@ def test_grossly_the_first_repetition_within_twice_the_targets_is_enough(
     )
 
 
-def test_grossly_a_target_that_every_repetition_misses_by_twice_is_a_miss(
+def test_gross_fails_if_every_repetition_misses_by_the_factor(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     measure, found = measuring(*[{**GOOD, "rate": rate} for rate in (49, 1, 30)])
@@ -134,12 +136,12 @@ def test_grossly_a_target_that_every_repetition_misses_by_twice_is_a_miss(
     assert cells(capsys.readouterr().out, "rate")[-1] == "missed"
 
 
-def test_a_figure_without_a_value_is_an_error_and_no_verdict() -> None:
+def test_missing_figure_raises() -> None:
     with pytest.raises(KeyError, match="rate"):
         conclude([{"cost": 1, "failed": 0}], TARGETS, gross=False)
 
 
-def test_the_options_of_a_measurement() -> None:
+def test_verdict_options() -> None:
     parser = argparse.ArgumentParser()
     add_verdict_options(parser, repetitions=5)
     assert vars(parser.parse_args([])) == {"repeat": 5, "gross": False}
@@ -147,17 +149,15 @@ def test_the_options_of_a_measurement() -> None:
 
 
 @pytest.mark.parametrize("repetitions", ["0", "-1", "1.5", "many"])
-def test_no_repetition_is_a_usage_error(
-    repetitions: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_zero_repetitions_exit_2(repetitions: str, capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()
     add_verdict_options(parser)
     with pytest.raises(SystemExit):
         parser.parse_args(["--repeat", repetitions])
-    assert f"{repetitions!r} is not a whole number above 0" in capsys.readouterr().err
+    assert f"{repetitions!r} is not a whole number of 1 or more" in capsys.readouterr().err
 
 
-def test_a_measurement_with_rounds_of_its_own_has_only_the_gross_option() -> None:
+def test_gross_option_alone() -> None:
     parser = argparse.ArgumentParser()
     add_gross_option(parser)
     assert vars(parser.parse_args(["--gross"])) == {"gross": True}

@@ -1,4 +1,4 @@
-"""The documentation matches the code and the measurements, and its links work."""
+"""The documentation matches the code and the measurements; its links work."""
 
 import re
 import subprocess
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from classifier.settings import Settings
-from local.readme import PARTS, PageError, main, pages, renewed
-from local.tables import ROOT
+from local.common.paths import ROOT
+from local.docs.generate import PARTS, MarkerError, main, pages, render
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img [^>]*src=\"([^\"]+)\"")
 COMMAND = re.compile(r"\bmake ([a-z][a-z-]*)\b")
-PAGES = [*pages(), ROOT / "CONTRIBUTING.md"]
+PAGES = [*pages(), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -34,18 +34,20 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_generated_tables_are_up_to_date() -> None:
-    """If this fails, run `make readme`."""
+    """After a change of settings, limits, card or figures: make readme."""
     assert main(["--check"]) == 0
 
 
-def test_every_generated_part_is_on_a_page() -> None:
+def test_every_generated_part_is_used() -> None:
     text = "".join(path.read_text("utf-8") for path in pages())
     assert {name for name in PARTS if f"<!-- made: {name} -->" in text} == set(PARTS)
 
 
 def test_every_setting_is_documented() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    settings = [field.name.upper() for field in fields(Settings) if "meaning" in field.metadata]
+    settings = [
+        setting.name.upper() for setting in fields(Settings) if "meaning" in setting.metadata
+    ]
     assert len(settings) > 5
     assert [name for name in settings if f"| `{name}` |" not in readme] == []
 
@@ -77,30 +79,28 @@ def test_documented_make_targets_and_scripts_exist(page: Path) -> None:
         assert (ROOT / "local" / script).exists(), script
 
 
-def test_only_generated_parts_change() -> None:
+def test_render_replaces_only_generated_parts() -> None:
     page = "a\n<!-- made: x -->\nold\n<!-- end -->\nb\n"
-    assert renewed(page, {"x": lambda: "new"}) == (
-        "a\n<!-- made: x -->\n\nnew\n\n<!-- end -->\nb\n"
-    )
+    assert render(page, {"x": lambda: "new"}) == ("a\n<!-- made: x -->\n\nnew\n\n<!-- end -->\nb\n")
 
 
 @pytest.mark.parametrize(
     ("page", "message"),
     [
-        ("<!-- made: y -->\n<!-- end -->", "no part is called 'y'; there are x"),
+        ("<!-- made: y -->\n<!-- end -->", "there is no part 'y'. Use one of x"),
         ("<!-- made: x -->\nold\n", "needs an `<!-- end -->`"),
         ("old\n<!-- end -->\n", "needs an `<!-- end -->`"),
     ],
 )
-def test_invalid_markers_are_refused(page: str, message: str) -> None:
-    with pytest.raises(PageError, match=re.escape(message)):
-        renewed(page, {"x": lambda: "new"})
+def test_invalid_markers_raise(page: str, message: str) -> None:
+    with pytest.raises(MarkerError, match=re.escape(message)):
+        render(page, {"x": lambda: "new"})
 
 
-def test_tables_do_not_depend_on_the_number_of_cores() -> None:
+def test_tables_do_not_depend_on_the_number_of_cpus() -> None:
     program = (
         "import os; os.sched_getaffinity = lambda _: set(range(7)); "
-        "from local.tables.settings import settings_table; print(settings_table())"
+        "from local.docs.settings import settings_table; print(settings_table())"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
@@ -110,8 +110,8 @@ def test_tables_do_not_depend_on_the_number_of_cores() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    source = (ROOT / "function/classifier/telemetry/emf.py").read_text("utf-8")
-    metrics = set(re.findall(r'"([A-Z][A-Za-z]+)": \(_', source))
+    source = (ROOT / "function/classifier/metrics.py").read_text("utf-8")
+    metrics = set(re.findall(r'"([A-Z][A-Za-z]+)": \("', source))
     assert {"ColdStart", "Errors"} <= metrics
     page = (ROOT / "docs" / "aws.md").read_text("utf-8")
     assert {name for name in metrics if f"`{name}`" not in page} == set()

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from local.audit.known import Unasked, vulnerable
 from tests.support.paths import ROOT
 
 PIN = re.compile(
@@ -54,17 +53,4 @@ def test_make_lock_covers_every_requirements_file() -> None:
     makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     listed = re.search(r"^REQUIREMENTS := (.*)$", makefile, re.MULTILINE)
     assert listed
-    assert sorted(f"{path}.txt" for path in listed[1].split()) == names(LOCKED)
-
-
-def test_known_vulnerability_is_reported() -> None:
-    found = {"id": "PYSEC-1", "fix_versions": ["2.1"], "aliases": [], "description": ""}
-    report = {"dependencies": [{"name": "left", "version": "2.0", "vulns": [found]}]}
-    assert vulnerable(report) == ["left 2.0: PYSEC-1, mended in 2.1"]
-
-
-def test_skipped_package_fails_the_audit() -> None:
-    known = {"name": "left", "version": "2.0", "vulns": []}
-    report = {"dependencies": [known, {"name": "right", "skip_reason": "not found"}]}
-    with pytest.raises(Unasked, match=r"does not know 1 of 2 packages \(not found\)"):
-        vulnerable(report)
+    assert sorted(f"{name}.txt" for name in listed[1].split()) == names(LOCKED)

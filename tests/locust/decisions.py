@@ -18,8 +18,8 @@ from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
 from locust.argument_parser import get_parser
 from locust.env import Environment
 
-from local.load.bodies import Body
-from local.load.plan import WavePlan
+from local.loadtest.payload import Payload
+from local.loadtest.plan import WavePlan
 from tests.support.paths import ROOT
 
 TIMEOUTS = ("network_timeout", "connection_timeout")
@@ -74,7 +74,7 @@ def response_time(classify: Callable[..., None], clock: Clock) -> float:
         clock.now += 0.25
         yield response
 
-    user = SimpleNamespace(bodies=[Body(b"", "image/png")], client=SimpleNamespace(post=post))
+    user = SimpleNamespace(payloads=[Payload(b"", "image/png")], client=SimpleNamespace(post=post))
     classify(user, clock.now - 0.5)
     return float(response.request_meta["response_time"])
 
@@ -83,7 +83,7 @@ def timeouts(user_class: Any) -> list[float]:
     """Of a user's HTTP client, with --request-timeout 0.3."""
     options = get_parser().parse_args(["--request-timeout", "0.3"])
     agent = user_class(Environment(parsed_options=options)).client.client
-    return [agent.clientpool.client_args[each] for each in TIMEOUTS]
+    return [agent.clientpool.client_args[name] for name in TIMEOUTS]
 
 
 def ticks(shape: Any) -> list[tuple[int, float] | None]:

@@ -28,13 +28,13 @@ def test_values_that_make_no_plan_are_refused(decisions: Decisions) -> None:
 
 def test_each_wave_is_sent_exactly_when_due_and_waits_for_no_response(decisions: Decisions) -> None:
     due = [51.0, 51.25, 51.5, 51.75]
-    assert decisions["waves"] == [[each, each] for each in due]
+    assert decisions["waves"] == [[time, time] for time in due]
 
 
 def test_users_in_parallel_pause_after_each_response(decisions: Decisions) -> None:
     """T = 0.25 s after responses of 3 s; the time of a request counts from when it is sent."""
     sent = [51.0, 54.25, 57.5, 60.75]
-    assert decisions["parallel"] == [[each, each] for each in sent]
+    assert decisions["parallel"] == [[time, time] for time in sent]
 
 
 def test_response_times_count_from_when_a_request_was_due(decisions: Decisions) -> None:

@@ -18,7 +18,7 @@ CLOCKS_S = 0.01
 def assert_not_before_due(stub: Stub, result: Table, plan: tuple[int, float, int]) -> None:
     """No request came before its wave was due, as far as the server can tell."""
     parallel, period, repeat = plan
-    came = sorted(each.at for each in stub.received)
+    came = sorted(request.at for request in stub.received)
     # Locust counts from when a request was due: the first wave was due at most this long before
     # its first request came.
     earliest_start = came[0] - result.largest / 1000
@@ -60,7 +60,7 @@ def test_users_in_parallel_wait_for_their_responses(stub: Stub, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert table(prefix)[:2] == (12, 0)
     # then: the second and third request of each come after the response to the one before, and T
-    came = [each.at for each in stub.received]
+    came = [request.at for request in stub.received]
     assert len(came) == 12
     for round_ in (4, 8):
         assert min(came[round_ : round_ + 4]) >= max(came[round_ - 4 : round_]) + 0.1
@@ -120,9 +120,9 @@ def test_processes_share_the_load_and_agree_with_the_classic_script(
     assert min(result.p50, classic["latency_ms"]["p50"]) >= 50
     assert min(result.p99, classic["latency_ms"]["p99"]) >= 100
     # and: the rates are those of the time that the server saw at least
-    delays = [float(each.path.partition("/")[2]) for each in stub.received]
-    ends = [each.at + delay for each, delay in zip(stub.received, delays, strict=True)]
-    seconds = max(ends) - min(each.at for each in stub.received)
+    delays = [float(request.path.partition("/")[2]) for request in stub.received]
+    ends = [request.at + delay for request, delay in zip(stub.received, delays, strict=True)]
+    seconds = max(ends) - min(request.at for request in stub.received)
     assert 21 / result.rps >= seconds - CLOCKS_S
     assert classic["throughput_rps"] == pytest.approx(21 / classic["wall_s"], rel=1e-3)
     assert classic["wall_s"] >= 2 * 0.3 + 0.05
@@ -138,7 +138,7 @@ def test_master_and_workers_share_the_load(stub: Stub, tmp_path: Path) -> None:
                    "--expect-workers", 2, "--headless", "--N", 6, "--T", 0.05, "--R", 5,
                    "-H", f"{stub.url}/together/30", "--csv", prefix)  # fmt: skip
     done = finish(master)
-    assert [finish(each).returncode for each in workers] == [0, 0]
+    assert [finish(worker).returncode for worker in workers] == [0, 0]
     assert done.returncode == 0, done.stderr
     assert len(stub.received) == 30
     assert table(prefix)[:2] == (30, 0)
@@ -147,6 +147,6 @@ def test_master_and_workers_share_the_load(stub: Stub, tmp_path: Path) -> None:
 def test_missing_image_ends_the_run(stub: Stub) -> None:
     done = locust("-f", WAVES, "--headless", "-H", stub.url, "--image", "no/such.jpg")
     assert done.returncode == 2
-    assert "There is no image 'no/such.jpg'." in done.stderr
+    assert "'no/such.jpg' does not exist." in done.stderr
     assert "Traceback" not in done.stderr
     assert stub.received == []

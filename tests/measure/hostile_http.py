@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from local.common.verdict import Target, add_verdict_options, judge
+from local.common.verdict import Threshold, add_verdict_options, judge
 from tests.support import raw
 from tests.support.endless import BODIES, FLOOD_BYTES, HEADERS, Endless
 from tests.support.server import Server, serving
 
 TARGETS: Final = [
-    Target(str(HEADERS), 20, "MiB"),
-    *(Target(str(body), 100, "MiB") for body in BODIES),
+    Threshold(str(HEADERS), 20, "MiB"),
+    *(Threshold(str(body), 100, "MiB") for body in BODIES),
 ]
 """Growth of the peak resident memory"""
 

@@ -23,7 +23,7 @@ from typing import Final
 
 from tqdm import tqdm
 
-from local.common.verdict import Figures, Target, add_verdict_options, judge
+from local.common.verdict import Figures, Threshold, add_verdict_options, judge
 
 sys.path.insert(0, "function")
 
@@ -123,8 +123,8 @@ def main() -> int:
         target
         for maker in makers
         for target in (
-            Target(f"{maker}: time", TIME, "ordinary PNGs"),
-            Target(f"{maker}: memory", MEMORY, "MiB"),
+            Threshold(f"{maker}: time", TIME, "ordinary PNGs"),
+            Threshold(f"{maker}: memory", MEMORY, "MiB"),
         )
     ]
     return judge(

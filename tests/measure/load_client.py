@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.common.verdict import Figures, Target, add_verdict_options, judge
-from local.load.bodies import read_bodies
-from local.load.summary import percentile
+from local.common.verdict import Figures, Threshold, add_verdict_options, judge
+from local.loadtest.payload import read_payloads
+from local.loadtest.stats import percentile
 from tests.support.paths import ROOT, SAMPLE
 from tests.support.ports import free_port
 from tests.support.tools import COMPILER, WRK
@@ -35,14 +35,14 @@ SOURCE: Final = Path(__file__).with_name("echo_server.c")
 SCRIPT: Final = "local/run_multiple_tests.py"
 PARALLEL: Final = 200
 
-LATENESS: Final = Target("lateness of a wave of 200, p99", 5, "ms")
+LATENESS: Final = Threshold("lateness of a wave of 200, p99", 5, "ms")
 """3.1 to 3.6 ms on two idle cores of an AMD EPYC."""
 
-LATENESS_TO_LOOP: Final = Target("lateness / that of a loop of connect()", 1.5)
+LATENESS_TO_LOOP: Final = Threshold("lateness / that of a loop of connect()", 1.5)
 """0.4 on the same machine: two processes share the wave. More than 1 on a single core."""
 
-CPU_TO_LOCUST: Final = Target("CPU per request / Locust's", 1)
-CPU_TO_WRK: Final = Target("CPU per request / wrk's", 10)
+CPU_TO_LOCUST: Final = Threshold("CPU per request / Locust's", 1)
+CPU_TO_WRK: Final = Threshold("CPU per request / wrk's", 10)
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def locust_cpu(port: int, waves: int) -> float:
 
 
 def wrk_cpu(port: int, seconds: int, folder: Path) -> float:
-    """CPU seconds per request of wrk, with a new connection for each request."""
-    (body,) = read_bodies(SAMPLE)
+    """CPU seconds per request of wrk, with a connection for each request."""
+    (body,) = read_payloads(SAMPLE)
     (folder / "body").write_bytes(body.content)
     lua = folder / "post.lua"
     lua.write_text(

@@ -26,16 +26,16 @@ import httpx
 import psutil
 from PIL import Image
 
-from local.common.verdict import Figures, Target, add_verdict_options, judge
-from local.load import signals
-from local.load.bodies import Body
-from local.load.outcome import ANSWERED, Outcome
-from local.load.plan import WavePlan
-from local.load.progress import Progress
-from local.load.run import Run, run
-from local.load.summary import percentile
-from local.load.target import Target as LoadTarget
-from local.load.target import http_target
+from local.common.verdict import Figures, Threshold, add_verdict_options, judge
+from local.loadtest.client import signals
+from local.loadtest.client.runner import Run, run
+from local.loadtest.payload import Payload
+from local.loadtest.plan import WavePlan
+from local.loadtest.report.progress import Progress
+from local.loadtest.result import ANSWERED, RequestResult
+from local.loadtest.stats import percentile
+from local.loadtest.target import Target as LoadTarget
+from local.loadtest.target import http_target
 from tests.measure.command import positive, run_command, stop
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS
@@ -62,15 +62,15 @@ MEMORY: Final = "memory growth"
 RECOVERY: Final = "a request afterwards / before"
 
 TARGETS: Final = (
-    Target(LOST, 0, every=True),
-    Target(OFFERED, 2, at_least=True),
-    Target(WORK, 0.8, at_least=True),
-    Target(ACCEPTED, 1.8),
-    Target(REFUSALS, 1),
-    Target(HEALTH, 1),
-    Target(METRICS, 1),
-    Target(MEMORY, 16, "MiB"),
-    Target(RECOVERY, 1.5),
+    Threshold(LOST, 0, every=True),
+    Threshold(OFFERED, 2, at_least=True),
+    Threshold(WORK, 0.8, at_least=True),
+    Threshold(ACCEPTED, 1.8),
+    Threshold(REFUSALS, 1),
+    Threshold(HEALTH, 1),
+    Threshold(METRICS, 1),
+    Threshold(MEMORY, 16, "MiB"),
+    Threshold(RECOVERY, 1.5),
 )
 
 EXAMPLES: Final = """\
@@ -97,7 +97,7 @@ class Measured:
     """One overload. Times are in seconds; latencies count from the time when a request is due."""
 
     before: Sequence[float]
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[RequestResult]
     start: float
     work: Sequence[float]
     """Decoding and inference of the image of each accepted request"""
@@ -137,7 +137,7 @@ class Measured:
 
 
 def classify_response(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    """For `local.load`: `ANSWERED`, `REFUSED`, or the failure."""
+    """For `local.loadtest`: `ANSWERED`, `REFUSED`, or the failure."""
     if status == 200 and b'"predictions"' in body:
         return ANSWERED
     if status == 503 and headers.get("retry-after") == "1":
@@ -159,17 +159,19 @@ def measure_overload(server: Server, image: bytes, seconds: float) -> Measured:
     with probing(server) as probes:
         overload = send(target, rate, seconds)
     after = one_by_one(server, image, 10)
-    accepted = sum(outcome.failure == ANSWERED for outcome in overload.outcomes)
+    accepted = sum(outcome.failure == ANSWERED for outcome in overload.results)
     work = work_seconds(server.log)[len(before) : len(before) + accepted]
-    return Measured(before, overload.outcomes, overload.start, work, probes, after)
+    return Measured(before, overload.results, overload.start, work, probes, after)
 
 
 def load_target(url: str, image: bytes) -> LoadTarget:
     """Every second request keeps its connection open."""
-    target = replace(http_target(f"{url}/", [Body(image, "image/png")]), judge=classify_response)
-    (closing,) = target.messages()
+    target = replace(
+        http_target(f"{url}/", [Payload(image, "image/png")]), classify=classify_response
+    )
+    (closing,) = target.requests()
     messages = [closing, closing.replace(b"Connection: close\r\n", b"", 1)]
-    return replace(target, messages=lambda: messages)
+    return replace(target, requests=lambda: messages)
 
 
 def send(target: LoadTarget, rate: float, seconds: float) -> Run:
@@ -209,7 +211,7 @@ def probing(server: Server) -> Iterator[Probes]:
 
 def probe(url: str, server: int, channel: Connection, parent: int) -> None:
     """Probe five times per second until `channel` has a message; then send the `Probes`."""
-    signals.ignore_in_child()
+    signals.reset_in_child()
     probes = Probes()
     process = psutil.Process(server)
     with httpx.Client(base_url=url, timeout=HANG_SECONDS, verify=False) as client:

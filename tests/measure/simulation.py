@@ -19,18 +19,18 @@ from typing import Final
 
 import numpy as np
 
-from local.common.verdict import Figures, Target, add_verdict_options, judge
-from local.load.command import OneLineParser, main
-from local.simulation.cost import Function
+from local.common.cli import OneLineParser, main
+from local.common.verdict import Figures, Threshold, add_verdict_options, judge
 from local.simulation.durations import LogNormal, Times
 from local.simulation.prediction import Plan, Prediction, predict
+from local.simulation.pricing import FunctionConfig
 from local.simulation.scaling import Limits
 
 WAVES: Final = "waves of 1,000: time / addition"
 SINGLE: Final = "single requests: time / addition"
 
 # Measured on 2 busy cores of an AMD EPYC: 5.5 to 8, and 90 to 150.
-TARGETS: Final = (Target(WAVES, 10), Target(SINGLE, 160))
+TARGETS: Final = (Threshold(WAVES, 10), Threshold(SINGLE, 160))
 
 REQUESTS: Final = 2_000_000
 QUICK: Final = 200_000
@@ -53,7 +53,7 @@ def measure(requests: int) -> Figures:
 
 
 def forecast(plan: Plan) -> Prediction:
-    return predict(plan, Limits(), Function(1769, "x86_64"), _TIMES)
+    return predict(plan, Limits(), FunctionConfig(1769, "x86_64"), _TIMES)
 
 
 def add(durations: Sequence[int]) -> int:

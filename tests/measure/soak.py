@@ -16,7 +16,7 @@ import psutil
 from PIL import Image
 from tqdm import tqdm
 
-from local.common.verdict import Figures, Target, add_verdict_options, judge
+from local.common.verdict import Figures, Threshold, add_verdict_options, judge
 from tests.measure.command import positive, run_command
 from tests.support import raw
 from tests.support.pictures import encode
@@ -35,10 +35,10 @@ WRONG: Final = "wrong responses"
 
 TARGETS: Final = (
     # Memory of the same state differs: allocators keep some.
-    Target(MEMORY, 16, "MiB"),
-    Target(THREADS, 0),
-    Target(DESCRIPTORS, 0),
-    Target(WRONG, 0, every=True),
+    Threshold(MEMORY, 16, "MiB"),
+    Threshold(THREADS, 0),
+    Threshold(DESCRIPTORS, 0),
+    Threshold(WRONG, 0, every=True),
 )
 
 EXAMPLES: Final = """\

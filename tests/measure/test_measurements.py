@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from local.load.outcome import ANSWERED, Outcome
+from local.loadtest.result import ANSWERED, RequestResult
 from tests.measure import overload, soak
 from tests.measure.overload import REFUSED, Measured, Probes
 from tests.support.scripts import finish, interrupt, script, start
@@ -72,8 +72,8 @@ def test_measurement_prints_each_figure_beside_its_target(command: ModuleType) -
         assert line.endswith(("met", "missed"))
 
 
-def outcome(start: float, end: float, failure: str) -> Outcome:
-    return Outcome(0, 0, start, start, end, failure)
+def outcome(start: float, end: float, failure: str) -> RequestResult:
+    return RequestResult(0, 0, start, start, end, failure)
 
 
 def test_overload_figures_count_accepted_refused_and_lost() -> None:

@@ -1,4 +1,4 @@
-"""Tiny image classifiers as ONNX files, as other people's tools write them."""
+"""Small image classifiers as ONNX files, in the style of other tools."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ CLASSES = 5
 
 
 class Network:
-    """Nodes and constants one after another; the current tensor is the next node's input."""
+    """A sequence of nodes and constants; the current tensor is the next node's input."""
 
     def __init__(self, seed: int = 0) -> None:
         self.random = np.random.default_rng(seed)
@@ -46,8 +46,8 @@ class Network:
         inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, input_shape)]
         if constants_as_inputs:
             inputs += [
-                helper.make_tensor_value_info(each.name, each.data_type, each.dims)
-                for each in self.constants
+                helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims)
+                for constant in self.constants
             ]
         outputs = [helper.make_tensor_value_info(self.tensor, TensorProto.FLOAT, output_shape)]
         graph = helper.make_graph(self.nodes, "tiny", inputs, outputs, self.constants)

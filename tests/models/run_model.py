@@ -1,4 +1,4 @@
-"""Run a model on pixels and store its logits and probabilities; a program, for an emulator too."""
+"""Run a model on pixels and store its logits and probabilities; also run in an emulator."""
 
 import os
 import sys
@@ -9,14 +9,14 @@ import numpy as np
 import onnxruntime as ort
 
 
-def main(model: str, pixels: str, answers: str) -> None:
+def main(model: str, pixels: str, outputs: str) -> None:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     results = [session.run(None, {"pixels": photo[None]}) for photo in np.load(pixels)]
-    logits, probabilities = (np.concatenate(each) for each in zip(*results, strict=True))
-    np.savez(answers, logits=logits, probabilities=probabilities)
+    logits, probabilities = (np.concatenate(parts) for parts in zip(*results, strict=True))
+    np.savez(outputs, logits=logits, probabilities=probabilities)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `function/model` holds is what its card says."""
+"""The files in `function/model` match its card."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ def card() -> dict[str, Any]:
     return content
 
 
-def test_hashes_and_size(card: dict[str, Any]) -> None:
+def test_card_has_hashes_and_size(card: dict[str, Any]) -> None:
     model = (DIRECTORY / "model.onnx").read_bytes()
     labels = (DIRECTORY / "labels.txt").read_bytes()
     assert card["sha256"] == hashlib.sha256(model).hexdigest()
@@ -28,13 +28,13 @@ def test_hashes_and_size(card: dict[str, Any]) -> None:
     assert card["bytes"] == len(model) <= 6_000_000
 
 
-def test_input_and_output(card: dict[str, Any]) -> None:
+def test_model_input_and_output_match_the_card(card: dict[str, Any]) -> None:
     session = ort.InferenceSession(DIRECTORY / "model.onnx", providers=["CPUExecutionProvider"])
-    (source,), (answer,) = session.get_inputs(), session.get_outputs()
+    (source,), (output,) = session.get_inputs(), session.get_outputs()
     assert (source.name, source.type) == (card["input"]["name"], "tensor(uint8)")
     assert source.shape == card["input"]["shape"] == ["N", 224, 224, 3]
-    assert (answer.name, answer.type) == (card["output"]["name"], "tensor(float)")
-    assert answer.shape == card["output"]["shape"] == ["N", 1000]
+    assert (output.name, output.type) == (card["output"]["name"], "tensor(float)")
+    assert output.shape == card["output"]["shape"] == ["N", 1000]
 
 
 def test_pixels_are_the_quantized_input() -> None:
@@ -57,7 +57,7 @@ def test_labels_are_the_thousand_classes_in_order() -> None:
     assert names["n02113186"] == "Cardigan Welsh corgi"
 
 
-def test_accuracy_is_near_that_of_the_float_model(card: dict[str, Any]) -> None:
+def test_accuracy_is_close_to_the_float_model(card: dict[str, Any]) -> None:
     evaluation = card["evaluation"]
     assert evaluation["photos"] >= 250
     assert evaluation["split"] == "evaluation"

@@ -1,4 +1,4 @@
-"""The float graph, on random weights."""
+"""The float graph with random weights."""
 
 import numpy as np
 import onnx
@@ -6,10 +6,10 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from local.models.contract import Normalization, complete
-from local.models.efficientnet_lite import MEAN, SIZE, STD, Array, float_model
-from local.models.graphs import copy_of
-from local.models.sessions import session
+from local.models.graph.onnx_graph import copy_of
+from local.models.graph.service_io import Normalization, add_service_io
+from local.models.graph.sessions import session
+from local.models.sources.efficientnet_lite import MEAN, SIZE, STD, Array, float_model
 
 CLASSES = 7
 # kernel, output channels, expansion of each block: Tan and Le 2019, table 1
@@ -67,23 +67,25 @@ def pixels() -> NDArray[np.uint8]:
 
 def run(model: onnx.ModelProto, inputs: NDArray[np.generic]) -> Array:
     each = session(model, threads=1)
-    answer: Array = each.run(None, {each.get_inputs()[0].name: inputs})[0]
-    return answer
+    output: Array = each.run(None, {each.get_inputs()[0].name: inputs})[0]
+    return output
 
 
-def test_any_batch_gives_probabilities(network: onnx.ModelProto, pixels: NDArray[np.uint8]) -> None:
-    model = complete(network, Normalization(SIZE, MEAN, STD))
+def test_any_batch_size_gives_probabilities(
+    network: onnx.ModelProto, pixels: NDArray[np.uint8]
+) -> None:
+    model = add_service_io(network, Normalization(SIZE, MEAN, STD))
     together = run(model, pixels)
     assert together.shape == (3, CLASSES)
     np.testing.assert_allclose(together.sum(1), 1, rtol=1e-5)
     np.testing.assert_allclose(together[:1], run(model, pixels[:1]), rtol=1e-3, atol=1e-6)
 
 
-def test_padding_is_that_of_tensorflow(network: onnx.ModelProto, pixels: NDArray[np.uint8]) -> None:
+def test_padding_matches_tensorflow(network: onnx.ModelProto, pixels: NDArray[np.uint8]) -> None:
     # given the same graph with the padding left to ONNX's own SAME_UPPER, which means TensorFlow's
     automatic = copy_of(network)
     for node in automatic.graph.node:
-        kept = [each for each in node.attribute if each.name != "pads"]
+        kept = [attribute for attribute in node.attribute if attribute.name != "pads"]
         del node.attribute[:]
         node.attribute.extend(kept)
         if node.op_type == "Conv":
@@ -123,7 +125,7 @@ def test_batch_norm_is_folded(
     np.testing.assert_allclose(run(stem, inputs), run(unfolded, inputs), rtol=1e-3, atol=1e-4)
 
 
-def test_a_missing_array_is_named(weights: RandomWeights) -> None:
-    incomplete = {name: each for name, each in weights.items() if name != "_blocks.3._bn1.bias"}
+def test_missing_array_raises_key_error(weights: RandomWeights) -> None:
+    incomplete = {name: array for name, array in weights.items() if name != "_blocks.3._bn1.bias"}
     with pytest.raises(KeyError, match=r"_blocks\.3\._bn1\.bias"):
         float_model(incomplete)

@@ -1,4 +1,4 @@
-"""The answer does not depend on the processor: here with VNNI or not, emulated without."""
+"""The output does not depend on the CPU: this one, and an emulated one without VNNI."""
 
 import subprocess
 import sys
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from classifier.images import read_image
-from local.models.graphs import GraphIndex
-from local.models.layers import find_layers, unsafe_layers
+from local.models.graph.onnx_graph import GraphIndex
+from local.models.quantization.qdq_layers import find_layers, unsafe_layers
 from tests.support.paths import ROOT
 from tests.support.pictures import encode, photo
 from tests.support.tools import QEMU, needs
@@ -24,12 +24,12 @@ PHOTOS = 24
 
 @pytest.fixture(scope="module")
 def pixels() -> NDArray[np.uint8]:
-    """24 different photos, uint8 [24, 224, 224, 3]: from a folder beside the checkout if it is
-    there, else mirrored and cropped from scikit-image's."""
+    """24 different photos, uint8 [24, 224, 224, 3]: from a folder beside the checkout if it exists,
+    else mirrored and cropped from scikit-image's."""
     files = sorted(MORE_PHOTOS.glob("*.JPEG"))
     if files:
         chosen = files[:: len(files) // PHOTOS][:PHOTOS]
-        return np.stack([read_image(each.read_bytes(), 224) for each in chosen])
+        return np.stack([read_image(photo.read_bytes(), 224) for photo in chosen])
     names = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg"]
     names += ["retina.jpg"]
     crops = [
@@ -40,7 +40,7 @@ def pixels() -> NDArray[np.uint8]:
     return np.stack([*crops, *(crop[:, ::-1] for crop in crops)])
 
 
-def answers(
+def outputs(
     model: Path, pixels: NDArray[np.uint8], folder: Path, *emulator: str
 ) -> dict[str, NDArray[np.float32]]:
     np.save(folder / "pixels.npy", pixels)
@@ -67,8 +67,8 @@ def test_logits_are_the_same_bit_for_bit_without_vnni(
     model = with_logits(onnx.load(MODEL), tmp_path / "model.onnx")
 
     # when it runs on this processor and on an emulated Haswell, which has AVX2 and no VNNI
-    here = answers(model, pixels, tmp_path)
-    there = answers(model, pixels, tmp_path, str(QEMU.path()), "-cpu", "Haswell")
+    here = outputs(model, pixels, tmp_path)
+    there = outputs(model, pixels, tmp_path, str(QEMU.path()), "-cpu", "Haswell")
 
     # then
     assert len(here["logits"]) == PHOTOS
@@ -83,11 +83,11 @@ def test_every_layer_of_the_shipped_model_is_safe() -> None:
     assert unsafe_layers(model.graph) == []
 
 
-def test_a_layer_that_could_saturate_is_found() -> None:
+def test_layer_that_could_saturate_is_found() -> None:
     # given the shipped model with one pair of weights that sums to more than 128
     model = onnx.load(MODEL)
     index = GraphIndex(model.graph)
-    layer = next(each for each in find_layers(model.graph) if each.node.name == "head")
+    layer = next(layer for layer in find_layers(model.graph) if layer.node.name == "head")
     weight = index.constant(layer.weight[0]).copy()
     weight[7, 2:4, 0, 0] = 65, 64
     index.set_constant(layer.weight[0], weight)

@@ -1,4 +1,4 @@
-"""Which photos are used, and what they show."""
+"""Selection and classes of photos."""
 
 from pathlib import Path
 
@@ -25,22 +25,22 @@ LABELS = [Label("tench", "n01440764"), Label("goldfish", "n01443537"), Label("Ow
         ("a.jpg", None),
     ],
 )
-def test_the_class_is_in_the_name_or_the_folder(path: str, index: int | None) -> None:
+def test_class_from_file_name_or_folder(path: str, index: int | None) -> None:
     folder = Path("tench")  # the folder itself says nothing
     assert class_of(folder / path, folder, LABELS) == index
 
 
-def test_one_class_in_four_is_for_calibration() -> None:
+def test_every_fourth_class_is_for_calibration() -> None:
     assert [i for i in range(9) if in_split(i, "calibration")] == [0, 4, 8]
     assert [i for i in range(9) if in_split(i, "evaluation")] == [1, 2, 3, 5, 6, 7]
     assert all(in_split(i, "all") for i in range(9))
 
 
-def test_photos_are_found_in_order_and_below(tmp_path: Path) -> None:
+def test_photos_are_found_recursively_and_sorted(tmp_path: Path) -> None:
     for name in ("b.JPEG", "a.png", "notes.txt", "c/d.webp"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [str(each.relative_to(tmp_path)) for each in find_photos(tmp_path)] == [
+    assert [str(photo.relative_to(tmp_path)) for photo in find_photos(tmp_path)] == [
         "a.png",
         "b.JPEG",
         "c/d.webp",

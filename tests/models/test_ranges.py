@@ -1,4 +1,4 @@
-"""Narrowed activation ranges round what is usual more finely than they clip what is rare."""
+"""Narrowed activation ranges reduce the quantization error."""
 
 import numpy as np
 import onnx
@@ -6,28 +6,28 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from local.models.graphs import GraphIndex
-from local.models.ranges import STEPS, affine, best_range, narrow_ranges
+from local.models.graph.onnx_graph import GraphIndex
+from local.models.quantization.ranges import STEPS, affine_parameters, best_range, narrow_ranges
 
 BINS = 2000
 
 
 def squared_error(values: NDArray[np.float64], low: float, high: float) -> float:
-    """The mean, by quantizing."""
-    scale, zero_point = affine(low, high)
+    """The mean squared error of quantizing `values`."""
+    scale, zero_point = affine_parameters(low, high)
     integers = np.clip(np.rint(values / scale) + zero_point, 0, STEPS)
     return float((((integers - zero_point) * scale - values) ** 2).mean())
 
 
-def test_a_range_as_integers() -> None:
+def test_affine_parameters_of_a_range() -> None:
     for low, high, integer in ((-1.0, 3.0, 64), (0.0, 6.0, 0), (-2.0, 0.0, 255)):
-        scale, zero_point = affine(low, high)
+        scale, zero_point = affine_parameters(low, high)
         assert float(scale) == pytest.approx((high - low) / 255)
         assert int(zero_point) == integer
 
 
 @pytest.mark.parametrize("kind", ["normal", "laplace", "one outlier", "skewed"])
-def test_the_best_range_beats_its_neighbours(kind: str) -> None:
+def test_best_range_beats_its_neighbours(kind: str) -> None:
     # given values with tails
     random = np.random.default_rng(0)
     values = random.laplace(0, 1, 100_000) if kind == "laplace" else random.normal(0, 1, 100_000)
@@ -53,9 +53,9 @@ def test_values_without_tails_keep_the_whole_range() -> None:
 
 
 def networks(*, relu: bool) -> tuple[onnx.ModelProto, onnx.ModelProto]:
-    """A convolution that changes nothing, as floats and with its output quantized to -8 ... 8, or
-    to 0 ... 8 after a ReLU that the quantization stands for."""
-    scale, zero_point = affine(0.0 if relu else -8.0, 8.0)
+    """An identity convolution, as floats and with its output quantized to -8 ... 8, or to 0 ... 8
+    after a ReLU that the quantization replaces."""
+    scale, zero_point = affine_parameters(0.0 if relu else -8.0, 8.0)
     constants = [
         numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), "w"),
         numpy_helper.from_array(np.array(scale), "scale"),
@@ -67,14 +67,14 @@ def networks(*, relu: bool) -> tuple[onnx.ModelProto, onnx.ModelProto]:
         helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["logits"]),
     ]
     copy = [helper.make_node("Relu" if relu else "Identity", ["t"], ["logits"])]
-    source, answer = (
+    source, output = (
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 1, 64, 64])]
         for name in ("input", "logits")
     )
     opset = helper.make_opsetid("", 17)
     quantized, floats = (
         helper.make_model(
-            helper.make_graph([convolution, *rest], "net", source, answer, constants),
+            helper.make_graph([convolution, *rest], "net", source, output, constants),
             opset_imports=[opset],
             ir_version=8,
         )
@@ -89,7 +89,7 @@ def range_of(model: onnx.ModelProto) -> tuple[float, float]:
     return -zero_point * scale, (STEPS - zero_point) * scale
 
 
-def test_a_linear_result_is_narrowed() -> None:
+def test_range_of_a_linear_output_is_narrowed() -> None:
     quantized, floats = networks(relu=False)
     values = np.random.default_rng(0).normal(0, 1, (20, 1, 64, 64))
     narrowed = range_of(narrow_ranges(quantized, floats, values.astype(np.float32)))
@@ -98,7 +98,7 @@ def test_a_linear_result_is_narrowed() -> None:
     assert squared_error(values, *narrowed) < 0.5 * squared_error(values, *before)
 
 
-def test_a_result_that_ends_at_zero_is_left_alone() -> None:
+def test_range_that_ends_at_zero_is_kept() -> None:
     quantized, floats = networks(relu=True)
     values = np.random.default_rng(0).normal(0, 1, (20, 1, 64, 64))
     assert narrow_ranges(quantized, floats, values.astype(np.float32)) == quantized

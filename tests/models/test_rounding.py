@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from local.models.pairs import is_pair_safe, pair_sums, widest_scales
-from local.models.rounding import round_weights
+from local.models.quantization.rounding import round_weights
+from local.models.quantization.saturation import is_pair_safe, min_scales, pair_sums
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from local.models.rounding import round_weights
         ([0, 0, 127], True),  # the last of an odd number has no neighbour
     ],
 )
-def test_which_pairs_are_safe(weights: list[int], safe: bool) -> None:
+def test_pair_safety(weights: list[int], safe: bool) -> None:
     assert is_pair_safe(np.array([weights], np.int8)) is safe
     # as in 16 bits at the largest activation, 255
     pairs = np.pad(np.array(weights), (0, len(weights) % 2)).reshape(-1, 2)
@@ -27,9 +27,9 @@ def test_which_pairs_are_safe(weights: list[int], safe: bool) -> None:
     assert bool(max(sums) < 2**15) is safe
 
 
-def test_the_widest_scale_leaves_every_weight_unclipped() -> None:
+def test_min_scale_clips_no_weight() -> None:
     rows = np.array([[0.5, 0.5, 0.1], [1.0, -1.0, 0.2], [0.0, 0.0, 0.0]])
-    scales = widest_scales(rows, pair_safe=True)
+    scales = min_scales(rows, pair_safe=True)
     assert scales == pytest.approx([1.0 / 128, 1.0 / 127, 1.0])
     assert (pair_sums(rows / scales[:, None]) <= 128).all()
 
@@ -46,7 +46,7 @@ def test_learned_rounding_is_safe_and_better(
     inputs = random.normal(1, 1, (groups, 300, size)) @ random.normal(0, 1, (groups, size, size))
     hessian = inputs.swapaxes(1, 2) @ inputs / 300 + 0.01 * np.eye(size)
     weights = random.normal(0, 1, (groups, rows, size))
-    scales = np.stack([widest_scales(each, pair_safe) for each in weights])
+    scales = np.stack([min_scales(row, pair_safe) for row in weights])
 
     # when
     learned = round_weights(weights, scales, hessian, pair_safe)
@@ -65,6 +65,6 @@ def test_learned_rounding_is_safe_and_better(
 def test_scales_too_small_for_the_weights_still_give_safe_pairs() -> None:
     random = np.random.default_rng(0)
     weights = random.normal(0, 1, (1, 30, 40))
-    scales = widest_scales(weights[0], pair_safe=True)[None] / 3
+    scales = min_scales(weights[0], pair_safe=True)[None] / 3
     learned = round_weights(weights, scales, np.eye(40)[None], pair_safe=True)
     assert is_pair_safe(learned[0])

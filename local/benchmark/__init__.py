@@ -1,0 +1,1 @@
+"""Measures the service beside a lower bound and beside alternative servers."""

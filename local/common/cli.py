@@ -1,0 +1,60 @@
+"""Command-line conventions: one-line errors, exit status, option types, output files."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+
+class UsageError(Exception):
+    """An invalid request. The message is one line that says what is wrong and what to do."""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """An argument parser that reports an error in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see --help)")
+
+
+def whole_number(least: int = 1, most: int | None = None) -> Callable[[str], int]:
+    """An option type: whole numbers from `least` to `most`."""
+    bounds = f"of {least} or more" if most is None else f"from {least:,} to {most:,}"
+
+    def parse(text: str) -> int:
+        if text.isdecimal() and int(text) >= least and (most is None or int(text) <= most):
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {bounds}")
+
+    return parse
+
+
+def check_outputs(*paths: Path | None) -> None:
+    """Check that reports can be written, before the run. Raises `UsageError`."""
+    for path in paths:
+        if path is None:
+            continue
+        folder = path.parent
+        if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise UsageError(
+                f"{str(path)!r} cannot be written. Name a file in an existing, writable folder."
+            )
+
+
+def main(command: Callable[[], int]) -> None:
+    """Run `command` and exit with its status; a `UsageError` is one line on stderr and status 2."""
+    try:
+        status = command()
+        sys.stdout.flush()
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except BrokenPipeError:  # the reader closed the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    except KeyboardInterrupt:  # before or after a run
+        status = 128 + signal.SIGINT
+    sys.exit(status)

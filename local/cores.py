@@ -1,8 +1,0 @@
-"""How many CPU cores there are to use."""
-
-import os
-
-
-def cores() -> int:
-    """CPU cores that this process, and what it starts, may use (its affinity mask)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,3 @@
+from local.docs.generate import main
+
+raise SystemExit(main())

@@ -1,0 +1,94 @@
+"""Write the generated parts of README.md, SECURITY.md and docs/*.md, in place.
+
+A generated part stands between `<!-- made: NAME -->` and `<!-- end -->`. Settings and limits come
+from the code, model facts from the model card, speed and cost from docs/measured/*.json, which
+`make measure` writes.
+
+examples:
+  make readme                     write all parts
+  python -m local.docs --check    write nothing; exit status 1 if a part is out of date
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from local.common.cli import OneLineParser, UsageError
+from local.common.paths import ROOT
+from local.docs.cost import cost_table
+from local.docs.measurements import benchmark_report, cold_start_table, speed_table
+from local.docs.model import accuracy_table, model_table
+from local.docs.problems import problems_table
+from local.docs.settings import limits_table, settings_table
+
+PARTS: Final[Mapping[str, Callable[[], str]]] = {
+    "settings": settings_table,
+    "limits": limits_table,
+    "problems": problems_table,
+    "model": model_table,
+    "accuracy": accuracy_table,
+    "speed": speed_table,
+    "benchmark": benchmark_report,
+    "cold starts": cold_start_table,
+    "cost": cost_table,
+}
+_PART: Final = re.compile(r"(<!-- made: ([^>]*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_MARKER: Final = re.compile(r"<!-- (?:made: .*?|end) -->")
+
+
+class MarkerError(ValueError):
+    """The markers of a page are invalid; the message says which."""
+
+
+def pages() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def render(page: str, parts: Mapping[str, Callable[[], str]] = PARTS) -> str:
+    """The page with every part regenerated. Raises `MarkerError`."""
+
+    def fill(found: re.Match[str]) -> str:
+        if found[2] not in parts:
+            raise MarkerError(f"there is no part {found[2]!r}. Use one of {', '.join(parts)}")
+        return f"{found[1]}\n{parts[found[2]]()}\n\n{found[4]}"
+
+    if len(_MARKER.findall(page)) != 2 * len(_PART.findall(page)):
+        raise MarkerError("each `<!-- made: NAME -->` needs an `<!-- end -->` below it")
+    return _PART.sub(fill, page)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = OneLineParser(
+        prog="python -m local.docs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit status 1 if a part is out of date"
+    )
+    try:
+        check = parser.parse_args(arguments).check
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    changed = []
+    for path in pages():
+        page = path.read_text("utf-8")
+        name = path.relative_to(ROOT)
+        try:
+            new = render(page)
+        except MarkerError as error:
+            print(f"error: {name}: {error}.", file=sys.stderr)
+            return 2
+        if new != page:
+            changed.append(str(name))
+            if not check:
+                path.write_text(new, "utf-8")
+    if check and changed:
+        print(f"error: {', '.join(changed)} out of date. Run: make readme", file=sys.stderr)
+        return 1
+    print("\n".join(f"wrote {name}" for name in changed) or "Every part is up to date.")
+    return 0

@@ -1,0 +1,1 @@
+"""The load client: sends the waves and times each request."""

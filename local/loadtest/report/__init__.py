@@ -1,0 +1,1 @@
+"""A run as text, HTML, JSON, CSV and plots."""

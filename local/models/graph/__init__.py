@@ -1,0 +1,1 @@
+"""ONNX graphs: access, execution, and exact rewrites of the float network."""

@@ -1,0 +1,1 @@
+"""From the float network to INT8."""

@@ -1,0 +1,1 @@
+"""Where a float network and its labels come from."""

@@ -1,0 +1,86 @@
+"""https, against a server with a self-signed certificate."""
+
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.scripts import measured
+from tests.support.stub import Stub, serving_stub
+from tests.support.tools import OPENSSL, needs
+
+ONE = "local/test_script.py"
+
+pytestmark = needs(OPENSSL)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate and its key in one file."""
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", str(path), "-out", str(path.with_suffix(".crt"))),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
+    return path
+
+
+def trust(certificate: Path) -> dict[str, str]:
+    return {"SSL_CERT_FILE": str(certificate)}
+
+
+@pytest.fixture
+def tls_stub(certificate: Path) -> Iterator[Stub]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving_stub(context) as running:
+        yield running
+
+
+def test_https_with_a_trusted_certificate(
+    tls_stub: Stub, certificate: Path, tmp_path: Path
+) -> None:
+    url = tls_stub.follow("delay/0.1", "delay/0.1", "cut", "chunked")
+    done, report = measured(ONE, 20, "--url", url,
+                            folder=tmp_path, environment=trust(certificate))  # fmt: skip
+    assert done.returncode == 1
+    assert report["failures_by_kind"] == {"truncated response": 5}
+    assert report["answered"] == 15
+    assert report["latency_ms"]["p50"] >= 100
+    assert len(tls_stub.received) == 20
+
+
+def test_timeout_over_tls(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
+    _, report = measured(ONE, 2, "--timeout", 0.3, "--url", f"{tls_stub.url}/hang",
+                         folder=tmp_path, environment=trust(certificate))  # fmt: skip
+    assert report["failures_by_kind"] == {"timeout": 2}
+
+
+def test_large_payload_over_tls(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
+    image = tmp_path / "large.jpg"
+    image.write_bytes(bytes(5_000_000))
+    done, _ = measured(ONE, 3, "--image", image, "--url", tls_stub.url,
+                       folder=tmp_path, environment=trust(certificate))  # fmt: skip
+    assert done.returncode == 0
+    assert all(len(request.body) > 5_000_000 for request in tls_stub.received)
+
+
+def test_untrusted_certificate_is_a_tls_error(tls_stub: Stub, tmp_path: Path) -> None:
+    done, report = measured(ONE, 3, "--url", tls_stub.url, folder=tmp_path)
+    assert done.returncode == 1
+    assert report["failures_by_kind"] == {"TLS error": 3}
+    assert tls_stub.received == []
+
+
+def test_https_to_a_plain_http_server_fails(stub: Stub, tmp_path: Path) -> None:
+    url = stub.url.replace("http:", "https:")
+    _, report = measured(ONE, 2, "--timeout", 0.3, "--url", url, folder=tmp_path)
+    assert report["failures"] == 2

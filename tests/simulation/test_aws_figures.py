@@ -1,0 +1,22 @@
+import pytest
+
+from local.simulation.aws_figures import Figure, figures
+from local.simulation.report import figures_table
+
+
+@pytest.mark.parametrize(("name", "figure"), figures().items())
+def test_every_figure_states_unit_meaning_source_and_evidence(name: str, figure: Figure) -> None:
+    assert figure.value > 0
+    assert figure.unit
+    assert figure.meaning
+    assert figure.source.startswith("https://")
+    assert figure.evidence
+
+
+def test_the_table_shows_every_figure_with_region_and_date() -> None:
+    table = figures_table()
+
+    assert "us-east-1, looked up on 2026-11-23" in table
+    assert "0.0000166667 USD/GB-s: duration on demand, x86_64\n" in table
+    assert "1000 environments: new environments" in table
+    assert all(figure.source in table and figure.meaning in table for figure in figures().values())

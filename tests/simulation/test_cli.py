@@ -1,0 +1,237 @@
+"""The command line: documented commands as subprocesses, the rest in this process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.common.cli import main
+from local.simulation.cli import forecast
+from tests.support.paths import ROOT
+from tests.support.wait import HANG_SECONDS
+
+PLAN = ["-N", "100", "-T", "1", "-R", "60"]
+DURATIONS = ["--warm-ms", "25", "--cold-ms", "1500"]
+
+
+def run(
+    *arguments: str, script: str = "local/forecast.py", folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, script, *arguments],
+        cwd=folder, capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "folder"), [("local/forecast.py", ROOT), ("forecast.py", ROOT / "local")]
+)
+def test_works_from_the_root_and_from_its_own_folder(script: str, folder: Path) -> None:
+    done = run(*PLAN, *DURATIONS, script=script, folder=folder)
+
+    assert done.returncode == 0, done.stderr
+    assert "Cold starts             200 (3.33 % of the answered), the last in wave 2" in done.stdout
+    assert done.stderr == ""
+
+
+def test_json_file_has_inputs_and_results(tmp_path: Path) -> None:
+    file = tmp_path / "forecast.json"
+    options = ["--memory", "2048", "--architecture", "arm64", "--reserved", "150"]
+    more = ["--provisioned", "20", "--idle-minutes", "2", "--seed", "5"]
+
+    forecast([*PLAN, *DURATIONS, *options, *more, "--json", str(file)])
+
+    figures = json.loads(file.read_text())
+    assert figures["plan"] == {"size": 100, "interval_seconds": 1.0, "waves": 60}
+    assert figures["limits"]["concurrency"] == 150
+    assert figures["limits"]["provisioned"] == figures["function"]["provisioned"] == 20
+    assert figures["limits"]["idle_seconds"] == 120
+    assert figures["function"]["memory_mb"] == 2048
+    assert figures["function"]["architecture"] == "arm64"
+    assert figures["seed"] == 5
+    assert figures["failures"] == 30
+    assert figures["cold_starts"] == 130
+
+
+def test_options_take_precedence_over_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured, file = tmp_path / "measured.json", tmp_path / "forecast.json"
+    measured.write_text('{"cold_ms": [1400, 1600], "warm_ms": 25, "memory_mb": 1769}')
+
+    forecast(
+        ["--measured", str(measured), "--warm-ms", "30", "--memory", "512", "--json", str(file)]
+    )
+
+    assert json.loads(file.read_text())["durations"] == {
+        "cold": "2 measured, 1400 to 1600 ms",
+        "warm": "30 ms, constant",
+    }
+    assert (
+        "The durations were measured with 1769 MB and are used unchanged for 512"
+        in capsys.readouterr().out
+    )
+
+
+def test_compare_option_adds_the_measured_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load = tmp_path / "report.json"
+    load.write_text('{"requests": 6000, "failures": 0, "latency_ms": {"p50": 50.0}}')
+
+    forecast([*PLAN, *DURATIONS, "--compare", str(load)])
+
+    assert capsys.readouterr().out.splitlines()[-1].split() == [
+        "latency",
+        "p50,",
+        "ms",
+        "25.0",
+        "50.0",
+        "2.000",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([],
+         "set --warm-ms, or --measured to a file with warm_ms, such as "
+         "docs/measured/lambda.json"),
+        (["--warm-ms", "25"],
+         "set --cold-ms, or --measured to a file with cold_ms, such as "
+         "docs/measured/lambda.json"),
+        (["-N", "0"], "argument -N: '0' is not a whole number from 1 to 10,000,000"),
+        (["-N", "2.5"], "argument -N: '2.5' is not a whole number from 1 to 10,000,000"),
+        (["-R", "-1"], "argument -R: '-1' is not a whole number from 1 to 10,000,000"),
+        (["-T", "-1"], "argument -T: '-1' is not a number from 0 to 1,000,000,000"),
+        (["-T", "nan"], "argument -T: 'nan' is not a number from 0 to 1,000,000,000"),
+        (["--memory", "127"], "argument --memory: '127' is not a whole number from 128 to 10,240"),
+        (["--memory", "10241"],
+         "argument --memory: '10241' is not a whole number from 128 to 10,240"),
+        (["--warm-ms", "60/25"], "argument --warm-ms: p99 (25 ms) is below p50 (60 ms)"),
+        ([*DURATIONS, "-N", "4000", "-R", "4000"],
+         "-N times -R must be at most 10,000,000 requests"),
+        ([*DURATIONS, "-T", "1000000", "-R", "1000000"],
+         "-T times -R must be at most 1,000,000,000 seconds"),
+        ([*DURATIONS, "--reserved", "901"],
+         "--reserved 901 must be at most 900: AWS keeps 100 of the account's 1000 unreserved"),
+        ([*DURATIONS, "--reserved", "5", "--provisioned", "6"],
+         "--provisioned 6 must be at most 5 (--reserved)"),
+        ([*DURATIONS, "--provisioned", "901"],
+         "--provisioned 901 must be at most 900 (--concurrency-limit less 100)"),
+        (["--measured", "nothing.json"],
+         "nothing.json cannot be read: No such file or directory"),
+        ([*DURATIONS, "--compare", "nothing.json"],
+         "nothing.json cannot be read: No such file or directory"),
+        ([*DURATIONS, "--json", "nowhere/forecast.json"],
+         "nowhere/forecast.json cannot be written: No such file or directory"),
+        (["--speed"], "unrecognized arguments: --speed"),
+    ],
+)  # fmt: skip
+def test_invalid_arguments_exit_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(lambda: forecast(arguments))
+
+    assert capsys.readouterr().err == f"error: {message} (see --help)\n"
+    assert ended.value.code == 2
+
+
+def test_invalid_arguments_exit_2_in_the_shell() -> None:
+    done = run("-N", "0")
+
+    assert (
+        done.stderr
+        == "error: argument -N: '0' is not a whole number from 1 to 10,000,000 (see --help)\n"
+    )
+    assert done.stdout == ""
+    assert done.returncode == 2
+
+
+def test_help_shows_examples_that_work(tmp_path: Path) -> None:
+    (tmp_path / "durations.json").write_text('{"cold_ms": [1480, 1512], "warm_ms": [25, 26]}')
+    (tmp_path / "report.json").write_text('{"requests": 240}')
+    shown = run("--help")
+    assert shown.returncode == 0
+    assert "python forecast.py -N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500\n" in shown.stdout
+    text = shown.stdout.replace("\\\n", " ")
+    examples = [line.split()[2:] for line in text.splitlines() if "python forecast.py" in line]
+
+    assert len(examples) == 4
+    for example in examples:
+        without_plot = example[: example.index("--plot")] if "--plot" in example else example
+        done = run(*without_plot, script=str(ROOT / "local/forecast.py"), folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+def test_figures_option_lists_aws_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    forecast(["--figures"])
+
+    assert capsys.readouterr().out.startswith("AWS figures, us-east-1")
+
+
+def test_plot_option_writes_a_png(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "forecast.png"
+
+    forecast([*PLAN, "--warm-ms", "25/60", "--cold-ms", "1500/4000", "--plot", str(file)])
+
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert file.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("concurrency", ["1", "1000"])
+def test_one_request_can_be_plotted(tmp_path: Path, concurrency: str) -> None:
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "forecast.svg"
+
+    forecast([*DURATIONS, "--concurrency-limit", concurrency, "--plot", str(file)])
+
+    assert "<svg" in file.read_text()
+
+
+def test_unknown_plot_format_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+
+    with pytest.raises(SystemExit) as ended:
+        main(lambda: forecast([*DURATIONS, "--plot", str(tmp_path / "forecast.xyz")]))
+
+    error = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert len(error.splitlines()) == 1
+    assert "xyz" in error
+
+
+def test_plot_without_matplotlib_exits_2(tmp_path: Path) -> None:
+    # Given a matplotlib that cannot be imported
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('none here')")
+
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "local/forecast.py"), *DURATIONS, "--plot", "forecast.png"],
+        cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
+        timeout=HANG_SECONDS, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: --plot needs matplotlib (pip install -r requirements.txt): none here (see --help)\n"
+    )
+    assert "Total" in done.stdout
+
+
+def test_every_request_of_a_large_plan_is_answered_or_throttled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "forecast.json"
+    plan = ["-N", "1000", "-T", "0.5", "-R", "200", "--warm-ms", "25/60", "--cold-ms", "1500/4000"]
+
+    forecast([*plan, "--concurrency-limit", "1500", "--json", str(file)])
+
+    figures = json.loads(file.read_text())
+    answered = round(figures["throughput_rps"] * figures["duration_s"])
+    assert "200,000 requests" in capsys.readouterr().out
+    assert figures["requests"] == answered + figures["failures"] == 200_000
+    assert figures["failures"] == sum(figures["throttled"].values()) > 0
