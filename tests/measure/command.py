@@ -8,9 +8,9 @@ from typing import NoReturn
 
 
 def positive(text: str) -> int:
-    """A type of argparse: a whole number above 0."""
+    """A type of argparse: a whole number of 1 or more."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 
 

@@ -43,7 +43,7 @@ def test_invalid_option_is_refused(
         command.main([option, value])
     assert exit_info.value.code == 2
     output = capsys.readouterr()
-    assert f"argument {option}: '{value}' is not a whole number above 0\n" in output.err
+    assert f"argument {option}: '{value}' is not a whole number of 1 or more\n" in output.err
     assert output.out == ""
 
 
