@@ -13,7 +13,6 @@ from tests.support.paths import SAMPLE
 from tests.support.s3 import s3_server
 from tests.support.server import Server, serving
 from tests.support.stub import Stub, serving_stub
-from tests.support.wait import HANG_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=HANG_SECONDS) as session:
+    with server.client as session:
         yield session
 
 

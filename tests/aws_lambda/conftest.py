@@ -1,12 +1,13 @@
 """The image in real containers."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.common.emulator import Function, docker, running
-from tests.support.containers import IMAGE, STRICT
+from tests.support.containers import BASE_IMAGE, IMAGE, STRICT
 from tests.support.tools import DOCKER, SAM, needs
 
 
@@ -20,7 +21,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def image() -> str:
+def base_image() -> None:
+    """Skip where the base image is neither present nor within reach."""
+    try:
+        docker("image", "inspect", BASE_IMAGE)
+    except subprocess.CalledProcessError:
+        try:
+            docker("pull", "--quiet", BASE_IMAGE, timeout=600)
+        except subprocess.CalledProcessError:
+            pytest.skip(f"Lambda's base image is missing: docker pull {BASE_IMAGE}")
+
+
+@pytest.fixture(scope="session")
+def image(base_image: None) -> str:
     docker("build", "--quiet", "--tag", IMAGE, ".", timeout=600)
     return IMAGE
 

@@ -20,7 +20,7 @@ ENVIRONMENT = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu
 
 
 @pytest.fixture(scope="module")
-def built(sam: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(sam: str, base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output directory of sam build."""
     directory = tmp_path_factory.mktemp("sam") / "build"
     run(sam, "build", "--build-dir", str(directory))

@@ -21,7 +21,7 @@ SECRET = re.compile(r"secret|token|password|access_key", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
-def web() -> str:
+def web(base_image: None) -> str:
     docker("build", "--quiet", "--tag", IMAGE, "--target", "web", ".")
     return IMAGE
 

@@ -43,16 +43,16 @@ def response(opened: socket.socket) -> bytes:
 
 
 def one_response(opened: socket.socket) -> bytes:
-    """One response with a Content-Length, from a connection that stays open."""
+    """One response with a Content-Length, from a connection that stays open. Bytes of the next
+    response are left unread."""
     received = b""
-    while b"\r\n\r\n" not in received:
-        received += _chunk(opened)
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-    while len(body) < length:
-        body += _chunk(opened)
-    assert len(body) == length
-    return head + b"\r\n\r\n" + body
+    while not received.endswith(b"\r\n\r\n"):
+        received += _chunk(opened, 1)
+    length = int(received.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    end = len(received) + length
+    while len(received) < end:
+        received += _chunk(opened, end - len(received))
+    return received
 
 
 def drip(opened: socket.socket, byte: bytes = b"z") -> bytes:
@@ -104,7 +104,7 @@ def status(received: bytes) -> int:
     return int(received.split(b" ", 2)[1])
 
 
-def _chunk(opened: socket.socket) -> bytes:
-    chunk = opened.recv(65536)
+def _chunk(opened: socket.socket, most: int) -> bytes:
+    chunk = opened.recv(most)
     assert chunk, "the connection ended within a response"
     return chunk
