@@ -39,9 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def client(server: Server) -> Iterator[httpx.Client]:
-    with server.client as session:
-        yield session
+def client(server: Server) -> httpx.Client:
+    return server.client
 
 
 @pytest.fixture

@@ -101,7 +101,8 @@ for event in json.loads({json.dumps([classify, describe])!r}):
     response = handler(event, None)
     found = "predictions" in response["body"]
     responses.append([response["statusCode"], found, "fastapi" in sys.modules])
-    assert not {{"prometheus_client", "uvicorn", "multiprocessing", "boto3"}} & (sys.modules.keys() - before)
+    unused = {{"prometheus_client", "uvicorn", "multiprocessing", "boto3"}}
+    assert not unused & (sys.modules.keys() - before)
 print(json.dumps(responses))
 """
     printed = interpret(code, AWS_LAMBDA_FUNCTION_NAME="classifier")
