@@ -1,6 +1,4 @@
-"""Memory of the service while it receives endless headers and bodies.
-
-    python -m tests.measure.hostile_http
+"""Memory of the service during endless headers and bodies: python -m tests.measure.hostile_http
 
 Each is sent until the service closes the connection. Exit status 0 if all targets are met.
 """
