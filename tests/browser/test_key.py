@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.test_page import CAT, choose, expect_the_cat
+from tests.browser.page import CAT, choose, expect_the_cat
 from tests.support.browser import HANG_MS
 from tests.support.server import Server, serving
 
