@@ -28,6 +28,9 @@ FINAL_SECONDS = TimeoutProtocol.final_seconds
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: service\r\nX-Slow: "
 
 
+# Heads
+
+
 @on_fake_clock
 async def test_silent_connection_is_closed_after_head_seconds(
     loop: FakeClockLoop, connect: Callable[[], Connection]
@@ -128,6 +131,9 @@ async def test_lost_connection_leaves_no_timer(
     client.transport.close()
     await settle()
     assert loop.armed() == []
+
+
+# Shutdown
 
 
 @on_fake_clock
