@@ -66,3 +66,8 @@ def open_page(browser: Browser, server: Server) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert errors == []
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def page(request: pytest.FixtureRequest, open_page: Open) -> Page:
+    return open_page(java_script_enabled=request.param)

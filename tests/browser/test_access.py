@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.test_page import CAT, NOT_A_PHOTO, choose
+from tests.browser.page import CAT, NOT_A_PHOTO, choose
 from tests.support.browser import SCREENSHOTS, Open
 
 WIDTHS = [360, 768, 1280]

@@ -5,21 +5,21 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.test_page import CAT, choose, expect_the_cat
+from tests.browser.page import CAT, choose, expect_the_cat
 from tests.support.browser import HANG_MS
 from tests.support.server import Server, serving
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("locked") / "log", API_KEY="the-key") as server:
+def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("protected") / "log", API_KEY="the-key") as server:
         yield server
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without JavaScript"])
 @pytest.mark.parametrize("password", ["the-key", "another"])
 def test_key_is_accepted_as_the_password(
-    browser: Browser, locked: Server, scripts: bool, password: str
+    browser: Browser, protected: Server, scripts: bool, password: str
 ) -> None:
     context = browser.new_context(
         java_script_enabled=scripts,
@@ -27,7 +27,7 @@ def test_key_is_accepted_as_the_password(
     )
     page = context.new_page()
     page.set_default_timeout(HANG_MS)
-    page.goto(f"{locked.url}/")
+    page.goto(f"{protected.url}/")
     choose(page, CAT)
     if password == "the-key":
         expect_the_cat(page)

@@ -18,21 +18,21 @@ BUCKET = "images"
 
 
 @pytest.fixture(scope="module")
-def bucketed(
+def with_bucket(
     s3_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     settings = {"BUCKET": BUCKET, "MAX_BYTES": "30000", "MAX_OBJECT_BYTES": str(LIMIT)}
     with serving(
-        tmp_path_factory.mktemp("bucketed") / "log", **settings, **s3_environment
+        tmp_path_factory.mktemp("with_bucket") / "log", **settings, **s3_environment
     ) as server:
         yield server
 
 
 @pytest.fixture
-def service(bucketed: Server, bucket: str) -> Server:
+def service(with_bucket: Server, bucket: str) -> Server:
     """A service with an empty bucket."""
     assert bucket == BUCKET
-    return bucketed
+    return with_bucket
 
 
 def upload(offer: dict[str, Any], content: bytes, content_type: str) -> httpx.Response:
@@ -125,13 +125,13 @@ def test_json_without_a_key_gets_422(service: Server, body: str) -> None:
     assert service.client.post("/", content=body, headers=headers).status_code == 422
 
 
-def test_missing_bucket_gets_502(bucketed: Server, s3: S3Client) -> None:
+def test_missing_bucket_gets_502(with_bucket: Server, s3: S3Client) -> None:
     assert s3.list_buckets()["Buckets"] == []
-    response = classify(bucketed, f"uploads/{uuid.uuid4().hex}")
+    response = classify(with_bucket, f"uploads/{uuid.uuid4().hex}")
     assert response.status_code == 502
     assert BUCKET not in response.text
-    assert bucketed.client.get("/healthz").status_code == 200
-    wait_until(lambda: "NoSuchBucket" in bucketed.log.read_text(), "the error in the log")
+    assert with_bucket.client.get("/healthz").status_code == 200
+    wait_until(lambda: "NoSuchBucket" in with_bucket.log.read_text(), "the error in the log")
 
 
 def test_uploads_without_a_bucket_get_404(client: httpx.Client) -> None:

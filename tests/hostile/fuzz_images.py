@@ -39,7 +39,7 @@ def test_one_input(data: bytes) -> None:
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Mutate as libFuzzer does, but start from an ordinary file now and then."""
+    """Mutate as libFuzzer does, but sometimes start from an ordinary file."""
     chance = random.Random(seed)
     if chance.random() < 0.1 or len(data) < 8:
         data = chance.choice(_FILES)

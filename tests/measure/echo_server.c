@@ -1,5 +1,5 @@
-/* The fastest server there can be to compare clients against: one thread, epoll, keep-alive.
- * It reads each request to its end (Content-Length) and answers with one prediction.
+/* A minimal server for measuring clients: one thread, epoll, keep-alive.
+ * It reads each request to its end (Content-Length) and responds with one prediction.
  * usage: echo_server PORT */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,4 @@
-"""Memory of the service while it receives endless headers and bodies.
-
-    python -m tests.measure.hostile_http
+"""Memory of the service during endless headers and bodies: python -m tests.measure.hostile_http
 
 Each is sent until the service closes the connection. Exit status 0 if all targets are met.
 """
@@ -30,9 +28,9 @@ def peak_growth(server: Server, endless: Endless) -> float:
     process = server.process.pid
     Path(f"/proc/{process}/clear_refs").write_text("5")  # reset the peak (Linux: proc(5))
     before = _status(process, "VmRSS")
-    with raw.connection(server.url) as greedy:
-        greedy.sendall(endless.start)
-        closed, _ = raw.flood(greedy, endless.chunk, FLOOD_BYTES)
+    with raw.connection(server.url) as client:
+        client.sendall(endless.start)
+        closed, _ = raw.flood(client, endless.chunk, FLOOD_BYTES)
     assert closed, f"{endless}: the service read {FLOOD_BYTES} bytes"
     return (_status(process, "VmHWM") - before) / 1024
 

@@ -1,6 +1,6 @@
 """Time and memory for reading malformed images: python -m tests.measure.images --quick
 
-For each maker of tests/hostile/corpus.py, a separate process reads all files as the service does.
+For each maker of tests/hostile/corpus, a separate process reads all files as the service does.
 The targets limit the CPU time of the slowest file, as a multiple of that of an ordinary PNG of 12
 megapixels in the same process, and the largest memory beside the file itself.
 """
@@ -84,7 +84,7 @@ def costs(maker: str, ordinary: bytes, *, quick: bool) -> tuple[float, list[Cost
     gc.freeze()  # the collections before each file skip the objects of the imports
     unit = cost("ordinary", ordinary).seconds
     make = MAKERS[maker]
-    files = corpus.made_soon(make) if quick else make()
+    files = corpus.quick_files(make) if quick else make()
     return unit, [cost(name, data) for name, data in files]
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.measure.load_client
 
-Each repetition measures the lateness of a wave of 200 requests, beside that of a loop of 200
-connect() calls to the same server, and the CPU time per request of run_multiple_tests.py, beside
+Each repetition compares the lateness of a wave of 200 requests with that of a loop of 200
+connect() calls to the same server, and the CPU time per request of run_multiple_tests.py with
 those of Locust and wrk, with a new connection for each request. Exit status 0 if all targets are
 met, 1 if one is missed, 2 if the measurement is not possible.
 """

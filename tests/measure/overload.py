@@ -7,27 +7,20 @@ thread classifies; the queue holds eight images. Only times of the same run are 
 import argparse
 import json
 import math
-import multiprocessing
-import os
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-import httpx
-import psutil
 from PIL import Image
 
 from local.common.verdict import Figures, Threshold, add_verdict_options, judge
-from local.loadtest.client import signals
 from local.loadtest.client.runner import Run, run
 from local.loadtest.payload import Payload
 from local.loadtest.plan import WavePlan
@@ -37,6 +30,7 @@ from local.loadtest.stats import percentile
 from local.loadtest.target import Target as LoadTarget
 from local.loadtest.target import http_target
 from tests.measure.command import positive, run_command, stop
+from tests.measure.probes import Probes, probing
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS
 
@@ -47,9 +41,6 @@ REFUSED: Final = "status 503, Retry-After: 1"
 _WAVE_SECONDS: Final = 0.1
 """Requests that are due within this time are sent at once, by one process."""
 
-_PROBE_SECONDS: Final = 0.2
-
-_fork = multiprocessing.get_context("fork")
 
 LOST: Final = "requests lost"
 OFFERED: Final = "offered / accepted requests"
@@ -78,18 +69,6 @@ examples:
   python -m tests.measure.overload
   python -m tests.measure.overload --seconds 8 --gross
 """
-
-
-@dataclass
-class Probes:
-    """Monitoring during the overload: seconds of its requests, by path, its failed requests, and
-    the resident bytes of the service."""
-
-    seconds: dict[str, list[float]] = field(
-        default_factory=lambda: {"/healthz": [], "/metrics": []}
-    )
-    failures: list[str] = field(default_factory=list)
-    memory: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -185,50 +164,6 @@ def send(target: LoadTarget, rate: float, seconds: float) -> Run:
     if done.stopped_by is not None:
         stop(done.stopped_by)
     return done
-
-
-@contextmanager
-def probing(server: Server) -> Iterator[Probes]:
-    """Probe the server from another process; the result is complete after the context."""
-    probes = Probes()
-    channel, remote = multiprocessing.Pipe()
-    prober = _fork.Process(
-        target=probe, args=(server.url, server.process.pid, remote, os.getpid()), daemon=True
-    )
-    with signals.blocked():
-        prober.start()
-    remote.close()
-    try:
-        yield probes
-        channel.send(None)
-        seen = channel.recv()
-        probes.seconds, probes.failures, probes.memory = seen.seconds, seen.failures, seen.memory
-    finally:
-        prober.kill()
-        prober.join()
-        channel.close()
-
-
-def probe(url: str, server: int, channel: Connection, parent: int) -> None:
-    """Probe five times per second until `channel` has a message; then send the `Probes`."""
-    signals.reset_in_child()
-    probes = Probes()
-    process = psutil.Process(server)
-    with httpx.Client(base_url=url, timeout=HANG_SECONDS, verify=False) as client:
-        while os.getppid() == parent:
-            for path, seconds in probes.seconds.items():
-                start = time.monotonic()
-                try:
-                    status = f"status {client.get(path).status_code}"
-                except httpx.TransportError as error:
-                    status = repr(error)
-                seconds.append(time.monotonic() - start)
-                if status != "status 200":
-                    probes.failures.append(f"{path}: {status}")
-            probes.memory.append(process.memory_info().rss)
-            if channel.poll(_PROBE_SECONDS):
-                channel.send(probes)
-                return
 
 
 def one_by_one(server: Server, image: bytes, count: int) -> list[float]:

@@ -126,8 +126,8 @@ async def soak(server: Server, requests: int, seed: int) -> Responses:
 
 def disconnect(server: Server) -> None:
     """Send half a request and disconnect."""
-    with raw.connection(server.url) as leaving:
-        leaving.sendall(raw.post("image/png", "Content-Length: 100000") + b"x" * 1000)
+    with raw.connection(server.url) as client:
+        client.sendall(raw.post("image/png", "Content-Length: 100000") + b"x" * 1000)
 
 
 def warm_up(server: Server, requests: int, seed: int) -> Responses:

@@ -6,7 +6,8 @@ import pytest
 
 from local.loadtest.result import ANSWERED, RequestResult
 from tests.measure import overload, soak
-from tests.measure.overload import REFUSED, Measured, Probes
+from tests.measure.overload import REFUSED, Measured
+from tests.measure.probes import Probes
 from tests.support.scripts import finish, interrupt, script, start
 
 COMMANDS = [overload, soak]

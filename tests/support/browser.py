@@ -15,4 +15,4 @@ LAUNCH: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networki
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 
 Open = Callable[..., Page]
-"""Opens the page in a context of its own, with Playwright's options for contexts."""
+"""Opens the page in a new context, with Playwright's options for contexts."""

@@ -84,8 +84,8 @@ def serving_gated(log: Path, *options: str, **environment: str) -> Iterator[Gate
         path = f"{folder}/socket"
         gate = Gate(path)
         app = "tests.support.gated_app:app"
-        patient = {GATE: path, "HEAD_SECONDS": "3600", "BODY_SECONDS": "3600"}
-        with serving(log, *options, app=app, **{**patient, **environment}) as server:
+        defaults = {GATE: path, "HEAD_SECONDS": "3600", "BODY_SECONDS": "3600"}
+        with serving(log, *options, app=app, **{**defaults, **environment}) as server:
             try:
                 yield GatedServer(server.url, server.process, server.log, gate)
             finally:

@@ -13,8 +13,8 @@ KEY = "a-key/of=some+length"
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("locked") / "log", API_KEY=KEY) as server:
+def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("protected") / "log", API_KEY=KEY) as server:
         yield server
 
 
@@ -23,9 +23,9 @@ def basic(password: str) -> str:
 
 
 @pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer  {KEY}", basic(KEY)])
-def test_valid_key_gets_200(locked: Server, header: str, sample: bytes) -> None:
+def test_valid_key_gets_200(protected: Server, header: str, sample: bytes) -> None:
     headers = {"authorization": header}
-    response = locked.client.post("/", files={"file": sample}, headers=headers)
+    response = protected.client.post("/", files={"file": sample}, headers=headers)
     assert response.status_code == 200
 
 
@@ -36,43 +36,43 @@ def test_valid_key_gets_200(locked: Server, header: str, sample: bytes) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/uploads"])
 def test_missing_or_wrong_key_gets_401(
-    locked: Server, header: str | None, path: str, sample: bytes
+    protected: Server, header: str | None, path: str, sample: bytes
 ) -> None:
     headers = {} if header is None else {b"authorization": header.encode()}
-    response = locked.client.post(path, files={"file": sample}, headers=headers)
+    response = protected.client.post(path, files={"file": sample}, headers=headers)
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == "Bearer"
     assert "Authorization: Bearer KEY" in response.json()["detail"]
     assert KEY not in response.text
 
 
-def test_every_post_requires_the_key(locked: Server) -> None:
-    paths = locked.client.get("/openapi.json").json()["paths"]
+def test_every_post_requires_the_key(protected: Server) -> None:
+    paths = protected.client.get("/openapi.json").json()["paths"]
     posts = [path for path, methods in paths.items() if "post" in methods]
     assert posts
     for path in posts:
-        assert locked.client.post(path).status_code == 401
+        assert protected.client.post(path).status_code == 401
         assert paths[path]["post"]["security"]
 
 
-def test_browser_gets_a_basic_auth_challenge(locked: Server, sample: bytes) -> None:
+def test_browser_gets_a_basic_auth_challenge(protected: Server, sample: bytes) -> None:
     """The page is public; its form gets the challenge for which browsers prompt."""
-    assert locked.client.get("/", headers={"accept": "text/html"}).status_code == 200
-    page = locked.client.post("/", files={"file": sample}, headers={"accept": "text/html"})
+    assert protected.client.get("/", headers={"accept": "text/html"}).status_code == 200
+    page = protected.client.post("/", files={"file": sample}, headers={"accept": "text/html"})
     assert page.status_code == 401
     assert page.headers["www-authenticate"] == 'Basic realm="classifier"'
     assert "An API key is required" in page.text
 
 
-def test_missing_key_gets_401_before_the_body_is_sent(locked: Server) -> None:
-    with raw.connection(locked.url) as client:
+def test_missing_key_gets_401_before_the_body_is_sent(protected: Server) -> None:
+    with raw.connection(protected.url) as client:
         client.sendall(raw.post("image/jpeg", "Content-Length: 1000000"))
         assert raw.status(raw.one_response(client)) == 401
 
 
-def test_key_is_not_logged(locked: Server, sample: bytes) -> None:
+def test_key_is_not_logged(protected: Server, sample: bytes) -> None:
     headers = {"authorization": f"Bearer {KEY}", "x-request-id": "with-the-key"}
-    response = locked.client.post(f"/?key={KEY}", files={"file": (KEY, sample)}, headers=headers)
+    response = protected.client.post(f"/?key={KEY}", files={"file": (KEY, sample)}, headers=headers)
     assert response.status_code == 200
-    assert line_of(locked, "with-the-key")["status"] == 200
-    assert KEY not in locked.log.read_text()
+    assert line_of(protected, "with-the-key")["status"] == 200
+    assert KEY not in protected.log.read_text()

@@ -33,7 +33,7 @@ _TURNS: Final = 50
 
 
 class FakeClockLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time stands still until `advance`."""
+    """An event loop whose time changes only with `advance`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -94,14 +94,14 @@ async def test_keep_alive_timeout_starts_after_an_unread_body(
 async def test_unread_body_is_read_up_to_max_bytes(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    greedy = connect()
-    await greedy.send(raw.post("text/plain", "Transfer-Encoding: chunked"))
-    assert raw.status(greedy.received) == 415
+    client = connect()
+    await client.send(raw.post("text/plain", "Transfer-Encoding: chunked"))
+    assert raw.status(client.received) == 415
     head = b"%x\r\n" % (2 * MAX_BYTES)
-    await greedy.send(head + b"x" * (MAX_BYTES - len(head)))
-    assert not greedy.is_closed
-    await greedy.send(b"x")
-    assert greedy.is_closed
+    await client.send(head + b"x" * (MAX_BYTES - len(head)))
+    assert not client.is_closed
+    await client.send(b"x")
+    assert client.is_closed
 
 
 @on_fake_clock
@@ -134,11 +134,11 @@ async def test_connection_closes_when_the_rest_of_the_body_has_arrived(
 async def test_closing_connection_reads_at_most_max_bytes(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    greedy = connect()
+    client = connect()
     length = f"Content-Length: {MAX_BYTES + 1}"
-    await greedy.send(raw.post("text/plain", length, "Connection: close"))
-    await greedy.send(b"x" * (MAX_BYTES - 1))
-    assert greedy.received == b""
-    await greedy.send(b"x")
-    assert raw.status(greedy.received) == 415
-    assert greedy.is_closed
+    await client.send(raw.post("text/plain", length, "Connection: close"))
+    await client.send(b"x" * (MAX_BYTES - 1))
+    assert client.received == b""
+    await client.send(b"x")
+    assert raw.status(client.received) == 415
+    assert client.is_closed

@@ -17,19 +17,19 @@ from tests.support.wait import wait_until
 
 
 def test_endless_headers_are_refused(server: Server) -> None:
-    with raw.connection(server.url) as greedy:
-        greedy.sendall(HEADERS.start)
-        closed, _ = raw.flood(greedy, HEADERS.chunk, FLOOD_BYTES)
+    with raw.connection(server.url) as client:
+        client.sendall(HEADERS.start)
+        closed, _ = raw.flood(client, HEADERS.chunk, FLOOD_BYTES)
     assert closed
     assert_healthy(server)
 
 
 def test_too_long_header_gets_431(server: Server) -> None:
     start = b"GET / HTTP/1.1\r\nHost: service\r\nX: "
-    with raw.connection(server.url) as greedy:
-        greedy.sendall(start)
-        greedy.sendall(b"x" * (MAX_HEAD_BYTES + 1 - len(start)))
-        assert raw.status(raw.response(greedy)) == 431
+    with raw.connection(server.url) as client:
+        client.sendall(start)
+        client.sendall(b"x" * (MAX_HEAD_BYTES + 1 - len(start)))
+        assert raw.status(raw.response(client)) == 431
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_malformed_chunk_gets_400(server: Server) -> None:
 
 @pytest.mark.parametrize("body", BODIES, ids=str)
 def test_endless_body_is_refused_while_it_arrives(server: Server, body: Endless) -> None:
-    with raw.connection(server.url) as greedy:
-        greedy.sendall(body.start)
-        closed, received = raw.flood(greedy, body.chunk, FLOOD_BYTES)
+    with raw.connection(server.url) as client:
+        client.sendall(body.start)
+        closed, received = raw.flood(client, body.chunk, FLOOD_BYTES)
     assert closed
     assert raw.status(received) in body.statuses
     assert_healthy(server)
@@ -79,8 +79,8 @@ def test_disconnect_within_the_body_is_logged(server: Server, sample: bytes) -> 
         lines = [line for line in server.log.read_text().splitlines() if "ends-early" in line]
         return [json.loads(line) for line in lines]
 
-    with raw.connection(server.url) as leaving:
-        leaving.sendall(head + sample)
+    with raw.connection(server.url) as client:
+        client.sendall(head + sample)
     wait_until(logged, "the end of the request")
     (line,) = logged()
     assert line["status"] == CLIENT_DISCONNECTED

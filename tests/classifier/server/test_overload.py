@@ -138,9 +138,9 @@ def test_queued_images_of_disconnected_clients_are_not_decoded(tmp_path: Path) -
     ):
         first = clients.post(image(0))
         blocked = server.gate.next()
-        with Clients(server.url) as leaving:
+        with Clients(server.url) as disconnecting:
             for number in range(1, 31):
-                leaving.post(image(number))
+                disconnecting.post(image(number))
             wait_until(lambda: Scrape(server.client).in_flight == 31, "a full queue")
             assert raw.status(raw.response(clients.post(image(31)))) == 503
         wait_until(lambda: Scrape(server.client).finished(499) == 30, "30 disconnects")

@@ -53,7 +53,7 @@ def test_full_queue_refuses_until_a_job_finishes() -> None:
 
 
 def test_jobs_of_disconnected_clients_are_cancelled() -> None:
-    async def leave() -> None:
+    async def cancel() -> None:
         done: list[int] = []
 
         def job(number: int) -> int:
@@ -73,7 +73,7 @@ def test_jobs_of_disconnected_clients_are_cancelled() -> None:
         await pool.gather([first, last], stay_connected)
         assert done == [5]
 
-    asyncio.run(leave())
+    asyncio.run(cancel())
 
 
 def test_gather_raises_the_error_of_a_job() -> None:

@@ -28,6 +28,9 @@ FINAL_SECONDS = TimeoutProtocol.final_seconds
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: service\r\nX-Slow: "
 
 
+# Heads
+
+
 @on_fake_clock
 async def test_silent_connection_is_closed_after_head_seconds(
     loop: FakeClockLoop, connect: Callable[[], Connection]
@@ -97,12 +100,12 @@ async def test_timeout_of_a_later_head_starts_at_its_first_byte(
 async def test_head_above_max_head_bytes_gets_431(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    greedy = connect()
-    await greedy.send(HALF_A_HEAD + b"x" * (MAX_HEAD_BYTES - len(HALF_A_HEAD)))
-    assert not greedy.is_closed
-    await greedy.send(b"x")
-    assert raw.status(greedy.received) == 431
-    assert greedy.is_closed
+    client = connect()
+    await client.send(HALF_A_HEAD + b"x" * (MAX_HEAD_BYTES - len(HALF_A_HEAD)))
+    assert not client.is_closed
+    await client.send(b"x")
+    assert raw.status(client.received) == 431
+    assert client.is_closed
 
 
 @on_fake_clock
@@ -122,12 +125,15 @@ async def test_head_bytes_are_counted_per_request(
 async def test_lost_connection_leaves_no_timer(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    leaving = connect()
-    await leaving.send(HALF_A_HEAD)
+    client = connect()
+    await client.send(HALF_A_HEAD)
     assert loop.armed() == [HEAD_SECONDS]
-    leaving.transport.close()
+    client.transport.close()
     await settle()
     assert loop.armed() == []
+
+
+# Shutdown
 
 
 @on_fake_clock

@@ -21,26 +21,26 @@ TOLERANCE = 0.1
 
 
 @pytest.fixture(scope="module")
-def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Short timeouts for heads and bodies, a long one for idle connections."""
     limits = {"HEAD_SECONDS": str(HEAD_SECONDS), "BODY_SECONDS": str(BODY_SECONDS)}
-    log = tmp_path_factory.mktemp("impatient") / "log"
+    log = tmp_path_factory.mktemp("strict_server") / "log"
     with serving(log, "--timeout-keep-alive", "600", **limits) as server:
         yield server
 
 
-def test_silent_connection_is_closed(impatient: Server) -> None:
+def test_silent_connection_is_closed(strict_server: Server) -> None:
     start = time.monotonic()
-    with raw.connection(impatient.url) as silent:
+    with raw.connection(strict_server.url) as silent:
         assert raw.response(silent) == b""
     assert time.monotonic() - start >= HEAD_SECONDS - TOLERANCE
 
 
 @pytest.mark.parametrize("used", [False, True], ids=["new connection", "used connection"])
-def test_slow_head_gets_408(impatient: Server, used: bool) -> None:
+def test_slow_head_gets_408(strict_server: Server, used: bool) -> None:
     """Given a Slowloris client: it never pauses, and the server closes the connection."""
     start = time.monotonic()
-    with raw.connection(impatient.url) as slow:
+    with raw.connection(strict_server.url) as slow:
         if used:
             slow.sendall(raw.get("/healthz"))
             assert raw.status(raw.one_response(slow)) == 200
@@ -49,10 +49,10 @@ def test_slow_head_gets_408(impatient: Server, used: bool) -> None:
     assert time.monotonic() - start >= HEAD_SECONDS - TOLERANCE
 
 
-def test_slow_body_gets_408(impatient: Server) -> None:
+def test_slow_body_gets_408(strict_server: Server) -> None:
     """Given a client that never pauses: it gets a response, and its connection is closed."""
     start = time.monotonic()
-    with raw.connection(impatient.url) as slow:
+    with raw.connection(strict_server.url) as slow:
         slow.sendall(raw.post("image/jpeg", "Content-Length: 1000000") + b"\xff\xd8\xff")
         received = raw.drip(slow)
     assert raw.status(received) == 408
@@ -60,13 +60,13 @@ def test_slow_body_gets_408(impatient: Server) -> None:
     assert time.monotonic() - start >= BODY_SECONDS - TOLERANCE
 
 
-def test_timed_out_connections_are_closed(impatient: Server) -> None:
+def test_timed_out_connections_are_closed(strict_server: Server) -> None:
     """The server closes their connections although the clients keep sending."""
-    process = psutil.Process(impatient.process.pid)
-    assert_healthy(impatient)
+    process = psutil.Process(strict_server.process.pid)
+    assert_healthy(strict_server)
     before = process.num_fds()
     with ExitStack() as stack:
-        opened = open_half_requests(impatient.url, stack)
+        opened = open_half_requests(strict_server.url, stack)
         assert all(raw.is_readable(client, HANG_SECONDS) for client in opened)
         for client in opened:
             with suppress(ConnectionError):

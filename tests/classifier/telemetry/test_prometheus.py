@@ -50,8 +50,8 @@ def test_client_disconnect_is_counted_as_499(server: Server) -> None:
         return Scrape(server.client).finished(499)
 
     before = counted()
-    with raw.connection(server.url) as leaving:
-        leaving.sendall(raw.post("image/png", "Content-Length: 1000") + b"x")
+    with raw.connection(server.url) as client:
+        client.sendall(raw.post("image/png", "Content-Length: 1000") + b"x")
     wait_until(lambda: counted() > before, "a request without a response")
     assert counted() == before + 1
 
