@@ -31,7 +31,7 @@ run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for ano
 	@echo "Open http://localhost:$(PORT)/ or: curl -X POST --form file=@local/sample.jpg http://localhost:$(PORT)/"
 	@exec $(BIN)/uvicorn --app-dir function main:app --http $(PROTOCOL) --host $(HOST) --port $(PORT)
 
-test: $(VENV)/.test ## set up and run the tests (3 minutes)
+test: $(VENV)/.test ## set up and run the tests (2 minutes)
 	$(TEST) -m "not (slow or browser or docker)" $(ARGS)
 
 test-all: $(VENV)/.test ## the same, and those with containers, Chromium and emulators (15 minutes)
