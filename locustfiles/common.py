@@ -1,4 +1,4 @@
-"""What the scenarios share: their parameters, how a request is sent and judged, when all start."""
+"""Shared by the scenarios: parameters, requests, the check of responses, the common start."""
 
 import argparse
 import functools
@@ -17,7 +17,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-# At the end, because Locust takes the front of the path away again.
+# At the end: Locust removes the first entry of the path.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from local.common.cli import UsageError
@@ -28,7 +28,7 @@ from local.loadtest.result import ANSWERED, classify_response
 
 GO = "go"
 START_SECONDS = 0.2
-"""From the message that all users are there to the first request."""
+"""From the message that all users are spawned to the first request"""
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +42,15 @@ _turns = itertools.count()
 def add_arguments(parser: LocustArgumentParser) -> None:
     """The parameters, for the command line and for the page."""
     add = parser.add_argument
-    add("--N", type=_whole, default=10, help="parallel requests: one for each user")
-    add("--T", type=_seconds, default=1.0, help="seconds: from wave to wave, or of a pause")
+    add("--N", type=_whole, default=10, help="parallel requests: one per user")
+    add("--T", type=_seconds, default=1.0, help="seconds between waves, or of a pause")
     add("--R", type=_whole, default=10, help="waves, or requests of each user")
     add("--image", default=str(SAMPLE), help="an image, or a folder whose images take turns")
     add("--request-timeout", type=float, default=60.0, help="seconds without an answer")
 
 
 def plan_of(environment: Environment) -> WavePlan:
-    """Raises `UsageError`; values that were typed into the page come as they are."""
+    """Raises `UsageError`: Locust does not validate the values of its page."""
     options = environment.parsed_options
     assert options is not None
     return WavePlan(options.N, options.T, options.R)
@@ -69,9 +69,9 @@ def _payloads(image: str) -> Sequence[Payload]:
 
 @events.init.add_listener
 def on_init(environment: Environment, **_: Any) -> None:
-    """Have every process start its first requests at the same time: the master (or the only
-    process) says when all users of all workers are there. The message says how soon, so clocks of
-    different machines need not agree."""
+    """Start the first requests of all processes together: the master (or the only process) sends a
+    message when all users are spawned. It contains a delay, so the clocks of the machines need not
+    agree."""
     runner = environment.runner
     if not isinstance(runner, MasterRunner):
         runner.register_message(GO, on_go)
@@ -91,7 +91,7 @@ def on_go(environment: Environment, msg: Any, **_: Any) -> None:
 
 
 def reset_statistics(environment: Environment) -> None:
-    """Have rates count from the first request, not from when users were made."""
+    """Count rates from the first request, not from the spawning of the users."""
     environment.stats.reset_all()
     environment.stats.total.start_time = time.time() + START_SECONDS
 
@@ -108,7 +108,7 @@ class Classifier(FastHttpUser):
     abstract = True
     host = "http://localhost:8000"
     insecure = False
-    concurrency = 1_000_000  # no cap on how many requests of a user are under way
+    concurrency = 1_000_000  # no limit on the requests in flight of a user
 
     def __init__(self, environment: Environment) -> None:
         assert environment.parsed_options is not None
@@ -129,8 +129,8 @@ class Classifier(FastHttpUser):
         raise NotImplementedError
 
     def classify(self, intended: float) -> None:
-        """POST an image over a new connection, as the classic scripts do. Its time counts from
-        `intended`; an answer without predictions is a failure."""
+        """POST an image over a new connection, like the classic scripts. Its response time counts
+        from `intended`; a response without predictions is a failure."""
         body = self.payloads[next(_turns) % len(self.payloads)]
         with self.client.post(
             "/",
@@ -145,7 +145,7 @@ class Classifier(FastHttpUser):
         ) as response:
             response.request_meta["response_time"] = (time.perf_counter() - intended) * 1000
             if response.status_code == 0:
-                return  # no answer: Locust knows why
+                return  # no response: Locust has counted the failure
             failure = classify_response(response.status_code, {}, response.content or b"")
             if failure != ANSWERED:
                 response.failure(failure)
@@ -158,13 +158,13 @@ def sleep_until(due: float) -> None:
 
 
 class UntilAnswered(LoadTestShape):
-    """N users, until each of the N times R requests has been answered or has failed: nothing that
-    is under way is cut off."""
+    """N users, until each of the N x R requests has a response or has failed: no request is cut
+    off."""
 
     abstract = True
 
     def reset_time(self) -> None:
-        """A test starts: the requests of the one before it do not count."""
+        """Clear the statistics of the previous test."""
         super().reset_time()
         if self.runner is not None:
             self.runner.stats.clear_all()

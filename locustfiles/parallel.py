@@ -1,4 +1,4 @@
-"""N parallel users: each POSTs an image, waits for the answer, pauses T seconds, R times in all.
+"""N parallel users: each POSTs an image, waits for the response, pauses T seconds, R times.
 
     locust -f locustfiles/parallel.py --headless --N 20 --T 0 --R 5
 

@@ -1,4 +1,4 @@
-"""Timed waves: N requests at once, every T seconds, R times, whatever became of earlier ones.
+"""Timed waves: N requests at once, every T seconds, R times, whether or not earlier ones are done.
 
     locust -f locustfiles/waves.py --headless --N 50 --T 1 --R 30
 

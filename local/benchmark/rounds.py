@@ -98,7 +98,7 @@ def measure(
         if with_load:
             baseline = stack.enter_context(running_baseline(plan.images, cpu_count()))
         for turn in range(plan.rounds if with_load else 0):
-            progress(f"round {turn + 1} of {plan.rounds}: floor")
+            progress(f"round {turn + 1} of {plan.rounds}: baseline")
             baselines.append(_baseline_round(plan, baseline))
             for server in plan.servers:
                 result = found[server.key]

@@ -28,7 +28,7 @@ COMMAND_LINES = (("--N", "0"), ("--N", "many"), ("--T", "-1"), ("--T", "inf"), (
 
 
 class Clock:
-    """Stands for the modules `time` and `gevent`: a sleep takes exactly as long as it is told."""
+    """Stands for the modules `time` and `gevent`: a sleep takes exactly the given time."""
 
     def __init__(self) -> None:
         self.now = 50.0
@@ -123,18 +123,18 @@ def main() -> None:
         name: importlib.import_module(name) for name in ("common", "waves", "parallel")
     }
     common, waves, parallel = scenarios.values()
-    told: dict[str, object] = {"refusals": refusals(), "timeouts": timeouts(waves.WaveUser)}
+    decided: dict[str, object] = {"refusals": refusals(), "timeouts": timeouts(waves.WaveUser)}
     clock = Clock()
     common.time = parallel.time = clock
     common.gevent = parallel.gevent = clock
-    told["start"] = start_times(common)
-    told["response_time"] = response_time(common.Classifier.classify, clock)
+    decided["start"] = start_times(common)
+    decided["response_time"] = response_time(common.Classifier.classify, clock)
     clock.now = 50.0
-    told["ticks"] = ticks(waves.Waves())
-    told["waves"] = sent(waves.WaveUser.send, clock, ends=False)
+    decided["ticks"] = ticks(waves.Waves())
+    decided["waves"] = sent(waves.WaveUser.send, clock, ends=False)
     clock.now = 50.0
-    told["parallel"] = sent(parallel.ParallelUser.send, clock, ends=True)
-    print(json.dumps(told))
+    decided["parallel"] = sent(parallel.ParallelUser.send, clock, ends=True)
+    print(json.dumps(decided))
 
 
 if __name__ == "__main__":

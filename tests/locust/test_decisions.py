@@ -15,8 +15,8 @@ Decisions = dict[str, Any]
 def decisions() -> Decisions:
     done = script("-m", "tests.locust.decisions")
     assert done.returncode == 0, done.stderr
-    told: Decisions = json.loads(done.stdout)
-    return told
+    decided: Decisions = json.loads(done.stdout)
+    return decided
 
 
 def test_values_that_make_no_plan_are_refused(decisions: Decisions) -> None:
