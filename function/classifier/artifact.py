@@ -3,9 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from classifier.images import INTERPOLATIONS
 
@@ -18,16 +17,14 @@ class ArtifactError(Exception):
     """The model cannot be served; the message is one line with the reason and the remedy."""
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(NamedTuple):
     """One class: its name, and its WordNet id where it has one."""
 
     name: str
     wnid: str | None
 
 
-@dataclass(frozen=True)
-class ModelCard:
+class ModelCard(NamedTuple):
     """The fields of the model card that the service needs; `content` is the whole card.
 
     `size` is the input's width and height in pixels, `crop_fraction` the side of the centred square
@@ -61,8 +58,7 @@ class ModelCard:
         return parsed
 
 
-@dataclass(frozen=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A model as it is stored: `graph` is the ONNX file, `labels` are in index order."""
 
     graph: bytes

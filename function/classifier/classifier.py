@@ -1,7 +1,7 @@
 """The one path of every image, from HTTP or from S3: bytes -> pixels -> predictions."""
 
-from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 from classifier.errors import ImageError
 from classifier.images import MAX_DECODE_BYTES, read_image
@@ -9,8 +9,7 @@ from classifier.model import Model, Prediction
 from classifier.telemetry.metrics import Metrics
 
 
-@dataclass(frozen=True)
-class Classification:
+class Classification(NamedTuple):
     """The predictions for one image, most probable first; times are in seconds."""
 
     predictions: list[Prediction]

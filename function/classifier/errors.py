@@ -1,7 +1,7 @@
 """Every refusal of the service: its status, headers, problem type and message.
 
 The message tells the client what is wrong and what to do. `slug` names the problem type;
-docs/problems.md lists them all.
+docs/problems.md lists all types, with the docstrings of their classes.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,6 @@ class ServiceError(Exception):
 
     status: HTTPStatus
     slug: str
-    meaning: ClassVar[str]
     headers: Mapping[str, str] = {}
     label: ClassVar[str] = ""
     counted: ClassVar[bool] = True
@@ -37,11 +36,10 @@ class ServiceError(Exception):
 
 
 class InternalError(ServiceError):
-    """Any other exception."""
+    """The service failed; its log has the details."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     slug = "internal-error"
-    meaning = "The service failed; its log has the details."
 
     def __init__(self, cause: Exception) -> None:
         super().__init__("The service failed; its log has the details. Try again later.")
@@ -63,41 +61,36 @@ class ImageError(ServiceError, ValueError):
 
 
 class UnsupportedFormat(ImageError):
-    """The bytes are not an image of an accepted format."""
+    """The file is not an image of an accepted format."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     slug = "unsupported-format"
-    meaning = "The file is not an image of an accepted format."
 
 
 class UnreadableImage(ImageError):
-    """The format is accepted, but the image does not decode."""
+    """The image is damaged, cut off or empty."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug = "unreadable-image"
-    meaning = "The image is damaged, cut off or empty."
 
 
 class TooManyPixels(ImageError):
-    """The image is larger than the limit on pixels."""
+    """The image has more pixels than the service accepts."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     slug = "too-many-pixels"
-    meaning = "The image has more pixels than the service accepts."
 
 
 class TooMuchMemory(TooManyPixels):
-    """Decoding the image would take more memory than the limit."""
+    """Decoding the image would take too much memory."""
 
     slug = "too-much-memory"
-    meaning = "Decoding the image would take too much memory."
 
 
 class TooSlowToDecode(TooManyPixels):
-    """Decoding the image would take too long for its size."""
+    """Decoding the image would take too long."""
 
     slug = "too-slow-to-decode"
-    meaning = "Decoding the image would take too long."
 
 
 class ImageOf(ImageError):
@@ -127,7 +120,6 @@ class MalformedMultipart(UploadError):
 
     status = HTTPStatus.BAD_REQUEST
     slug = "malformed-multipart"
-    meaning = "The body is not valid multipart/form-data."
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -137,19 +129,17 @@ class MalformedMultipart(UploadError):
 
 
 class UploadTooLarge(UploadError):
-    """The body holds more bytes than the limit."""
+    """The request holds more bytes than the service accepts."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     slug = "upload-too-large"
-    meaning = "The request holds more bytes than the service accepts."
 
 
 class TooManyImages(UploadError):
-    """The request holds more images than the limit."""
+    """The request holds more images than the service accepts."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     slug = "too-many-images"
-    meaning = "The request holds more images than the service accepts."
 
     def __init__(self, limit: int) -> None:
         super().__init__(
@@ -158,11 +148,10 @@ class TooManyImages(UploadError):
 
 
 class UnsupportedBody(UploadError):
-    """The body's content type cannot hold an image."""
+    """The content type of the body cannot hold an image."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     slug = "unsupported-body"
-    meaning = "The content type of the body cannot hold an image."
 
     def __init__(self, content_type: str) -> None:
         super().__init__(
@@ -171,11 +160,10 @@ class UnsupportedBody(UploadError):
 
 
 class NoImage(UploadError):
-    """The request holds no image."""
+    """The request holds no image: no body, no field named file, or no file in it."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug = "no-image"
-    meaning = "The request holds no image: no body, no field named file, or no file in it."
 
     def __init__(self, message: str, *, how: bool = True) -> None:
         """`how`: whether the message goes on with how to send an image."""
@@ -183,46 +171,41 @@ class NoImage(UploadError):
 
 
 class InvalidKey(UploadError):
-    """A JSON body without the key of an upload."""
+    """The JSON body has no key of an upload."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug = "invalid-key"
-    meaning = "The JSON body has no key of an upload."
 
 
 # Objects in the bucket
 
 
 class KeyNotOffered(UploadError):
-    """A key that `POST /uploads` did not return."""
+    """POST /uploads did not return this key."""
 
     status = HTTPStatus.FORBIDDEN
     slug = "key-not-offered"
-    meaning = "POST /uploads did not return this key."
 
 
 class ObjectNotFound(UploadError):
-    """No object under this key."""
+    """The bucket has no object under this key."""
 
     status = HTTPStatus.NOT_FOUND
     slug = "object-not-found"
-    meaning = "The bucket has no object under this key."
 
 
 class ObjectTooLarge(UploadError):
-    """The object is larger than the limit."""
+    """The object in the bucket is larger than the service accepts."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     slug = "object-too-large"
-    meaning = "The object in the bucket is larger than the service accepts."
 
 
 class StoreError(ServiceError):
-    """The bucket does not respond as it should. `str(error)` is for the operator's log."""
+    """The bucket did not respond."""
 
     status = HTTPStatus.BAD_GATEWAY
     slug = "store-unavailable"
-    meaning = "The bucket did not respond."
     label = "Store"
 
     @property
@@ -235,11 +218,10 @@ class StoreError(ServiceError):
 
 
 class QueueFull(ServiceError):
-    """As many images are queued as the limit allows."""
+    """As many images are queued as the service allows."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "queue-full"
-    meaning = "As many images are queued as the service allows."
     label = "Busy"
 
     def __init__(self) -> None:
@@ -248,11 +230,10 @@ class QueueFull(ServiceError):
 
 
 class TooManyUploads(ServiceError):
-    """The bodies in memory fill their share of it."""
+    """The uploads in progress fill the memory for them."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "too-many-uploads"
-    meaning = "The uploads in progress fill the memory for them."
     label = "Busy"
 
     def __init__(self) -> None:
@@ -265,7 +246,6 @@ class BodyTimeout(ServiceError):
 
     status = HTTPStatus.REQUEST_TIMEOUT
     slug = "body-timeout"
-    meaning = "The body did not arrive in time."
 
     def __init__(self, seconds: int) -> None:
         super().__init__(
@@ -283,7 +263,6 @@ class Unauthorized(ServiceError):
     counted = False
     status = HTTPStatus.UNAUTHORIZED
     slug = "unauthorized"
-    meaning = "The API key is missing or wrong."
 
     def __init__(self, challenge: str) -> None:
         super().__init__(
@@ -299,24 +278,21 @@ class InvalidParameter(ServiceError, ValueError):
     counted = False
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug = "invalid-parameter"
-    meaning = "A query parameter is invalid."
 
 
 class InvalidEvent(ServiceError, ValueError):
-    """A Lambda event that is not a valid HTTP request."""
+    """The event from the gateway is not a valid HTTP request."""
 
     status = HTTPStatus.BAD_REQUEST
     slug = "invalid-event"
-    meaning = "The event from the gateway is not a valid HTTP request."
 
 
 class NotFound(ServiceError):
-    """No such path."""
+    """There is nothing at this path."""
 
     counted = False
     status = HTTPStatus.NOT_FOUND
     slug = "not-found"
-    meaning = "There is nothing at this path."
 
 
 class MethodNotAllowed(ServiceError):
@@ -325,7 +301,6 @@ class MethodNotAllowed(ServiceError):
     counted = False
     status = HTTPStatus.METHOD_NOT_ALLOWED
     slug = "method-not-allowed"
-    meaning = "The path does not take this method."
 
     def __init__(self, method: str, path: str, allowed: list[str]) -> None:
         super().__init__(f"{method} is not possible at {path}. See /docs.")

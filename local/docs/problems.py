@@ -1,13 +1,13 @@
 """The types of problems, as `classifier.errors` declares them."""
 
-from classifier.api.pages.docs import problem_types
+from classifier.api.pages.docs import meaning, problem_types
 from local.common.markdown import table
 
 
 def problems_table() -> str:
     """One row for each type, ordered by status."""
     rows = [
-        (f"`/problems#{kind.slug}`", str(kind.status.value), kind.meaning)
+        (f"`/problems#{kind.slug}`", str(kind.status.value), meaning(kind))
         for kind in problem_types()
     ]
     return table(("type", "status", "meaning"), rows)

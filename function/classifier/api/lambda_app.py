@@ -6,11 +6,9 @@
 import functools
 from collections.abc import Callable
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from classifier.api.auth import check_key
@@ -29,7 +27,7 @@ class LazyApp:
         await self._create()(scope, receive, send)
 
 
-def create_lambda_app(service: Service) -> Starlette:
+def create_lambda_app(service: Service) -> ServiceMiddleware:
     """Like `create_app`, for the same `service`."""
     endpoint = ClassifyEndpoint(service)
 
@@ -42,18 +40,10 @@ def create_lambda_app(service: Service) -> Starlette:
 
         return create_api(service, endpoint)
 
-    return Starlette(
-        routes=[
-            Route("/", classify, methods=["POST"]),
-            Mount("/", LazyApp(create_api)),
-        ],
-        middleware=[
-            Middleware(
-                ServiceMiddleware,
-                metrics=service.metrics,
-                settings=service.settings,
-                respond=service.errors.respond,
-            )
-        ],
-        exception_handlers=service.errors.handlers(),
+    table = Router([Route("/", classify, methods=["POST"]), Mount("/", LazyApp(create_api))])
+    return ServiceMiddleware(
+        table,
+        metrics=service.metrics,
+        settings=service.settings,
+        respond=service.errors.respond,
     )

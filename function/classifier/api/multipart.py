@@ -7,8 +7,7 @@ files; a read-only container has none.
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -34,8 +33,7 @@ _OTHER_FIELDS: Final = 64
 """Parts of a form beside its images"""
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits of one request: the sum of its image `bytes`, and the number of its `files`.
     `alternative` ends the message of a request with too many bytes."""
 
@@ -51,11 +49,11 @@ class Limits:
         )
 
 
-@dataclass
 class _Part:
-    name: str = ""
-    filename: str | None = None
-    size: int = 0
+    def __init__(self) -> None:
+        self.name = ""
+        self.filename: str | None = None
+        self.size = 0
 
 
 async def read_key(headers: Mapping[str, str], body: AsyncIterator[bytes]) -> str | None:

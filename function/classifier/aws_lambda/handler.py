@@ -7,7 +7,6 @@ from starlette.types import ASGIApp
 
 from classifier.api.service import Service
 from classifier.aws_lambda.http_events import create_http_handler, is_http_event
-from classifier.aws_lambda.s3_events import classify_objects, is_s3_event
 from classifier.telemetry.emf import EmbeddedMetrics
 
 Event = dict[str, Any]
@@ -27,6 +26,8 @@ def create_handler(app: ASGIApp, service: Service) -> Handler:
             service.metrics.invocation_started(getattr(context, "aws_request_id", ""))
         if is_http_event(event):
             return handle_http(event, context)
+        from classifier.aws_lambda.s3_events import classify_objects, is_s3_event  # not at a start
+
         if is_s3_event(event):
             return classify_objects(event, service.classifier, service.settings)
         raise UnknownEvent(

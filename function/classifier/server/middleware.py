@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from time import perf_counter
 from typing import Final
 
@@ -43,7 +44,7 @@ class ServiceMiddleware:
         respond: Callable[[Request, Exception], Response],
     ) -> None:
         """`respond` makes the response for an exception that no handler has taken."""
-        self._app = app
+        self.app = app
         self._metrics = metrics
         self._max_bytes = settings.max_bytes
         self._access_log = AccessLog(settings.access_log)
@@ -51,7 +52,7 @@ class ServiceMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         record = scope[SCOPE_KEY] = RequestRecord(scope)
         unread = None
@@ -78,12 +79,14 @@ class ServiceMiddleware:
 
         self._metrics.request_started()
         try:
-            await self._app(scope, receive, complete)
+            await self.app(scope, receive, complete)
         except Exception as error:
             if started:
                 raise
-            _log.exception("Unexpected error")
-            await self._respond(Request(scope), error)(scope, receive, complete)
+            response = self._respond(Request(scope), error)
+            if response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+                _log.exception("Unexpected error")
+            await response(scope, receive, complete)
         finally:
             seconds = perf_counter() - record.start
             self._metrics.request_finished(record.status, seconds)

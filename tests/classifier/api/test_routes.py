@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from starlette.applications import Starlette
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
+from starlette.types import ASGIApp
 
 from classifier.api import schemas
 from classifier.api.app import create_app
@@ -29,7 +29,7 @@ def service() -> Service:
 
 
 @pytest.fixture(scope="module")
-def apps(service: Service) -> list[Starlette]:
+def apps(service: Service) -> list[ASGIApp]:
     return [create_app(service), create_lambda_app(service)]
 
 
@@ -48,7 +48,9 @@ def test_classify_is_a_route_of_the_fastapi_app(service: Service) -> None:
 
 
 def test_lambda_routes_classify_and_mounts_the_rest(service: Service) -> None:
-    classify, rest = create_lambda_app(service).routes
+    table = create_lambda_app(service).app
+    assert isinstance(table, Router)
+    classify, rest = table.routes
     assert isinstance(classify, Route)
     assert (classify.path, classify.methods) == ("/", {"POST"})
     assert isinstance(rest, Mount)
@@ -74,7 +76,7 @@ def test_lambda_routes_classify_and_mounts_the_rest(service: Service) -> None:
     ],
 )
 def test_both_routing_tables_give_the_same_response(
-    apps: list[Starlette],
+    apps: list[ASGIApp],
     sample: bytes,
     request_line: tuple[str, str],
     given: dict[str, str],
@@ -82,7 +84,7 @@ def test_both_routing_tables_give_the_same_response(
 ) -> None:
     headers = {"authorization": "Bearer secret", "content-type": "image/jpeg", **given}
 
-    async def respond(app: Starlette) -> httpx.Response:
+    async def respond(app: ASGIApp) -> httpx.Response:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             return await client.request(*request_line, content=sample, headers=headers)

@@ -59,7 +59,7 @@ def problems_response(request: Request) -> HTMLResponse:
     """The types of problems, to which the `type` of each problem refers."""
     rows = "".join(
         f'<section id="{each.slug}"><h2><code>/problems#{each.slug}</code></h2>'
-        f"<p>{each.status.value} {each.status.phrase}. {escape(each.meaning)}</p></section>"
+        f"<p>{each.status.value} {each.status.phrase}. {escape(meaning(each))}</p></section>"
         for each in problem_types()
     )
     return _response(request, "Types of problems", rows)
@@ -71,6 +71,11 @@ def problem_types() -> list[type[ServiceError]]:
     for each in _subclasses(ServiceError):
         found.setdefault(each.slug, each)
     return sorted(found.values(), key=lambda each: (each.status, each.slug))
+
+
+def meaning(problem_type: type[ServiceError]) -> str:
+    """The docstring of the class, in one line."""
+    return " ".join((problem_type.__doc__ or "").split())
 
 
 def _subclasses(base: type[ServiceError]) -> Iterator[type[ServiceError]]:

@@ -5,7 +5,7 @@ millions of empty chunks. Here each walk has an end, and a structure that no ord
 refused.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class UnusualStructure(ValueError):
@@ -16,8 +16,7 @@ class UnsupportedCoding(UnusualStructure):
     """The pixels are coded in a way that is not decoded here."""
 
 
-@dataclass(frozen=True)
-class ImageInfo:
+class ImageInfo(NamedTuple):
     """What costs memory or time, beside the size of the image."""
 
     metadata_bytes: int = 0
