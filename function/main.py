@@ -59,5 +59,5 @@ service = Service(classifier, settings)
 app = _app(service)
 handler = create_handler(app, service)
 
-gc.freeze()  # nor is what was created so far collected later, while requests wait
+gc.freeze()  # later collections skip the objects that startup created
 gc.enable()

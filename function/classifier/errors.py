@@ -93,10 +93,8 @@ class TooSlowToDecode(TooManyPixels):
     slug = "too-slow-to-decode"
 
 
-class ImageOf(ImageError):
+class NumberedImageError(ImageError):
     """The error of one of several images; the type is that of the error."""
-
-    counted = False
 
     def __init__(self, error: ServiceError, number: int, count: int) -> None:
         super().__init__(f"Image {number} of {count}: {error.message}")

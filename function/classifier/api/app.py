@@ -1,5 +1,6 @@
 """The FastAPI application."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -15,8 +16,9 @@ from classifier.api.classify import ClassifyEndpoint, invalid_top_k
 from classifier.api.routes import add_routes
 from classifier.api.schemas import Problem
 from classifier.api.service import Service
-from classifier.server.middleware import ServiceMiddleware
 from classifier.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _NO_TELEMETRY: Final = TelemetryConfig(
     tracing=False, metrics=False, logs=False, auto_configure=False
@@ -26,12 +28,7 @@ _NO_TELEMETRY: Final = TelemetryConfig(
 def create_app(service: Service) -> FastAPI:
     """The application for uvicorn, with its middleware."""
     app = create_api(service, ClassifyEndpoint(service))
-    app.add_middleware(
-        ServiceMiddleware,
-        metrics=service.metrics,
-        settings=service.settings,
-        respond=service.errors.respond,
-    )
+    app.add_middleware(service.middleware)
     return app
 
 
@@ -66,9 +63,12 @@ def _install_timeouts(settings: Settings) -> Any:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        from classifier.server import protocol  # uvicorn: not on Lambda
-
-        protocol.install(settings)
+        try:
+            from classifier.server import protocol  # uvicorn: not on Lambda
+        except ImportError:
+            _log.warning("Slow request heads have no timeout: install uvicorn and httptools.")
+        else:
+            protocol.install(settings)
         yield
 
     return lifespan
@@ -80,6 +80,8 @@ def _describe_problems(app: FastAPI) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
+        if app.openapi_schema:
+            return app.openapi_schema
         document = generate()
         _, definitions = models_json_schema(
             [(Problem, "serialization")], ref_template="#/components/schemas/{model}"

@@ -41,9 +41,4 @@ def create_lambda_app(service: Service) -> ServiceMiddleware:
         return create_api(service, endpoint)
 
     table = Router([Route("/", classify, methods=["POST"]), Mount("/", LazyApp(create_api))])
-    return ServiceMiddleware(
-        table,
-        metrics=service.metrics,
-        settings=service.settings,
-        respond=service.errors.respond,
-    )
+    return service.middleware(table)

@@ -29,13 +29,13 @@ _log = logging.getLogger(__name__)
 
 
 class ErrorResponder:
-    """The exception handlers of all applications. Each error is counted."""
+    """Turns exceptions into responses, and counts them in the metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def handlers(self) -> dict[int | type[Exception], Handler]:
-        """For FastAPI and Starlette."""
+        """The exception handlers of the FastAPI application."""
 
         async def handle(request: Request, error: Exception) -> Response:
             return self.respond(request, error)

@@ -15,7 +15,7 @@ from classifier.api.responses import (
     wants_page,
 )
 from classifier.classifier import Classification
-from classifier.errors import ImageOf, ServiceError
+from classifier.errors import NumberedImageError, ServiceError
 
 Outcome = Classification | ServiceError
 
@@ -37,7 +37,7 @@ def results_response(request: Request, outcomes: Sequence[Outcome], model: str) 
     results = [result_json(outcome, model) for outcome in outcomes]
     if failures:
         number, error = failures[0]
-        return ProblemResponse(ImageOf(error, number, len(outcomes)), results=results)
+        return ProblemResponse(NumberedImageError(error, number, len(outcomes)), results=results)
     return JSONResponse(results[0] if len(results) == 1 else results, headers=headers)
 
 

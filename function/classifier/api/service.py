@@ -3,9 +3,12 @@
 import functools
 from typing import TYPE_CHECKING
 
+from starlette.types import ASGIApp
+
 from classifier.api.problems import ErrorResponder
 from classifier.classifier import Classifier
 from classifier.server.body import MemoryBudget
+from classifier.server.middleware import ServiceMiddleware
 from classifier.server.pool import Pool
 from classifier.settings import Settings
 
@@ -23,6 +26,12 @@ class Service:
         self.pool = Pool(settings.threads, settings.queue, self.metrics.observe_queue_wait)
         self.body_memory = MemoryBudget(settings.max_held_bytes)
         self.errors = ErrorResponder(self.metrics)
+
+    def middleware(self, app: ASGIApp) -> ServiceMiddleware:
+        """The outermost middleware, around `app`."""
+        return ServiceMiddleware(
+            app, metrics=self.metrics, settings=self.settings, respond=self.errors.respond
+        )
 
     @functools.cached_property
     def store(self) -> "ImageStore":

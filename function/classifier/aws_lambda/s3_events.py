@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_plus
 
+from classifier.api.classify import DEFAULT_TOP_K
 from classifier.api.results import result_json
 from classifier.classifier import Classifier
 from classifier.errors import ImageError, StoreError, UploadError
@@ -64,6 +65,6 @@ def classify_objects(event: Event, classifier: Classifier, settings: Settings) -
 def _result(fetch: Callable[[str], bytes], key: str, classifier: Classifier) -> dict[str, Any]:
     model = classifier.model.card.name
     try:
-        return {"key": key, **result_json(classifier.classify(fetch(key), top_k=5), model)}
+        return {"key": key, **result_json(classifier.classify(fetch(key), DEFAULT_TOP_K), model)}
     except (ImageError, UploadError) as error:
         return {"key": key, **result_json(error, model)}

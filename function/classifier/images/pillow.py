@@ -32,7 +32,7 @@ def configure() -> None:
     _register_heif()
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread would hold frames of its own
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread would hold its own frames
     # read_image compares sizes itself, with the caller's limit, before any decoding.
     Image.MAX_IMAGE_PIXELS = None
     warnings.filterwarnings("error", category=Image.DecompressionBombWarning)

@@ -1,6 +1,7 @@
 """The routing tables: FastAPI's for servers, a smaller one for Lambda, and one endpoint."""
 
 import asyncio
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,6 +46,22 @@ def test_classify_is_a_route_of_the_fastapi_app(service: Service) -> None:
     assert operation["security"] == [{"key": []}]
     assert [parameter["name"] for parameter in operation["parameters"]] == ["top_k"]
     assert {"200", "401", "422", "503"} <= operation["responses"].keys()
+
+
+def test_app_starts_without_httptools(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Servers other than uvicorn serve the application, too."""
+    monkeypatch.setitem(sys.modules, "classifier.server.protocol", None)
+    monkeypatch.delattr("classifier.server.protocol", raising=False)
+    app = create_app(service)
+
+    async def start() -> None:
+        async with app.router.lifespan_context(app):
+            pass
+
+    asyncio.run(start())
+    assert "install uvicorn and httptools" in caplog.text
 
 
 def test_lambda_routes_classify_and_mounts_the_rest(service: Service) -> None:
