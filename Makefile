@@ -17,7 +17,8 @@ REQUIREMENTS := function/requirements function/requirements-web requirements loc
 PROTOCOL := classifier.server.protocol:TimeoutProtocol
 
 # More processes than cores: most tests wait for servers. A file's tests stay in one process.
-TEST := $(BIN)/pytest -n 4 --dist loadfile
+TEST := pytest -n 4 --dist loadfile
+QUICK := -m "not (slow or browser or docker)"
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
@@ -32,14 +33,14 @@ run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for ano
 	@exec $(BIN)/uvicorn --app-dir function main:app --http $(PROTOCOL) --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.test ## set up and run the tests (2 minutes)
-	$(TEST) -m "not (slow or browser or docker)" $(ARGS)
+	$(BIN)/$(TEST) $(QUICK) $(ARGS)
 
 test-all: $(VENV)/.test ## the same, and those with containers, Chromium and emulators (15 minutes)
-	$(TEST) $(ARGS)
+	$(BIN)/$(TEST) $(ARGS)
 
 coverage: $(VENV)/.test ## statements and branches that `make test` runs
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 4 --dist loadfile -m "not (slow or browser or docker)" $(ARGS)
+	$(BIN)/coverage run -m $(TEST) $(QUICK) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include "local/*"
 	$(BIN)/coverage report --include "function/*" --fail-under 95

@@ -1,17 +1,9 @@
 """Parts that the measurement commands share."""
 
-import argparse
 import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
-
-
-def positive(text: str) -> int:
-    """A type of argparse: a whole number of 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
 
 
 def stop(number: int, _: object = None) -> NoReturn:

@@ -20,6 +20,7 @@ from typing import Final
 
 from PIL import Image
 
+from local.common.cli import whole_number
 from local.common.verdict import Figures, Threshold, add_verdict_options, judge
 from local.loadtest.client.runner import Run, run
 from local.loadtest.payload import Payload
@@ -29,7 +30,7 @@ from local.loadtest.result import ANSWERED, RequestResult
 from local.loadtest.stats import percentile
 from local.loadtest.target import Target as LoadTarget
 from local.loadtest.target import http_target
-from tests.measure.command import positive, run_command, stop
+from tests.measure.command import run_command, stop
 from tests.measure.probes import Probes, probing
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS
@@ -192,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--seconds",
-        type=positive,
+        type=whole_number(),
         default=20,
         metavar="N",
         help="seconds of overload per repetition (default: %(default)s)",

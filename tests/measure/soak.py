@@ -16,8 +16,9 @@ import psutil
 from PIL import Image
 from tqdm import tqdm
 
+from local.common.cli import whole_number
 from local.common.verdict import Figures, Threshold, add_verdict_options, judge
-from tests.measure.command import positive, run_command
+from tests.measure.command import run_command
 from tests.support import raw
 from tests.support.pictures import encode
 from tests.support.server import Server, serving
@@ -146,14 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--requests",
-        type=positive,
+        type=whole_number(),
         default=100_000,
         metavar="N",
         help="requests per repetition (default: %(default)s)",
     )
     parser.add_argument(
         "--warm-up",
-        type=positive,
+        type=whole_number(),
         default=2_000,
         metavar="N",
         help="requests before the measurement (default: %(default)s)",
