@@ -15,7 +15,8 @@ from tests.support import raw
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS, wait_until
 
-HEAD_SECONDS, BODY_SECONDS = 2, 2
+HEAD_SECONDS, BODY_SECONDS = 5, 5
+"""Long enough for a client on a busy machine to send its first byte."""
 TOLERANCE = 0.1
 """Seconds by which the clock of uvicorn's event loop may lag."""
 
