@@ -1,7 +1,6 @@
-"""What the scenarios decide, with a clock in place of the time: python -m tests.locust.decisions
+"""Prints the scenarios' decisions, on a fake clock, as JSON: python -m tests.locust.decisions
 
-It prints JSON. Locust replaces parts of the standard library when it is imported: hence a process
-of its own.
+It is a separate process because importing Locust patches the standard library.
 """
 
 import contextlib

@@ -115,7 +115,7 @@ def test_processes_share_the_load_and_agree_with_the_classic_script(
     assert len(stub.received) == result.requests == classic["requests"] == 21
     assert (result.failures, classic["failures"]) == (0, 0)
     assert_not_before_due(stub, result, plan)
-    # then: neither tells of less than the server took
+    # then: neither reports less than the server's delay
     assert result.smallest >= 50
     assert min(result.p50, classic["latency_ms"]["p50"]) >= 50
     assert min(result.p99, classic["latency_ms"]["p99"]) >= 100

@@ -1,1 +1,1 @@
-"""Other model servers, pinned, each in an environment of its own."""
+"""Other model servers, pinned, each in its own environment."""
