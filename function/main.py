@@ -15,12 +15,14 @@ from classifier.artifact import ArtifactError
 from classifier.aws_lambda.handler import create_handler
 from classifier.classifier import Classifier
 from classifier.model import load_model
+from classifier.server.memory import process_budget
 from classifier.settings import Settings, SettingsError
 from classifier.telemetry.metrics import Metrics
 
 try:
     settings = Settings.from_environment()
     model = load_model(settings.model_dir, intra_op_threads=settings.intra_op_threads)
+    memory = process_budget(settings)
 except (SettingsError, ArtifactError) as error:
     print(f"error: {error}", file=sys.stderr)
     raise SystemExit(2) from None
@@ -53,7 +55,7 @@ classifier = Classifier(
     model,
     metrics,
     max_pixels=settings.max_pixels,
-    max_decode_bytes=settings.max_decode_bytes,
+    memory=memory,
 )
 service = Service(classifier, settings)
 app = _app(service)

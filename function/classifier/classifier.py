@@ -4,7 +4,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from classifier.errors import ImageError
-from classifier.images import MAX_DECODE_BYTES, read_image
+from classifier.images import MAX_PIXELS, UNLIMITED, MemoryBudget, read_image
 from classifier.model import Model, Prediction
 from classifier.telemetry.metrics import Metrics
 
@@ -25,13 +25,13 @@ class Classifier:
         model: Model,
         metrics: Metrics,
         *,
-        max_pixels: int,
-        max_decode_bytes: int = MAX_DECODE_BYTES,
+        max_pixels: int = MAX_PIXELS,
+        memory: MemoryBudget = UNLIMITED,
     ) -> None:
         self.model = model
         self.metrics = metrics
         self._max_pixels = max_pixels
-        self._max_decode_bytes = max_decode_bytes
+        self.memory = memory
 
     def classify(self, data: bytes, top_k: int) -> Classification:
         """Classify an encoded image. Raises `ImageError`."""
@@ -44,7 +44,7 @@ class Classifier:
                 card.crop_fraction,
                 interpolation=card.interpolation,
                 max_pixels=self._max_pixels,
-                max_decode_bytes=self._max_decode_bytes,
+                memory=self.memory,
             )
         except ImageError as error:
             self.metrics.count_error(error.kind)

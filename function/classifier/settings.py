@@ -36,15 +36,24 @@ class Settings:
         default=str(SHIPPED_MODEL),
     )
     max_bytes: int = _setting(
-        "Maximum image bytes in one request", "bytes", default=20 * 1024 * 1024
+        "Maximum image bytes in one request", "bytes", default=96 * 1024 * 1024
     )
     max_pixels: int = _setting(
-        "Maximum image size in pixels (formats other than JPEG: 40,000,000)",
+        "Maximum image size in pixels; memory and time limit it further",
         "pixels",
-        default=64_000_000,
+        default=250_000_000,
     )
-    max_decode_bytes: int = _setting(
-        "Maximum memory for decoding one image, beside its file", "bytes", default=56 * 1024 * 1024
+    memory_bytes: int = _setting(
+        "Memory for images and request bodies together. The default is what the process may use, "
+        "less what the service needs",
+        "bytes",
+        default=0,
+    )
+    max_held_bytes: int = _setting(
+        "The part of it that request bodies may take; requests above it get 503. The default is a "
+        "quarter",
+        "bytes",
+        default=0,
     )
     max_files: int = _setting("Maximum number of images in one request", "images", default=32)
     threads: int = _setting(
@@ -58,11 +67,6 @@ class Settings:
         "images",
         default_factory=lambda: 128 * usable_cores(),
     )
-    max_held_bytes: int = _setting(
-        "Maximum memory for all request bodies; requests above it get 503",
-        "bytes",
-        default=256 * 1024 * 1024,
-    )
     body_seconds: int = _setting("Maximum time for a request body to arrive", "seconds", default=30)
     head_seconds: int = _setting(
         "Maximum time for request headers to arrive", "seconds", default=10
@@ -72,7 +76,7 @@ class Settings:
         "S3 bucket for images too large for a request; enables /uploads", default=""
     )
     max_object_bytes: int = _setting(
-        "Maximum size of an image in the bucket", "bytes", default=20 * 1024 * 1024
+        "Maximum size of an image in the bucket", "bytes", default=96 * 1024 * 1024
     )
     base_path: str = _setting(
         "Path of a custom domain's mapping, such as /photos (a stage is detected)",
@@ -89,12 +93,14 @@ class Settings:
     )
     lambda_function: str = ""
     """Name of the Lambda function; empty elsewhere"""
+    lambda_megabytes: int = 0
+    """Memory size of the Lambda function; 0 elsewhere"""
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            if each.type is int and getattr(self, each.name) < 1:
+            if each.type is int and getattr(self, each.name) < (each.default != 0):
                 raise _unusable(each.name, each.metadata["unit"], getattr(self, each.name))
-        if self.max_held_bytes < self.max_bytes:
+        if 0 < self.max_held_bytes < self.max_bytes:
             raise SettingsError(
                 f"MAX_HELD_BYTES must be MAX_BYTES, {self.max_bytes}, or more; it is "
                 f"{self.max_held_bytes}."
@@ -118,7 +124,7 @@ class Settings:
         values = _lambda_defaults(environment)
         for each in fields(cls):
             text = environment.get(each.name.upper(), "").strip()
-            if not text or each.name == "lambda_function":
+            if not text or not each.metadata:
                 continue
             if each.type is bool:
                 values[each.name] = _switch(each.name, text)
@@ -138,6 +144,7 @@ def _lambda_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
     memory = int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 128)
     return {
         "lambda_function": name,
+        "lambda_megabytes": memory,
         "max_bytes": LAMBDA_BODY_BYTES,
         "threads": 1,
         "access_log": False,

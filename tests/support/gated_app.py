@@ -33,6 +33,6 @@ classifier = GatedClassifier(
     main.model,
     main.metrics,
     max_pixels=main.settings.max_pixels,
-    max_decode_bytes=main.settings.max_decode_bytes,
+    memory=main.memory,
 )
 app = create_app(Service(classifier, main.settings))

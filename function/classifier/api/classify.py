@@ -52,7 +52,7 @@ class ClassifyEndpoint:
         # Before the body is read: requests that cannot be served should not fill the memory.
         self._pool.ensure_capacity()
         record = record_of(request.scope)
-        body = BodyStream(request.receive, self._service.body_memory)
+        body = BodyStream(request.receive, self._service.memory)
         try:
             images = await self._read(request, body)
             record.images = len(images)

@@ -7,7 +7,6 @@ from starlette.types import ASGIApp
 
 from classifier.api.problems import ErrorResponder
 from classifier.classifier import Classifier
-from classifier.server.body import MemoryBudget
 from classifier.server.middleware import ServiceMiddleware
 from classifier.server.pool import Pool
 from classifier.settings import Settings
@@ -24,7 +23,7 @@ class Service:
         self.settings = settings
         self.metrics = classifier.metrics
         self.pool = Pool(settings.threads, settings.queue, self.metrics.observe_queue_wait)
-        self.body_memory = MemoryBudget(settings.max_held_bytes)
+        self.memory = classifier.memory
         self.errors = ErrorResponder(self.metrics)
 
     def middleware(self, app: ASGIApp) -> ServiceMiddleware:

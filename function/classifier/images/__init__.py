@@ -1,8 +1,9 @@
 """Untrusted bytes -> pixels."""
 
+from classifier.images.limits import MAX_PIXELS, UNLIMITED, MemoryBudget
 from classifier.images.pillow import FORMATS, configure
-from classifier.images.read import INTERPOLATIONS, MAX_DECODE_BYTES, MAX_PIXELS, read_image
+from classifier.images.read import INTERPOLATIONS, read_image
 
-__all__ = ["FORMATS", "INTERPOLATIONS", "MAX_DECODE_BYTES", "MAX_PIXELS", "read_image"]
+__all__ = ["FORMATS", "INTERPOLATIONS", "MAX_PIXELS", "UNLIMITED", "MemoryBudget", "read_image"]
 
 configure()

@@ -5,7 +5,9 @@ from typing import Final
 
 from classifier.images.formats import (
     ImageInfo,
+    UnsupportedCoding,
     UnusualStructure,
+    bmp,
     gif,
     isobmff,
     jpeg,
@@ -14,25 +16,31 @@ from classifier.images.formats import (
     webp,
 )
 
-_INSPECTORS: Final[list[tuple[Callable[[bytes], bool], Callable[[bytes], ImageInfo]]]] = [
-    (lambda data: data.startswith(jpeg.SIGNATURE), jpeg.inspect),
-    (lambda data: data.startswith(png.SIGNATURE), png.inspect),
+_INSPECTORS: Final[
+    list[tuple[Callable[[bytes], bool], Callable[[bytes, int], ImageInfo | None]]]
+] = [
+    (jpeg.is_jpeg, jpeg.inspect),
+    (png.is_png, png.inspect),
     (webp.is_webp, webp.inspect),
-    (lambda data: data.startswith(gif.SIGNATURES), gif.inspect),
+    (gif.is_gif, gif.inspect),
+    (bmp.is_bmp, bmp.inspect),
     (tiff.is_tiff, tiff.inspect),
     (isobmff.is_isobmff, isobmff.inspect),
 ]
 
 
-def inspect(data: bytes) -> ImageInfo:
-    """The facts about an encoded image; the defaults where the format is none of these, or the
-    file ends early, which its decoder reports better. Raises `UnusualStructure`."""
+def inspect(data: bytes, covering: int) -> ImageInfo | None:
+    """The facts about an encoded image of which `covering` pixels a side are needed at least.
+
+    None where the format is none of these, or the header is cut off: a decoder reports it better.
+    Raises `UnusualStructure` and `UnsupportedCoding`.
+    """
     for recognizes, inspect_format in _INSPECTORS:
         if recognizes(data):
             try:
-                return inspect_format(data)
-            except UnusualStructure:
+                return inspect_format(data, covering)
+            except (UnusualStructure, UnsupportedCoding):
                 raise
             except Exception:  # IndexError, struct.error, ...: the file ends early
-                return ImageInfo()
-    return ImageInfo()
+                return None
+    return None

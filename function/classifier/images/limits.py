@@ -1,72 +1,126 @@
-"""Memory and time that decoding an image takes, estimated before it is decoded.
+"""The limits on one image, and the memory that all images and request bodies share."""
 
-The figures are measured peaks of resident memory, rounded up; `make bench-hostile` measures them.
-"""
-
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from PIL import Image
-from PIL.ExifTags import Base
-
+from classifier.errors import TooManyPixels, TooManyUploads, TooMuchMemory, TooSlowToDecode
 from classifier.images.formats import ImageInfo
+
+MAX_PIXELS: Final = 250_000_000
 
 MAX_EDGE: Final = 65_535
 """Pixels; as in JPEG and GIF. Pillow gathers a whole row of uncompressed pixels piece by piece."""
 
-_WORKING_BYTES: Final = 4 << 20
-"""Rows on their way through decoder and resampling, for any image"""
+WORKING_BYTES: Final = 2 << 20
+"""Rows on their way through decoder and resampling, and Python's objects, for any image"""
 
-_WHOLE_IMAGE: Final = {"WEBP": 17, "AVIF": 13, "HEIF": 10}
-"""Bytes per pixel for decoders that make the image in buffers of their own and hand Pillow a copy:
-planes, canvas, the previous canvas, the copy, Pillow's pixels."""
-
-_BYTES_PER_PIXEL: Final = {
-    **{"1": 1, "L": 1, "P": 1},
-    **{"I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2},
-}
-"""In Pillow's modes; 4 in all others, RGB among them"""
-
-_MAX_SLOW_PIXELS: Final = 40_000_000
-"""Pixels of one byte or less that are unpacked in half a second; a JPEG is decoded smaller."""
-
-_MAX_RLE_PIXELS: Final = 1_000_000
-"""Pixels, or bytes, that Pillow's decoder of run-length coded BMPs, in Python, decodes in that
-time."""
-
-_MAX_SCAN_PIXELS: Final = 300_000_000
-"""Pixels that libjpeg passes over in that time, if a scan has next to nothing for them."""
-
-_BMP_RLE8, _BMP_RLE4 = 1, 2
-"""BI_RLE8 and BI_RLE4 (Windows GDI, BITMAPINFOHEADER)"""
-
-_UPRIGHT: Final = 1
-"""EXIF orientation of an image that needs no rotation"""
+MAX_SECONDS: Final = 2.5
+"""CPU time of `ImageInfo.seconds`: a HEIC of 50 megapixels takes 2. Bytes that an image has beyond
+that take time as well, in proportion to what the client has sent."""
 
 
-def decode_bytes(image: Image.Image, info: ImageInfo, pixels: int) -> int:
-    """Bytes that decoding `image` takes, beside its file; `pixels` is its size before draft()."""
-    buffer = _BYTES_PER_PIXEL.get(image.mode, 4) * image.width * image.height
-    fixed = _WORKING_BYTES + info.metadata_bytes
-    if image.format in _WHOLE_IMAGE:
-        return fixed + _WHOLE_IMAGE[image.format] * pixels
-    if image.format in ("JPEG", "MPO"):
-        return fixed + buffer + int(info.coefficient_bytes * pixels)
-    if image.format == "TIFF":
-        # Pillow itself rotates a TIFF, into a second buffer.
-        rotated = buffer if image.getexif().get(Base.Orientation, _UPRIGHT) != _UPRIGHT else 0
-        return fixed + buffer + rotated + info.strip_rows * image.width * 8
-    if image.format == "GIF":
-        return fixed + info.opening_bytes
-    return fixed + buffer
+def check_size(size: tuple[int, int], max_pixels: int) -> None:
+    """Raises `TooManyPixels`."""
+    pixels = size[0] * size[1]
+    if pixels > max_pixels:
+        raise TooManyPixels(
+            f"The image has {pixels / 1e6:.1f} megapixels; at most {max_pixels / 1e6:g} are "
+            "accepted. Make it smaller and send it again."
+        )
+    if max(size) > MAX_EDGE:
+        raise TooManyPixels(
+            f"The image is {max(size)} pixels long; at most {MAX_EDGE} are accepted. "
+            "Make it smaller and send it again."
+        )
 
 
-def slow_feature(image: Image.Image, info: ImageInfo, pixels: int, length: int) -> str:
-    """The feature that makes `image`, a file of `length` bytes, take too long; "" if none does."""
-    if info.scans > 1 and info.scans * pixels > _MAX_SCAN_PIXELS:
-        return f"a progressive JPEG of {info.scans} scans"
-    rle = image.format == "BMP" and image.info.get("compression") in (_BMP_RLE8, _BMP_RLE4)
-    if rle and max(pixels, length) > _MAX_RLE_PIXELS:
-        return "a run-length coded BMP"
-    if image.format not in ("JPEG", "MPO") and pixels > _MAX_SLOW_PIXELS:
-        return f"a {image.format}"
-    return ""
+def check_time(info: ImageInfo) -> None:
+    """Raises `TooSlowToDecode`."""
+    if info.seconds > MAX_SECONDS:
+        raise TooSlowToDecode(
+            f"The image is {info.feature or 'large'}: decoding its "
+            f"{info.size[0] * info.size[1] / 1e6:.1f} megapixels would take about "
+            f"{info.seconds:.1f} seconds; at most {MAX_SECONDS:g} are accepted. "
+            "Make it smaller, or save it as a baseline JPEG, and send that."
+        )
+
+
+class MemoryBudget:
+    """The memory for decoding and for request bodies, which all threads share.
+
+    An image waits, in order of arrival, until its memory is free. Bodies never wait, and never
+    take more than their part, so the largest image that is accepted finds room when those before
+    it are done.
+    """
+
+    def __init__(self, limit: int, *, bodies: int | None = None) -> None:
+        """`limit` is in bytes, and so is `bodies`, the part that bodies may take (default: a
+        quarter)."""
+        self.limit: Final = limit
+        self.bodies: Final = limit // 4 if bodies is None else bodies
+        self.largest_image: Final = limit - self.bodies
+        """Bytes for decoding one image"""
+        self._free = limit
+        self._free_bodies = self.bodies
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[int, threading.Event]] = deque()
+
+    def has_room(self, size: int) -> bool:
+        """Whether a body of `size` bytes finds room now."""
+        return size <= min(self._free, self._free_bodies)
+
+    def take_body(self, size: int) -> None:
+        """Take `size` bytes for a body. Raises `TooManyUploads`, and then takes nothing."""
+        with self._lock:
+            if not self.has_room(size):
+                raise TooManyUploads
+            self._free -= size
+            self._free_bodies -= size
+
+    def give_back_body(self, size: int) -> None:
+        with self._lock:
+            self._free_bodies += size
+        self._give_back(size)
+
+    @contextmanager
+    def reserve(self, size: int) -> Iterator[None]:
+        """Hold `size` bytes for decoding an image; blocks the thread until they are free. Raises
+        `TooMuchMemory` if they never could be."""
+        if size > self.largest_image:
+            raise TooMuchMemory(
+                f"Decoding this image takes {_mib(size)} of memory; this deployment has "
+                f"{_mib(self.largest_image)} for an image. Make it smaller, or save it as a "
+                "baseline JPEG, which needs the least memory."
+            )
+        with self._lock:
+            turn = None
+            if self._waiting or size > self._free:
+                turn = threading.Event()
+                self._waiting.append((size, turn))
+            else:
+                self._free -= size
+        if turn:
+            turn.wait()
+        try:
+            yield
+        finally:
+            self._give_back(size)
+
+    def _give_back(self, size: int) -> None:
+        with self._lock:
+            self._free += size
+            while self._waiting and self._waiting[0][0] <= self._free:
+                needed, turn = self._waiting.popleft()
+                self._free -= needed
+                turn.set()
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"
+
+
+UNLIMITED: Final = MemoryBudget(sys.maxsize)

@@ -7,28 +7,10 @@ from typing import Final, Self
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from classifier.errors import TooManyUploads
+from classifier.images import MemoryBudget
 
 _DISCARD_SECONDS: Final = 5.0
 """As long as uvicorn keeps an idle connection"""
-
-
-class MemoryBudget:
-    """The memory for all bodies together."""
-
-    def __init__(self, limit: int) -> None:
-        """`limit` is in bytes."""
-        self._limit: Final = limit
-        self._used = 0
-
-    def take(self, size: int) -> None:
-        """Take `size` bytes. Raises `TooManyUploads`."""
-        self._used += size
-        if self._used > self._limit:
-            raise TooManyUploads
-
-    def give_back(self, size: int) -> None:
-        self._used -= size
 
 
 class BodyStream:
@@ -59,11 +41,11 @@ class BodyStream:
 
     def take(self, size: int) -> None:
         """Count `size` more bytes as this request's. Raises `TooManyUploads`."""
+        self._budget.take_body(size)
         self.size += size
-        self._budget.take(size)
 
     def release(self) -> None:
-        self._budget.give_back(self.size)
+        self._budget.give_back_body(self.size)
 
 
 class UnreadBody:

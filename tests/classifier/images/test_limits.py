@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from classifier.errors import TooManyPixels
-from classifier.images import read_image
+from classifier.images import MemoryBudget, read_image
 from tests.support.pictures import SIZE, encode
 
 Options = dict[str, Any]
@@ -52,9 +52,9 @@ def test_photos_of_phones_and_cameras_are_read(
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP"])
 def test_image_above_the_memory_limit_is_refused(kind: str) -> None:
     data = _plain("RGB", (1000, 1000), kind)
-    with pytest.raises(TooManyPixels, match="MiB of memory; the limit is 5 MiB"):
-        read_image(data, SIZE, max_decode_bytes=5 << 20)
-    assert read_image(data, SIZE, max_decode_bytes=22 << 20).shape == (SIZE, SIZE, 3)
+    with pytest.raises(TooManyPixels, match="MiB of memory; this deployment has 5 MiB"):
+        read_image(data, SIZE, memory=MemoryBudget(5 << 20, bodies=0))
+    assert read_image(data, SIZE, memory=MemoryBudget(22 << 20, bodies=0)).shape == (SIZE, SIZE, 3)
 
 
 def test_jpeg_with_many_scans_is_refused() -> None:

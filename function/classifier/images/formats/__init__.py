@@ -1,33 +1,35 @@
 """Walks over the structure of image files, one module for each format.
 
 Pillow's parsers walk it too, in Python and without a limit: a file of twenty megabytes can hold
-millions of empty chunks. Here each walk has an end, and a structure that no ordinary file has is
-refused.
+millions of empty chunks. Here each walk has an end. Metadata that would take Pillow long to read
+is left out of the file that it gets.
 """
 
 from typing import NamedTuple
 
 
 class UnusualStructure(ValueError):
-    """The structure is not one of an ordinary image; the message says why."""
+    """The structure is damaged, or not one of an image; the message says why."""
 
 
-class UnsupportedCoding(UnusualStructure):
-    """The pixels are coded in a way that is not decoded here."""
+class UnsupportedCoding(ValueError):
+    """The file is valid, but its pixels are coded in a way that is not decoded here. The message
+    is a noun with its article: "a TIFF of floating-point colours"."""
 
 
 class ImageInfo(NamedTuple):
-    """What costs memory or time, beside the size of the image."""
+    """The facts about an encoded image, from the file itself, and what decoding it costs."""
 
-    metadata_bytes: int = 0
-    """Bytes of metadata, which Pillow copies."""
-    scans: int = 1
-    """Passes of the decoder over the whole image."""
-    coefficient_bytes: float = 0.0
-    """Bytes per pixel that libjpeg keeps between scans."""
-    strip_rows: int = 0
-    """Rows of a TIFF that libtiff decodes at once; 0 where libtiff is not used."""
-    size: tuple[int, int] | None = None
-    """Width and height, where Pillow allocates them while it opens the file."""
-    opening_bytes: int = 0
-    """Bytes that Pillow allocates to open the file, before it decodes."""
+    size: tuple[int, int]
+    """Width and height in pixels"""
+    decode_bytes: int
+    """Peak memory of opening and decoding the image, beside the file"""
+    seconds: float = 0.0
+    """CPU time of decoding, even if the file holds next to nothing for its pixels. Measured on a
+    core of an AMD EPYC at 2.6 GHz"""
+    feature: str = ""
+    """What makes decoding slow, with its article: "a progressive JPEG of 90 scans" """
+    exif: bytes = b""
+    """EXIF, from its TIFF header on, where the decoder does not get it"""
+    replacement: bytes | None = None
+    """The same pixels without the metadata that is slow to read; None: the file is used itself"""

@@ -18,7 +18,11 @@ _IMAGE_DESCRIPTOR: Final = 0x2C
 _TRAILER: Final = 0x3B
 
 
-def inspect(data: bytes) -> ImageInfo:
+def is_gif(data: bytes) -> bool:
+    return data.startswith(SIGNATURES)
+
+
+def inspect(data: bytes, covering: int) -> ImageInfo:
     """Raises `UnusualStructure`."""
     packed = data[10]
     palette = 3 << ((packed & 7) + 1) if packed & 0x80 else 0
@@ -41,6 +45,4 @@ def inspect(data: bytes) -> ImageInfo:
         left, top, frame_width, frame_height = unpack_from("<4H", data, position + 1)
         width, height = max(width, left + frame_width), max(height, top + frame_height)
     # Pillow also allocates a buffer of this size for the frame's disposal.
-    return ImageInfo(
-        metadata_bytes=position - start, size=(width, height), opening_bytes=2 * width * height
-    )
+    return ImageInfo((width, height), 2 * width * height + position - start)

@@ -25,7 +25,7 @@ def is_isobmff(data: bytes) -> bool:
     return data[4:8] == b"ftyp"
 
 
-def inspect(data: bytes) -> ImageInfo:
+def inspect(data: bytes, covering: int) -> ImageInfo | None:
     """Raises `UnusualStructure`."""
     in_chunk = max(_values(data, _STSC, entry=12, offset=4), default=0)
     chunks = max([*_counts(data, _STCO), *_counts(data, _CO64)], default=0)
@@ -36,7 +36,7 @@ def inspect(data: bytes) -> ImageInfo:
         while found >= 0:
             check_exif(data[found : found + _EXIF_BYTES])
             found = data.find(byte_order, found + 4)
-    return ImageInfo()
+    return None
 
 
 def _counts(data: bytes, name: bytes) -> list[int]:

@@ -1,5 +1,6 @@
 """JPEG (ITU-T T.81, annex B)."""
 
+from struct import unpack_from
 from typing import Final
 
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure
@@ -39,10 +40,18 @@ _WITHOUT_LENGTH: Final = {_TEM, _JPG, *range(0xD0, _SOS), *range(0xF0, 0xFE)}
 
 _EXIF: Final = b"Exif\0\0"
 
+_SECONDS_PER_SCAN_PIXEL: Final = 1.7e-9
+"""For each scan, if it has next to nothing for the pixels"""
 
-def inspect(data: bytes) -> ImageInfo:  # noqa: PLR0912
+
+def is_jpeg(data: bytes) -> bool:
+    return data.startswith(SIGNATURE)
+
+
+def inspect(data: bytes, covering: int) -> ImageInfo:  # noqa: PLR0912
     """Raises `UnusualStructure`."""
     position, junk, coefficients = 2, 0, 0.0
+    width = height = 0
     exif: list[bytes] = []
     photoshop = components = 0
     for _ in range(MAX_SEGMENTS):
@@ -63,6 +72,7 @@ def inspect(data: bytes) -> ImageInfo:  # noqa: PLR0912
         if marker in _START_OF_FRAME:
             if marker > _SOF2:
                 raise UnsupportedCoding("a JPEG that is neither baseline nor progressive")
+            height, width = unpack_from(">HH", data, position + 5)
             components = data[position + 9]
             factors = data[position + 11 : position + 10 + 3 * components : 3]
             coefficients = _coefficient_bytes(factors)
@@ -82,11 +92,22 @@ def inspect(data: bytes) -> ImageInfo:  # noqa: PLR0912
     if len(data) > _LARGE_FILE and _FILL in data:
         raise UnusualStructure("it has much in it that belongs to no part of a JPEG")
     check_exif(b"".join(exif))
+    pixels = width * height
+    scale = _scale(width, height, covering)
+    memory = 2 * position + (1 if components == 1 else 4) * pixels // scale**2
     in_first_scan = data[position + 4]
     if data.find(bytes([0xFF, _SOF2]), 0, position) < 0 and in_first_scan >= components:
-        return ImageInfo(metadata_bytes=2 * position)
+        return ImageInfo((width, height), memory)
     scans = data.count(bytes([0xFF, _SOS]), position)
-    return ImageInfo(metadata_bytes=2 * position, scans=scans, coefficient_bytes=coefficients)
+    memory += int(coefficients * pixels)
+    seconds = scans * pixels * _SECONDS_PER_SCAN_PIXEL
+    return ImageInfo((width, height), memory, seconds, f"a progressive JPEG of {scans} scans")
+
+
+def _scale(width: int, height: int, covering: int) -> int:
+    """The DCT scale that Pillow's `draft` chooses: 1, 2, 4 or 8."""
+    ratio = min(width, height) // covering
+    return next((scale for scale in (8, 4, 2) if ratio >= scale), 1)
 
 
 def _coefficient_bytes(factors: bytes) -> float:

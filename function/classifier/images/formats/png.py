@@ -16,12 +16,19 @@ MAX_PACKED_TEXTS: Final = 32
 MAX_TEXT_BYTES: Final = 2 * 1024 * 1024
 """Bytes of text, compressed or not."""
 
+_GREY, _PALETTE = 0, 3
+"""Colour types"""
+
 _PIXELS: Final = (b"IDAT", b"fdAT")
 _PACKED: Final = (b"iCCP", b"zTXt", b"iTXt")
 _TEXT: Final = (b"tEXt", b"zTXt", b"iTXt")
 
 
-def inspect(data: bytes) -> ImageInfo:
+def is_png(data: bytes) -> bool:
+    return data.startswith(SIGNATURE)
+
+
+def inspect(data: bytes, covering: int) -> ImageInfo:
     """Raises `UnusualStructure`."""
     position, metadata, packed, text = len(SIGNATURE), 0, 0, 0
     for _ in range(MAX_CHUNKS):
@@ -40,4 +47,9 @@ def inspect(data: bytes) -> ImageInfo:
         raise UnusualStructure(f"it has more than {MAX_PACKED_TEXTS} compressed texts")
     if text > MAX_TEXT_BYTES:
         raise UnusualStructure(f"it has more than {MAX_TEXT_BYTES / 2**20:g} MiB of text")
-    return ImageInfo(metadata_bytes=min(metadata, len(data)))
+    width, height, bits, colour = unpack_from(">IIBB", data, len(SIGNATURE) + 8)
+    per_pixel = 4
+    if colour in (_GREY, _PALETTE):
+        per_pixel = 2 if bits == 16 else 1
+    memory = per_pixel * width * height + min(metadata, len(data))
+    return ImageInfo((width, height), memory)

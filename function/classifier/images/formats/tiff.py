@@ -4,11 +4,12 @@ from struct import unpack_from
 from typing import Final
 
 from PIL import TiffTags
-from PIL.ExifTags import IFD
+from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import (
     COMPRESSION,
     COMPRESSION_INFO,
     IMAGELENGTH,
+    IMAGEWIDTH,
     ROWSPERSTRIP,
     TILELENGTH,
 )
@@ -23,6 +24,8 @@ MAX_VALUES: Final = 65_536
 
 _MAX_DIRECTORIES: Final = 4
 _MAX_JPEG_SCANS: Final = 100
+
+ORIENTATION: Final = Base.Orientation.value
 
 _CLASSIC, _BIG = 42, 43
 """The version in the header"""
@@ -78,19 +81,20 @@ def is_tiff(data: bytes) -> bool:
     return data[:2] in (b"II", b"MM") and (_CLASSIC in data[2:4] or _BIG in data[2:4])
 
 
-def inspect(data: bytes) -> ImageInfo:
+def inspect(data: bytes, covering: int) -> ImageInfo:
     """Raises `UnusualStructure`."""
     tags, metadata = _read_directories(data)
     compression = tags.get(COMPRESSION, _NONE)
     if compression not in _DECODED:
         raise UnsupportedCoding(f"a TIFF with the compression {compression}")
-    if compression == _NONE:
-        return ImageInfo(metadata_bytes=metadata)
-    height = tags.get(IMAGELENGTH, 0)
-    rows = tags.get(TILELENGTH) or min(tags.get(ROWSPERSTRIP, height), height)
-    progressive = compression == _JPEG and _START_OF_FRAME_2 in data
-    scans = min(data.count(_START_OF_SCAN), _MAX_JPEG_SCANS) if progressive else 1
-    return ImageInfo(metadata_bytes=metadata, strip_rows=rows, scans=scans)
+    width, height = tags[IMAGEWIDTH], tags[IMAGELENGTH]
+    memory = metadata + 4 * width * height
+    if tags.get(ORIENTATION, 1) != 1:
+        memory += 4 * width * height
+    if compression != _NONE:
+        rows = tags.get(TILELENGTH) or min(tags.get(ROWSPERSTRIP, height), height)
+        memory += rows * width * 8
+    return ImageInfo((width, height), memory)
 
 
 def check_exif(exif: bytes) -> None:

@@ -15,7 +15,7 @@ def is_webp(data: bytes) -> bool:
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
-def inspect(data: bytes) -> ImageInfo:
+def inspect(data: bytes, covering: int) -> ImageInfo:
     """Raises `UnusualStructure`."""
     position, metadata = _RIFF_HEADER, 0
     size = None
@@ -32,4 +32,6 @@ def inspect(data: bytes) -> ImageInfo:
         position += 8 + length + (length & 1)
     else:
         raise UnusualStructure(f"it has more than {MAX_CHUNKS} chunks")
-    return ImageInfo(metadata_bytes=2 * min(metadata, len(data)), size=size)
+    if size is None:
+        raise IndexError
+    return ImageInfo(size, 17 * size[0] * size[1] + 2 * min(metadata, len(data)))

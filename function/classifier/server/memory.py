@@ -1,0 +1,23 @@
+"""The memory budget of this process."""
+
+from typing import Final
+
+from classifier.images import MemoryBudget
+from classifier.memory import available_memory
+from classifier.settings import Settings, SettingsError
+
+MIN_BYTES: Final = 64 * 2**20
+"""Less would refuse photos of phones."""
+
+
+def process_budget(settings: Settings) -> MemoryBudget:
+    """The budget that `settings` give, or else the memory of the process. Called when the model is
+    loaded, so that its memory is not given away. Raises `SettingsError` below 64 MiB."""
+    limit = settings.memory_bytes or available_memory(settings.lambda_megabytes, settings.threads)
+    if limit < MIN_BYTES:
+        raise SettingsError(
+            f"{max(0, limit) / 2**20:.0f} MiB of memory are left for images; at least "
+            f"{MIN_BYTES / 2**20:.0f} MiB are needed. Give the container more memory, or reduce "
+            "THREADS."
+        )
+    return MemoryBudget(limit, bodies=settings.max_held_bytes or None)
