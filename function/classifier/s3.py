@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -60,6 +60,13 @@ class UploadOffer:
     expires_in: int
 
 
+class StoredImage(NamedTuple):
+    """An object of `size` bytes that waits to be read. `read` raises `StoreError`."""
+
+    size: int
+    read: Callable[[], bytes]
+
+
 class ImageStore:
     """The bucket for images too large for a request, and for results."""
 
@@ -86,35 +93,46 @@ class ImageStore:
         )
         return UploadOffer(post["url"], post["fields"], key, self._max_bytes, UPLOAD_SECONDS)
 
-    def fetch_upload(self, key: str) -> bytes:
+    def find_upload(self, key: str) -> StoredImage:
         """The image that was uploaded under `key`.
 
         Raises `KeyNotOffered` for a key that `offer_upload` does not make, whether or not an object
-        exists, and like `fetch`.
+        exists, and like `find`.
         """
         if not _UPLOAD_KEY.fullmatch(key):
             raise KeyNotOffered("Only keys that POST /uploads returned can be classified.")
-        return self.fetch(key)
+        return self.find(key)
 
-    def fetch(self, key: str) -> bytes:
-        """The object `key`. Raises `ObjectNotFound`, `ObjectTooLarge` or `StoreError`."""
+    def find(self, key: str) -> StoredImage:
+        """The object `key`, not yet read. Raises `ObjectNotFound`, `ObjectTooLarge` or
+        `StoreError`."""
         try:
             found = self._client.get_object(Bucket=self.bucket, Key=key)
-            if found["ContentLength"] > self._max_bytes:
-                raise ObjectTooLarge(
-                    f"The object {key} has {found['ContentLength']} bytes; at most "
-                    f"{self._max_bytes} are accepted. Make the image smaller."
-                )
-            return found["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in _ABSENT:
                 raise ObjectNotFound(
                     f"There is no object {key}: it was not uploaded, or has expired. "
                     "POST /uploads returns a new key."
                 ) from None
-            raise StoreError(f"Cannot fetch {key} from {self.bucket}: {error}") from error
+            raise self._fetch_error(key, error) from error
         except BotoCoreError as error:
-            raise StoreError(f"Cannot fetch {key} from {self.bucket}: {error}") from error
+            raise self._fetch_error(key, error) from error
+        if found["ContentLength"] > self._max_bytes:
+            raise ObjectTooLarge(
+                f"The object {key} has {found['ContentLength']} bytes; at most "
+                f"{self._max_bytes} are accepted. Make the image smaller."
+            )
+
+        def read() -> bytes:
+            try:
+                return found["Body"].read()
+            except BotoCoreError as error:
+                raise self._fetch_error(key, error) from error
+
+        return StoredImage(found["ContentLength"], read)
+
+    def _fetch_error(self, key: str, error: Exception) -> StoreError:
+        return StoreError(f"Cannot fetch {key} from {self.bucket}: {error}")
 
     def put_result(self, incoming_key: str, result: Mapping[str, Any]) -> str:
         """Write the result for the object `incoming_key`; writing it again changes nothing.

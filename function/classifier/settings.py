@@ -94,11 +94,12 @@ class Settings:
     lambda_function: str = ""
     """Name of the Lambda function; empty elsewhere"""
     lambda_megabytes: int = 0
-    """Memory size of the Lambda function; 0 elsewhere"""
+    """Memory size of the Lambda function; 0 elsewhere, and in emulators that do not tell"""
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            if each.type is int and getattr(self, each.name) < (each.default != 0):
+            smallest = 0 if each.default == 0 else 1  # 0: derived from the machine
+            if each.type is int and getattr(self, each.name) < smallest:
                 raise _unusable(each.name, each.metadata["unit"], getattr(self, each.name))
         if 0 < self.max_held_bytes < self.max_bytes:
             raise SettingsError(
@@ -133,6 +134,8 @@ class Settings:
                 values[each.name] = each.type(text)  # type: ignore[operator]
             except ValueError:
                 raise _unusable(each.name, each.metadata["unit"], text) from None
+            if values[each.name] == 0:  # only a default may be 0: it stands for a derived value
+                raise _unusable(each.name, each.metadata["unit"], text)
         return cls(**values)
 
 
@@ -141,7 +144,7 @@ def _lambda_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
     name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
     if not name:
         return {}
-    memory = int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 128)
+    memory = int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 0)
     return {
         "lambda_function": name,
         "lambda_megabytes": memory,

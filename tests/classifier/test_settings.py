@@ -14,8 +14,9 @@ from tests.support.server import Server, serving
 def test_empty_environment_gives_the_defaults() -> None:
     settings = Settings.from_environment({})
     assert settings.model_dir == str(SHIPPED_MODEL)
-    assert settings.max_bytes == 20 * 1024 * 1024
-    assert settings.max_pixels == 64_000_000
+    assert settings.max_bytes == 96 * 1024 * 1024
+    assert settings.max_pixels == 250_000_000
+    assert settings.memory_bytes == 0  # from the memory of the process
     assert settings.threads == usable_cores() >= 1
     assert settings.intra_op_threads == 1
 
@@ -38,7 +39,10 @@ def test_invalid_number_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("MAX_HELD_BYTES", "1000", "MAX_HELD_BYTES must be MAX_BYTES, 20971520, or more"),
+        ("MAX_HELD_BYTES", "1000", "MAX_HELD_BYTES must be MAX_BYTES, 100663296, or more"),
+        ("MEMORY_BYTES", "0", "MEMORY_BYTES must be a whole number of bytes, 1 or more; it is '0'"),
+        ("MEMORY_BYTES", "1g", "MEMORY_BYTES must be a whole number of bytes, 1 or more"),
+        ("MAX_HELD_BYTES", "-5", "MAX_HELD_BYTES must be a whole number of bytes, 1 or more"),
         ("API_KEY", "two words", "API_KEY must consist of printable ASCII without spaces"),
         ("API_KEY", "schlüssel", "API_KEY must consist of printable ASCII without spaces"),
         ("ACCESS_LOG", "yes", "ACCESS_LOG must be 0 or 1; it is 'yes'"),

@@ -1,17 +1,21 @@
 """The endpoint of `POST /`: it knows Starlette's request and response, and no framework."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from classifier.api.multipart import Limits, read_key, read_uploads
+from classifier.api.multipart import FRAMING_BYTES, Limits, read_key, read_uploads
 from classifier.api.results import results_response
 from classifier.api.service import Service
 from classifier.classifier import Classification
 from classifier.errors import BodyTimeout, ImageError, InvalidParameter
 from classifier.server.body import BodyStream
 from classifier.telemetry.request import record_of
+
+if TYPE_CHECKING:
+    from classifier.s3 import StoredImage
 
 DEFAULT_TOP_K = 5
 MAX_TOP_K = 100
@@ -42,7 +46,7 @@ class ClassifyEndpoint:
         self._pool = service.pool
         self._settings = settings = service.settings
         self._limits = Limits(
-            bytes=settings.max_bytes,
+            bytes=min(settings.max_bytes, service.memory.bodies - FRAMING_BYTES),
             files=settings.max_files,
             alternative=" POST /uploads takes larger images." if settings.bucket else "",
         )
@@ -76,16 +80,16 @@ class ClassifyEndpoint:
                 if self._settings.bucket:
                     key = await read_key(request.headers, body)
                 if key is None:
-                    return await read_uploads(request.headers, body, self._limits)
+                    return await read_uploads(request.headers, body, self._limits, body.expect)
         except TimeoutError:
             raise BodyTimeout(self._settings.body_seconds) from None
-        fetch = self._pool.submit(self._fetch, key)
-        images = await self._pool.gather([fetch], request.receive)
-        body.take(len(images[0]))
-        return images
+        find = self._pool.submit(self._find_upload, key)
+        (found,) = await self._pool.gather([find], request.receive)
+        body.take(found.size)
+        return await self._pool.gather([self._pool.submit(found.read)], request.receive)
 
-    def _fetch(self, key: str) -> bytes:
-        return self._service.store.fetch_upload(key)
+    def _find_upload(self, key: str) -> "StoredImage":
+        return self._service.store.find_upload(key)
 
     def _classify(self, data: bytes, top_k: int) -> Classification | ImageError:
         try:

@@ -1,12 +1,14 @@
 """A request body -> its images: multipart/form-data, or the bytes of one image.
 
-The body is parsed while it arrives, so that a body over the limit is refused early. Nothing is
-written to disk. Declined: Starlette's form parser, which writes parts over 1 MiB to temporary
-files; a read-only container has none.
+The body is parsed while it arrives, so that a body over the limit is refused early. Images are
+gathered in `BytesIO`, whose `getvalue` does not copy; to join a list of chunks would hold an image
+twice. Nothing is written to disk. Declined: Starlette's form parser, which writes parts over 1 MiB
+to temporary files; a read-only container has none.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from io import BytesIO
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from python_multipart.exceptions import FormParserError
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
 FIELD: Final = "file"
 
-_FRAMING: Final = 64 * 1024
-"""Bytes beside the images: boundaries, part headers, other fields"""
+FRAMING_BYTES: Final = 64 * 1024
+"""Beside the images: boundaries, part headers, other fields"""
 
 _OTHER_FIELDS: Final = 64
 """Parts of a form beside its images"""
@@ -63,7 +65,7 @@ async def read_key(headers: Mapping[str, str], body: AsyncIterator[bytes]) -> st
     """
     if parse_options_header(headers.get("content-type"))[0] != b"application/json":
         return None
-    content = await _read_raw(body, Limits(bytes=_FRAMING, files=1))
+    content = await _read_raw(body, Limits(bytes=FRAMING_BYTES, files=1))
     try:
         key = json.loads(content)["key"]
     except (ValueError, TypeError, KeyError):
@@ -74,10 +76,14 @@ async def read_key(headers: Mapping[str, str], body: AsyncIterator[bytes]) -> st
 
 
 async def read_uploads(
-    headers: Mapping[str, str], body: AsyncIterator[bytes], limits: Limits
+    headers: Mapping[str, str],
+    body: AsyncIterator[bytes],
+    limits: Limits,
+    expect: Callable[[int], None] = lambda size: None,
 ) -> list[bytes]:
     """The encoded images of a request, one or more, in the order of their fields.
 
+    `expect` gets the size that the request declares, before its body is read, and may raise.
     Raises `MalformedMultipart`, `UploadTooLarge`, `TooManyImages`, `UnsupportedBody` or `NoImage`.
     """
     content_type, options = parse_options_header(headers.get("content-type"))
@@ -85,8 +91,9 @@ async def read_uploads(
         declared = int(headers.get("content-length", 0))
     except ValueError:
         declared = 0
-    if declared > limits.bytes + _FRAMING:
+    if declared > limits.bytes + FRAMING_BYTES:
         raise limits.too_large()
+    expect(declared)
     if content_type == b"multipart/form-data":
         boundary = options.get(b"boundary")
         if not boundary:
@@ -100,15 +107,14 @@ async def read_uploads(
 
 
 async def _read_raw(body: AsyncIterator[bytes], limits: Limits) -> bytes:
-    chunks, size = [], 0
+    content = BytesIO()
     async for chunk in body:
-        size += len(chunk)
-        if size > limits.bytes:
+        content.write(chunk)
+        if content.tell() > limits.bytes:
             raise limits.too_large()
-        chunks.append(chunk)
-    if not size:
+    if not content.tell():
         raise NoImage("The body is empty.")
-    return b"".join(chunks)
+    return content.getvalue()
 
 
 async def _read_form(body: AsyncIterator[bytes], boundary: bytes, limits: Limits) -> list[bytes]:
@@ -118,7 +124,7 @@ async def _read_form(body: AsyncIterator[bytes], boundary: bytes, limits: Limits
         received = 0
         async for chunk in body:
             received += len(chunk)
-            if received > limits.bytes + _FRAMING:
+            if received > limits.bytes + FRAMING_BYTES:
                 raise limits.too_large()
             parser.write(chunk)
     except FormParserError as error:
@@ -138,7 +144,7 @@ class _Form:
         self._complete = False
         self._parts = 0
         self._other_names: set[str] = set()
-        self._files: list[tuple[_Part, list[memoryview]]] = []
+        self._files: list[tuple[_Part, BytesIO]] = []
 
     def callbacks(self) -> "MultipartCallbacks":
         return {
@@ -157,7 +163,7 @@ class _Form:
         if not self._files:
             found = ", ".join(sorted(self._other_names)) or "none"
             raise NoImage(f"The form has no field 'file' (its fields: {found}).")
-        return [_content(part, chunks) for part, chunks in self._files]
+        return [_content(part, content) for part, content in self._files]
 
     def _begin_part(self) -> None:
         self._part = _Part()
@@ -183,7 +189,7 @@ class _Form:
         if self._part.name != FIELD:
             self._other_names.add(_printable(self._part.name.encode()))
             return
-        self._files.append((self._part, []))
+        self._files.append((self._part, BytesIO()))
         if len(self._files) > self._limits.files:
             raise TooManyImages(self._limits.files)
 
@@ -194,20 +200,20 @@ class _Form:
         self._bytes += end - start
         if self._bytes > self._limits.bytes:
             raise self._limits.too_large()
-        self._files[-1][1].append(memoryview(data)[start:end])
+        self._files[-1][1].write(memoryview(data)[start:end])
 
     def _end(self) -> None:
         self._complete = True
 
 
-def _content(part: _Part, chunks: list[memoryview]) -> bytes:
+def _content(part: _Part, written: BytesIO) -> bytes:
     if not part.size:
         raise NoImage(
             "The field 'file' is empty: no file was chosen, or it has 0 bytes. "
             "Choose an image and send the form again.",
             how=False,
         )
-    content = b"".join(chunks)
+    content = written.getvalue()
     if part.filename is None and content.isascii():
         raise NoImage(
             "The field 'file' holds text, not a file. With curl, write an @ before the path: "

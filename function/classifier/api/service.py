@@ -37,4 +37,5 @@ class Service:
         """The bucket of uploads. Its first use imports boto3."""
         from classifier.s3 import ImageStore
 
-        return ImageStore(self.settings.bucket, max_bytes=self.settings.max_object_bytes)
+        max_bytes = min(self.settings.max_object_bytes, self.memory.bodies)
+        return ImageStore(self.settings.bucket, max_bytes=max_bytes)

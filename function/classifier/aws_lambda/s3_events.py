@@ -1,8 +1,7 @@
 """S3 notifications: each object below `incoming/` is classified, its result goes to `results/`."""
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from classifier.api.classify import DEFAULT_TOP_K
@@ -10,6 +9,9 @@ from classifier.api.results import result_json
 from classifier.classifier import Classifier
 from classifier.errors import ImageError, StoreError, UploadError
 from classifier.settings import Settings
+
+if TYPE_CHECKING:
+    from classifier.s3 import ImageStore
 
 Event = dict[str, Any]
 
@@ -41,7 +43,8 @@ def classify_objects(event: Event, classifier: Classifier, settings: Settings) -
     """
     from classifier.s3 import INCOMING, ImageStore  # boto3: only where it is needed
 
-    store = ImageStore(settings.bucket, max_bytes=settings.max_object_bytes)
+    max_bytes = min(settings.max_object_bytes, classifier.memory.bodies)
+    store = ImageStore(settings.bucket, max_bytes=max_bytes)
     written, failures = [], []
     for record in event["Records"]:
         bucket = record["s3"]["bucket"]["name"]
@@ -51,7 +54,7 @@ def classify_objects(event: Event, classifier: Classifier, settings: Settings) -
             _log.warning("Skipped: s3://%s/%s is not in %s", bucket, key, place)
             continue
         try:
-            written.append(store.put_result(key, _result(store.fetch, key, classifier)))
+            written.append(store.put_result(key, _result(store, key, classifier)))
         except StoreError as error:
             _log.error("%s", error)
             failures.append(error)
@@ -62,9 +65,10 @@ def classify_objects(event: Event, classifier: Classifier, settings: Settings) -
     return {"results": written}
 
 
-def _result(fetch: Callable[[str], bytes], key: str, classifier: Classifier) -> dict[str, Any]:
+def _result(store: "ImageStore", key: str, classifier: Classifier) -> dict[str, Any]:
     model = classifier.model.card.name
     try:
-        return {"key": key, **result_json(classifier.classify(fetch(key), DEFAULT_TOP_K), model)}
+        image = store.find(key).read()
+        return {"key": key, **result_json(classifier.classify(image, DEFAULT_TOP_K), model)}
     except (ImageError, UploadError) as error:
         return {"key": key, **result_json(error, model)}

@@ -69,6 +69,11 @@ class MemoryBudget:
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, threading.Event]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """The number of images that wait for memory"""
+        return len(self._waiting)
+
     def has_room(self, size: int) -> bool:
         """Whether a body of `size` bytes finds room now."""
         return size <= min(self._free, self._free_bodies)

@@ -7,6 +7,7 @@ from typing import Final, Self
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+from classifier.errors import TooManyUploads
 from classifier.images import MemoryBudget
 
 _DISCARD_SECONDS: Final = 5.0
@@ -14,7 +15,7 @@ _DISCARD_SECONDS: Final = 5.0
 
 
 class BodyStream:
-    """The chunks of one body. Its bytes count against the budget until `release`."""
+    """The chunks of one body. Its bytes count against the memory budget until `release`."""
 
     def __init__(self, receive: Receive, budget: MemoryBudget) -> None:
         self._receive = receive
@@ -43,6 +44,12 @@ class BodyStream:
         """Count `size` more bytes as this request's. Raises `TooManyUploads`."""
         self._budget.take_body(size)
         self.size += size
+
+    def expect(self, size: int) -> None:
+        """Refuse a body of `size` bytes for which there is no memory now, before any of it is read.
+        Raises `TooManyUploads`."""
+        if not self._budget.has_room(size):
+            raise TooManyUploads
 
     def release(self) -> None:
         self._budget.give_back_body(self.size)

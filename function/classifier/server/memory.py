@@ -20,4 +20,9 @@ def process_budget(settings: Settings) -> MemoryBudget:
             f"{MIN_BYTES / 2**20:.0f} MiB are needed. Give the container more memory, or reduce "
             "THREADS."
         )
+    if settings.max_held_bytes > limit - MIN_BYTES // 2:
+        raise SettingsError(
+            f"MAX_HELD_BYTES must leave {MIN_BYTES // 2**21} MiB for images: at most "
+            f"{limit - MIN_BYTES // 2} of the {limit} bytes; it is {settings.max_held_bytes}."
+        )
     return MemoryBudget(limit, bodies=settings.max_held_bytes or None)

@@ -13,6 +13,8 @@ from classifier.errors import InvalidParameter
 from tests.classifier.api.problem import assert_problem
 from tests.support.pictures import SAMPLE_LABEL, SAMPLE_TOP5, SAMPLE_WNID, encode
 
+MIB = 2**20
+
 
 def test_form_upload_gets_predictions(client: httpx.Client, sample: bytes) -> None:
     response = client.post("/", files={"file": ("sample.jpg", sample)})
@@ -105,23 +107,23 @@ def test_problem_of_one_image_carries_all_results(client: httpx.Client, sample: 
 
 
 def test_too_many_pixels_get_413(client: httpx.Client) -> None:
-    response = client.post("/", files={"file": encode(Image.new("1", (8001, 8000)), "PNG")})
-    assert_problem(response, 413, "at most 64 are accepted")
+    response = client.post("/", files={"file": encode(Image.new("1", (16000, 16000)), "PNG")})
+    assert_problem(response, 413, "at most 250 are accepted")
 
 
 def test_too_many_bytes_get_413(client: httpx.Client, sample: bytes) -> None:
-    body = sample + bytes(21 * 1024 * 1024)
-    assert_problem(client.post("/", files={"file": body}), 413, "more than 20 MiB")
+    body = sample + bytes(97 * MIB)
+    assert_problem(client.post("/", files={"file": body}), 413, "more than 96 MiB")
 
 
 def test_too_many_bytes_in_chunks_get_413(client: httpx.Client) -> None:
-    chunks = (bytes(1024 * 1024) for _ in range(21))
+    chunks = (bytes(MIB) for _ in range(97))
     response = client.post("/", content=chunks, headers={"content-type": "image/png"})
-    assert_problem(response, 413, "more than 20 MiB")
+    assert_problem(response, 413, "more than 96 MiB")
 
 
 def test_image_of_exactly_max_bytes_is_accepted(client: httpx.Client, sample: bytes) -> None:
-    body = sample + bytes(20 * 1024 * 1024 - len(sample))
+    body = sample + bytes(96 * MIB - len(sample))
     assert client.post("/", files={"file": body}).status_code == 200
 
 
