@@ -23,6 +23,10 @@ class SettingsError(ValueError):
     """A setting is invalid; the message names it and the valid values."""
 
 
+_RETIRED: Final = {"MAX_DECODE_BYTES": "MEMORY_BYTES, the memory for all images together"}
+"""Variables of earlier versions, and what replaces them"""
+
+
 def _setting(meaning: str, unit: str = "", **options: Any) -> Any:
     return field(metadata={"meaning": meaning, "unit": unit}, **options)
 
@@ -122,6 +126,9 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """The settings in `environment`. A variable that is unset or empty keeps its default; some
         defaults differ on Lambda. Raises `SettingsError`."""
+        for name, replacement in _RETIRED.items():
+            if environment.get(name):
+                raise SettingsError(f"{name} has been replaced by {replacement}. Remove it.")
         values = _lambda_defaults(environment)
         for each in fields(cls):
             text = environment.get(each.name.upper(), "").strip()

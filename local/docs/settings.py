@@ -71,6 +71,8 @@ def _value(name: str, environment: Mapping[str, str], cores: int) -> Any:
 
 
 def _shown(value: Any) -> str:
+    if value == 0 and not isinstance(value, bool):
+        return "derived"
     if value == str(SHIPPED_MODEL):
         return f"`{SHIPPED_MODEL.parent.name}/{SHIPPED_MODEL.name}`"
     return str(int(value) if isinstance(value, bool) else value)

@@ -40,6 +40,7 @@ def test_invalid_number_is_refused(value: str) -> None:
     ("variable", "value", "message"),
     [
         ("MAX_HELD_BYTES", "1000", "MAX_HELD_BYTES must be MAX_BYTES, 100663296, or more"),
+        ("MAX_DECODE_BYTES", "1", "MAX_DECODE_BYTES has been replaced by MEMORY_BYTES"),
         ("MEMORY_BYTES", "0", "MEMORY_BYTES must be a whole number of bytes, 1 or more; it is '0'"),
         ("MEMORY_BYTES", "1g", "MEMORY_BYTES must be a whole number of bytes, 1 or more"),
         ("MAX_HELD_BYTES", "-5", "MAX_HELD_BYTES must be a whole number of bytes, 1 or more"),

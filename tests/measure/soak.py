@@ -83,7 +83,7 @@ def kinds() -> list[tuple[dict[str, object], int]]:
     """Requests, as arguments of httpx, and the expected status of each."""
     jpeg = encode(Image.new("RGB", (64, 48), "orange"), "JPEG")
     png = encode(Image.new("RGBA", (32, 32), "blue"), "PNG")
-    bomb = encode(Image.new("1", (9000, 9000)), "PNG")
+    bomb = encode(Image.new("1", (16000, 16000)), "PNG")
     form = {"content-type": "multipart/form-data; boundary=b"}
     return [
         ({"files": {"file": jpeg}}, 200),
