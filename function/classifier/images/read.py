@@ -7,14 +7,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from PIL.ExifTags import Base
 
 from classifier.errors import UnreadableImage, UnsupportedFormat
 from classifier.images import limits
-from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure
+from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure, exif
 from classifier.images.inspect import inspect
+from classifier.images.parts import Parts, open_parts
 from classifier.images.pillow import FORMATS
 from classifier.images.resize import Box, resize_visible
+from classifier.images.unended import check_complete
 
 _UNKNOWN_BYTES_PER_PIXEL: Final = 17
 """The most that a decoder takes; for files whose header only Pillow understands"""
@@ -37,6 +38,12 @@ INTERPOLATIONS: Final = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+
+_RESAMPLING_REACH: Final = 3
+"""Output pixels; of the widest filter, Lanczos"""
+
+_MARGIN: Final = 8
+"""Rows, for rounding and for filters that enlarge"""
 
 _SIGNATURE_BYTES: Final = 16
 
@@ -96,13 +103,15 @@ def _inspect(data: bytes, covering: int) -> ImageInfo:
 
 def _memory(info: ImageInfo, size: int) -> int:
     """Bytes that decoding and resizing take, beside the file."""
-    rows = 4 * size * info.size[1]  # resized horizontally, and not yet vertically
+    height, side = info.size[1] // info.scale, min(info.size) // info.scale
+    reach = 2 * _RESAMPLING_REACH * side // size + _MARGIN
+    rows = 4 * size * min(height + 1, side + reach)  # resized horizontally, not yet vertically
     return limits.WORKING_BYTES + info.decode_bytes + len(info.replacement or b"") + rows
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, parts: Parts = ()) -> Image.Image:
     try:
-        return Image.open(BytesIO(data), formats=FORMATS)
+        return Image.open(open_parts(parts) if parts else BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         if _has_signature(data):
             raise UnreadableImage(_DAMAGED.format("its header is damaged")) from error
@@ -133,7 +142,9 @@ def _decode(  # noqa: PLR0913, PLR0917
     crop_fraction: float,
     resample: Image.Resampling,
 ) -> NDArray[np.uint8]:
-    with _open(info.replacement or encoded) as image:
+    if info.unended:
+        _check_complete(encoded, info, covering)
+    with _open(info.replacement or encoded, info.parts) as image:
         # On hostile bytes, decoders raise whatever their parsers happen to raise (OSError,
         # SyntaxError, struct.error, KeyError, MemoryError, ...). It all means the same.
         try:
@@ -155,15 +166,34 @@ def _decode(  # noqa: PLR0913, PLR0917
     return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
-def _orientation(image: Image.Image, info: ImageInfo) -> int:
+def _check_complete(encoded: bytes, info: ImageInfo, covering: int) -> None:
+    def open_with(ending: bytes) -> Image.Image:
+        return _open(encoded, (*info.parts[:-1], ending))
+
     try:
-        if info.exif:
-            exif = Image.Exif()
-            exif.load(info.exif)
-            return int(exif.get(Base.Orientation, 1))
-        return int(image.getexif().get(Base.Orientation, 1))
-    except Exception:  # damaged metadata does not make the image unreadable
-        return 1
+        check_complete(open_with, covering)
+    except UnreadableImage:
+        raise
+    except Exception as error:
+        raise _unreadable(error) from error
+
+
+def _orientation(image: Image.Image, info: ImageInfo) -> int:
+    """The EXIF orientation that is still to be undone, 1 to 8."""
+    if image.format == "TIFF":  # its directory is the EXIF
+        return int(image.getexif().get(exif.ORIENTATION, 1))
+    block = info.exif or image.info.get("exif") or _png_profile(image)
+    xmp = image.info.get("XML:com.adobe.xmp") or image.info.get("xmp") or b""
+    return exif.orientation(block, xmp)
+
+
+def _png_profile(image: Image.Image) -> bytes:
+    """EXIF as ImageMagick wrote it into PNG before 2017: three lines, then hexadecimal digits."""
+    profile = image.info.get("Raw profile type exif", "")
+    try:
+        return bytes.fromhex("".join(profile.split("\n")[3:]))
+    except ValueError:
+        return b""
 
 
 def _centred_square(image: Image.Image, crop_fraction: float) -> Box:

@@ -33,3 +33,9 @@ class ImageInfo(NamedTuple):
     """EXIF, from its TIFF header on, where the decoder does not get it"""
     replacement: bytes | None = None
     """The same pixels without the metadata that is slow to read; None: the file is used itself"""
+    parts: tuple[bytes | memoryview, ...] = ()
+    """The parts of the file that the decoder gets, one after the other; empty: all of it"""
+    scale: int = 1
+    """By which the decoder divides width and height"""
+    unended: bool = False
+    """Whether the file has no end marker: the last part is one. Pixels may be missing as well."""

@@ -1,107 +1,449 @@
-"""JPEG (ITU-T T.81, annex B)."""
+"""JPEG (ITU-T T.81, annex B).
+
+The decoder gets the frame, the tables, the metadata that means something to the pixels, and all
+scans. It does not get the rest of the metadata, and nothing behind the end: so none of it can cost
+anything, or make the file unreadable.
+"""
 
 from struct import unpack_from
-from typing import Final
+from typing import Final, NamedTuple
 
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure
-from classifier.images.formats.tiff import check_exif
+from classifier.images.formats.markers import (
+    APP0,
+    APP1,
+    APP2,
+    APP14,
+    APP15,
+    COM,
+    DAC,
+    DHT,
+    DNL,
+    DQT,
+    DRI,
+    END,
+    EOI,
+    SOF0,
+    SOF1,
+    SOF2,
+    SOS,
+    find_marker,
+)
 
 SIGNATURE: Final = b"\xff\xd8\xff"
 
-MAX_SEGMENTS: Final = 1000
-"""Segments before the first scan. An ordinary file has about ten, one with a large colour profile
-and a depth map some hundreds."""
+MAX_EDGE: Final = 65_500
+"""Pixels; libjpeg's JPEG_MAX_DIMENSION. The format has 35 more."""
 
-MAX_METADATA_SEGMENTS: Final = 32
-"""Segments of EXIF, and of Photoshop's data: Pillow joins the former one by one and parses the
-latter."""
+MAX_SEGMENTS: Final = 500_000
+"""Segments outside of scans. They take half a second; an ordinary file has from ten to some
+hundreds, with a depth map."""
 
-MAX_JUNK: Final = 64 * 1024
-"""Bytes between segments that belong to none."""
+MAX_TABLE_BYTES: Final = 65_536
+"""Different quantization and Huffman tables before the first scan, which Pillow parses in Python.
+All that a frame can use take 3 KB."""
+
+MAX_EXIF_PARTS: Final = 16
+"""Segments of EXIF that are joined. The first directory is in the first one."""
+
+MAX_PROFILE_BYTES: Final = 4 << 20
+"""A larger colour profile is left out. Those of printers have 3 MB."""
+
+_TABLES: Final = {DQT, DHT, DAC, DRI}
+_FRAMES: Final = {SOF0, SOF1, SOF2}
+_METADATA: Final = {*range(APP0, APP15 + 1), COM, DNL}
+
+_JFIF: Final = b"JFIF\0"
+_ADOBE: Final = b"Adobe"
+_JFIF_BYTES, _ADOBE_BYTES = 14, 12
+"""libjpeg ignores shorter segments; they make Pillow refuse the file."""
+_EXIF: Final = b"Exif\0\0"
+_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
+_PROFILE: Final = b"ICC_PROFILE\0"
+_PROFILE_NUMBER: Final = 4 + len(_PROFILE)
+"""Offset in a segment of the part's number; the number of parts follows (ICC.1:2022, B.4)"""
+_PROFILE_HEADER: Final = _PROFILE_NUMBER + 2
+MAX_PROFILE_PARTS: Final = 255
+
+_CMYK: Final = 4
+_COMPONENTS: Final = {1, 3, _CMYK}
+"""Numbers of components that Pillow has a mode for"""
+_FACTORS: Final = {1, 2, 3, 4}
+"""Sampling factors (T.81, B.2.2)"""
+
+_CONVERTING_BYTES: Final = 2 << 20
+"""Bands of CMYK on their way to RGB; measured"""
+
+_ROW_BYTES: Final = 20
+"""For each column, libjpeg's rows on their way to pixels, as far as they are more than
+`limits.WORKING_BYTES`; measured"""
+
+_STEP: Final = 1 << 16
+"""Bytes that are looked at together"""
+
+_BLOCK: Final = 8
+"""Samples a side of a DCT block"""
+_BLOCK_BYTES: Final = 2 * _BLOCK**2
+
+_ALL_COEFFICIENTS: Final = (1 << _BLOCK**2) - 1
 
 _FILL: Final = b"\xff" * 65_536
-"""Fill bytes may precede a marker. Pillow keeps what it reads until it finds one."""
+"""Fill bytes may precede a marker. The decoder looks for the marker again with each 64 KiB that it
+gets, so that a long row of them would take the square of its length."""
 
-_LARGE_FILE: Final = 4 << 20
-"""Bytes; smaller files are not searched for fill bytes."""
+_ZERO_PADDING: Final = 2
+"""Zero bytes at the end that are not cut off: the pixels may end with as many."""
 
-# Marker codes (T.81, table B.1), the byte after 0xFF
-_TEM: Final = 0x01
-_DHT: Final = 0xC4
-_JPG: Final = 0xC8
-_DAC: Final = 0xCC
-_SOF2: Final = 0xC2
-_SOS: Final = 0xDA
-_APP1: Final = 0xE1
-_APP13: Final = 0xED
-_START_OF_FRAME: Final = set(range(0xC0, 0xD0)) - {_DHT, _JPG, _DAC}
-_WITHOUT_LENGTH: Final = {_TEM, _JPG, *range(0xD0, _SOS), *range(0xF0, 0xFE)}
-"""TEM, JPG, RST0 to EOI, JPG0 to JPG13"""
+# CPU time, as `ImageInfo.seconds`, of scans that hold next to nothing
+_SECONDS_PER_BLOCK: Final = 8e-9
+_SECONDS_PER_REFINED_BLOCK: Final = 60e-9
+"""A refinement of AC coefficients looks at each of them."""
+_SECONDS_PER_SCAN: Final = 5e-6
+_SECONDS_PER_PIXEL: Final = 10e-9
+"""Of decoding at full scale"""
 
-_EXIF: Final = b"Exif\0\0"
+_SCAN_WEIGHT: Final = 2.0
+"""Such scans may take half of `limits.MAX_SECONDS`. Those that libjpeg writes take as much at 250
+megapixels."""
 
-_SECONDS_PER_SCAN_PIXEL: Final = 1.7e-9
-"""For each scan, if it has next to nothing for the pixels"""
+_MAX_SCAN_SECONDS: Final = 2.0
+"""The walk over scans ends here, above any limit."""
+
+
+class _Component(NamedTuple):
+    identifier: int
+    horizontal: int
+    vertical: int
+    """Sampling factors, 1 to 4"""
+
+
+class _Frame(NamedTuple):
+    progressive: bool
+    width: int
+    height: int
+    components: tuple[_Component, ...]
+
+    def blocks(self, component: _Component) -> tuple[int, int]:
+        """Blocks in a row and in a column of a component (T.81, A.1.1)."""
+        across = _BLOCK * max(each.horizontal for each in self.components)
+        down = _BLOCK * max(each.vertical for each in self.components)
+        return (
+            -(-self.width * component.horizontal // across),
+            -(-self.height * component.vertical // down),
+        )
+
+    def padded_blocks(self, component: _Component) -> int:
+        """Blocks of a component, with those that fill up minimum coded units (T.81, A.2.4)."""
+        across, down = self.blocks(component)
+        return _round_up(across, component.horizontal) * _round_up(down, component.vertical)
+
+
+class _Scan(NamedTuple):
+    components: bytes
+    """Their identifiers"""
+    finished: int
+    """Bits of the coefficients, from the first, that have their full precision after the scan"""
+    refining: bool
+    """Whether it refines AC coefficients"""
+
+
+class _Scans(NamedTuple):
+    number: int
+    seconds: float
+    end: int
+    """Offset behind EOI; without one, behind the last byte that may belong to a scan"""
+    unended: bool
+    complete: bool
+    """Whether the scans hold every coefficient in full precision"""
+
+
+class _Segment(NamedTuple):
+    marker: int
+    start: int
+    end: int
+    """Offsets; the marker is at the start"""
+
+    def content(self) -> int:
+        return self.start + 4
+
+
+class _Truncated(Exception):
+    """The file ends within a scan or segment."""
+
+    def __init__(self, end: int) -> None:
+        super().__init__(end)
+        self.end = end
+        """Offset of the end of what is whole"""
+
+
+class _Kept:
+    """The segments before the first scan that the decoder gets."""
+
+    def __init__(self) -> None:
+        self.exif: list[bytes] = []
+        self.frame = b""
+        self._latest: dict[bytes, bytes] = {}
+        self._tables: dict[bytes, None] = {}
+        self._profile: list[memoryview] = []
+        self._profile_bytes = 0
+
+    def add(self, data: bytes, segment: _Segment) -> None:
+        """Raises `UnusualStructure` and `UnsupportedCoding`."""
+        marker, start, end = segment
+        if marker in _METADATA:
+            self._add_metadata(data, segment)
+        elif marker in _TABLES:
+            table = data[start:end]
+            self._tables.pop(table, None)  # the last of equal ones counts
+            self._tables[table] = None
+        elif marker == EOI:
+            raise UnusualStructure("it ends before its pixels")
+        elif marker not in _FRAMES:
+            raise UnsupportedCoding("a JPEG that is neither baseline nor progressive")
+        elif self.frame:
+            raise UnusualStructure("it has two frame headers")
+        else:
+            self.frame = data[start:end]
+
+    def _add_metadata(self, data: bytes, segment: _Segment) -> None:
+        marker, start, end = segment
+        content = segment.content()
+        if marker == APP1 and data.startswith(_EXIF, content):
+            if len(self.exif) < MAX_EXIF_PARTS:
+                self.exif.append(data[content + len(_EXIF) : end])
+        elif marker == APP1 and data.startswith(_XMP, content):
+            self._latest[_XMP] = data[start:end]
+        elif marker == APP2 and data.startswith(_PROFILE, content):
+            self._profile_bytes += end - start
+            if self._profile_bytes <= MAX_PROFILE_BYTES:
+                self._profile.append(memoryview(data)[start:end])
+        elif marker == APP0 and data.startswith(_JFIF, content):
+            if end - content >= _JFIF_BYTES:
+                self._latest[_JFIF] = data[start:end]
+        elif marker == APP14 and data.startswith(_ADOBE, content) and end - content >= _ADOBE_BYTES:
+            self._latest[_ADOBE] = data[start:end]
+
+    def profile(self) -> list[memoryview]:
+        """The segments of the colour profile; none unless all of them are there."""
+        parts = self._profile
+        complete = (
+            len(parts) <= MAX_PROFILE_PARTS
+            and self._profile_bytes <= MAX_PROFILE_BYTES
+            and all(len(part) >= _PROFILE_HEADER for part in parts)
+            and sorted(part[_PROFILE_NUMBER] for part in parts) == [*range(1, len(parts) + 1)]
+            and all(part[_PROFILE_NUMBER + 1] == len(parts) for part in parts)
+        )
+        return parts if complete else []
+
+    def join(self, profile: list[memoryview]) -> bytes:
+        """A JPEG up to its first scan. Raises `UnusualStructure`."""
+        if sum(map(len, self._tables)) > MAX_TABLE_BYTES:
+            raise UnusualStructure("it has more tables before its pixels than it can use")
+        # Pillow wants the profile before the frame.
+        return b"".join(
+            [SIGNATURE[:2], *self._latest.values(), *profile, *self._tables, self.frame]
+        )
 
 
 def is_jpeg(data: bytes) -> bool:
     return data.startswith(SIGNATURE)
 
 
-def inspect(data: bytes, covering: int) -> ImageInfo:  # noqa: PLR0912
+def inspect(data: bytes, covering: int) -> ImageInfo:
+    """Raises `UnusualStructure` and `UnsupportedCoding`."""
+    kept, first_scan, segments = _read_segments(data)
+    frame = _parse_frame(kept.frame, data, first_scan)
+    scans = _read_scans(data, frame, first_scan, MAX_SEGMENTS - segments)
+    if scans.unended and not scans.complete:
+        raise UnusualStructure("the file is truncated: its last scans are missing")
+    multiple = frame.progressive or data[first_scan + 4] < len(frame.components)
+    scale = decoded_scale = _scale(frame.width, frame.height, covering)
+    seconds = _SCAN_WEIGHT * scans.seconds if multiple else 0.0
+    if scans.unended:
+        decoded_scale = 1 if frame.progressive else scale
+        pixels = frame.width * frame.height / decoded_scale
+        seconds = max(seconds, 3 * scans.seconds + 2 * pixels * _SECONDS_PER_PIXEL)
+    profile = kept.profile()
+    before_scans = kept.join(profile)
+    profile_bytes = sum(map(len, profile))
+    kind = "progressive JPEG" if frame.progressive else "JPEG"
+    return ImageInfo(
+        (frame.width, frame.height),
+        len(before_scans)
+        + 2 * profile_bytes  # Pillow keeps its segments and joins them,
+        + max(profile_bytes, _decode_bytes(frame, decoded_scale, multiple=multiple)),  # in copies
+        seconds,
+        f"a {kind} of {scans.number} scans" if multiple else "",
+        b"".join(kept.exif),
+        parts=(
+            before_scans,
+            *_without_fill(data, first_scan, scans.end),
+            *([END] if scans.unended else []),
+        ),
+        scale=scale,
+        unended=scans.unended,
+    )
+
+
+def _read_segments(data: bytes) -> tuple[_Kept, int, int]:
+    """The segments before the first scan, the offset of that scan, and the number of segments.
+    Raises `UnusualStructure` and `UnsupportedCoding`."""
+    kept = _Kept()
+    position = 2
+    for number in range(MAX_SEGMENTS):
+        try:
+            segment = _next_segment(data, position)
+        except _Truncated:
+            raise UnusualStructure("the file is truncated before its pixels") from None
+        if segment.marker == SOS:
+            return kept, segment.start, number
+        kept.add(data, segment)
+        position = segment.end
+    raise UnusualStructure(f"it has more than {MAX_SEGMENTS:,} segments before its pixels")
+
+
+def _next_segment(data: bytes, position: int) -> _Segment:
+    """Raises `_Truncated`."""
+    start = find_marker(data, position)
+    if start < 0:
+        raise _Truncated(_end_of_bits(data, position))
+    marker = data[start + 1]
+    if marker == EOI:
+        return _Segment(marker, start, start + 2)
+    # The length counts itself. Decoders take a smaller one for 2.
+    end = start + 2 + max(2, int.from_bytes(data[start + 2 : start + 4], "big"))
+    if end > len(data):
+        raise _Truncated(start)
+    return _Segment(marker, start, end)
+
+
+def _end_of_bits(data: bytes, start: int) -> int:
+    """Where the entropy-coded data that begin at `start` end, in a file that ends there: without
+    zeros that fill it up, and without half a marker."""
+    zeros = _count_last(data, start, b"\0")
+    if zeros:
+        return len(data) - max(0, zeros - _ZERO_PADDING)
+    return len(data) - _count_last(data, start, b"\xff")
+
+
+def _count_last(data: bytes, start: int, value: bytes) -> int:
+    """How many bytes at the end of `data`, but not before `start`, are `value`."""
+    for end in range(len(data), start, -_STEP):
+        begin = max(start, end - _STEP)
+        rest = data[begin:end].rstrip(value)
+        if rest:
+            return len(data) - begin - len(rest)
+    return len(data) - start
+
+
+def _parse_frame(segment: bytes, data: bytes, first_scan: int) -> _Frame:
+    """Raises `UnusualStructure` and `UnsupportedCoding`."""
+    if not segment:
+        raise UnusualStructure("it has no frame header before its pixels")
+    count = segment[9] if len(segment) > 9 else 0
+    if len(segment) != 10 + 3 * count or not count:
+        raise UnusualStructure("its frame header is damaged")
+    precision, height, width = unpack_from(">BHH", segment, 4)
+    if precision != 8:
+        raise UnsupportedCoding(f"a JPEG of {precision} bits a sample")
+    if count not in _COMPONENTS:
+        raise UnsupportedCoding(f"a JPEG of {count} components")
+    if not height and data.find(bytes([0xFF, DNL]), first_scan) >= 0:
+        raise UnsupportedCoding("a JPEG that states its height behind its pixels")
+    if not height or not width:
+        raise UnusualStructure("its frame header says that it has no pixels")
+    if max(width, height) > MAX_EDGE:
+        raise UnsupportedCoding(f"a JPEG of more than {MAX_EDGE:,} pixels a side")
+    components = tuple(
+        _Component(identifier, factors >> 4, factors & 15)
+        for identifier, factors in zip(segment[10::3], segment[11::3], strict=True)
+    )
+    factors = {factor for component in components for factor in component[1:]}
+    if not factors <= _FACTORS:
+        raise UnusualStructure("its sampling factors are damaged")
+    return _Frame(segment[1] == SOF2, width, height, components)
+
+
+def _read_scans(data: bytes, frame: _Frame, position: int, segments: int) -> _Scans:
+    """Walk over at most so many `segments` from the first SOS at `position`. Raises
+    `UnusualStructure`."""
+    missing = {component.identifier: _ALL_COEFFICIENTS for component in frame.components}
+    blocks = {component.identifier: frame.blocks(component) for component in frame.components}
+    number, seconds = 0, 0.0
+    for _ in range(segments):
+        try:
+            segment = _next_segment(data, position)
+        except _Truncated as truncated:
+            complete = not any(missing.values())
+            return _Scans(number, seconds, truncated.end, unended=True, complete=complete)
+        position = segment.end
+        if segment.marker == EOI or seconds > _MAX_SCAN_SECONDS:
+            return _Scans(number, seconds, position, unended=False, complete=True)
+        if segment.marker == SOS:
+            scan = _parse_scan(data, segment, frame)
+            number += 1
+            seconds += _scan_seconds(scan, blocks)
+            for identifier in scan.components:
+                missing[identifier] &= ~scan.finished
+    raise UnusualStructure(f"it has more than {MAX_SEGMENTS:,} segments")
+
+
+def _parse_scan(data: bytes, segment: _Segment, frame: _Frame) -> _Scan:
     """Raises `UnusualStructure`."""
-    position, junk, coefficients = 2, 0, 0.0
-    width = height = 0
-    exif: list[bytes] = []
-    photoshop = components = 0
-    for _ in range(MAX_SEGMENTS):
-        if data[position] != 0xFF:
-            found = data.index(b"\xff", position)
-            junk += found - position
-            if junk > MAX_JUNK:
-                raise UnusualStructure("it has much in it that belongs to no part of a JPEG")
-            position = found
-        marker = data[position + 1]
-        if marker in (0x00, 0xFF):
-            position += 1
-            continue
-        if marker in _WITHOUT_LENGTH:
-            position += 2
-            continue
-        length = data[position + 2] << 8 | data[position + 3]
-        if marker in _START_OF_FRAME:
-            if marker > _SOF2:
-                raise UnsupportedCoding("a JPEG that is neither baseline nor progressive")
-            height, width = unpack_from(">HH", data, position + 5)
-            components = data[position + 9]
-            factors = data[position + 11 : position + 10 + 3 * components : 3]
-            coefficients = _coefficient_bytes(factors)
-        elif marker == _APP1 and data.startswith(_EXIF, position + 4):
-            exif.append(data[position + 10 : position + 2 + length])
-        elif marker == _APP13:
-            photoshop += 1
-        elif marker == _SOS:
+    content = segment.content()
+    count = data[content]
+    if segment.end - content != 4 + 2 * count or not count:
+        raise UnusualStructure("a scan header is damaged")
+    components = data[content + 1 : content + 1 + 2 * count : 2]
+    if not set(components) <= {component.identifier for component in frame.components}:
+        raise UnusualStructure("a scan is of a component that it does not have")
+    first, last, approximation = data[segment.end - 3 : segment.end]
+    if not frame.progressive:
+        return _Scan(components, _ALL_COEFFICIENTS, refining=False)
+    finished = 0 if approximation & 15 else (2 << last) - (1 << first)
+    return _Scan(components, finished, refining=first > 0 and approximation > 15)
+
+
+def _scan_seconds(scan: _Scan, blocks: dict[int, tuple[int, int]]) -> float:
+    visited = sum(blocks[identifier][0] * blocks[identifier][1] for identifier in scan.components)
+    each = _SECONDS_PER_REFINED_BLOCK if scan.refining else _SECONDS_PER_BLOCK
+    return _SECONDS_PER_SCAN + visited * each
+
+
+def _without_fill(data: bytes, start: int, end: int) -> list[memoryview]:
+    """The bytes from `start` to `end`, with one fill byte in place of long rows of them."""
+    view = memoryview(data)
+    parts = []
+    while (fill := data.find(_FILL, start, end)) >= 0:
+        parts.append(view[start : fill + 1])
+        start = fill + len(_FILL)
+        start = _skip_fill(data, start, end)
+    return [*parts, view[start:end]]
+
+
+def _skip_fill(data: bytes, start: int, end: int) -> int:
+    while rest := data[start : min(end, start + _STEP)]:
+        other = rest.lstrip(b"\xff")
+        start += len(rest) - len(other)
+        if other:
             break
-        position += 2 + length
-    else:
-        raise UnusualStructure(f"it has more than {MAX_SEGMENTS} segments before its pixels")
-    if max(len(exif), photoshop) > MAX_METADATA_SEGMENTS:
-        raise UnusualStructure(
-            f"its metadata is in more than {MAX_METADATA_SEGMENTS} segments of a kind"
+    return start
+
+
+def _decode_bytes(frame: _Frame, scale: int, *, multiple: bool) -> int:
+    """Peak memory of decoding: the pixels, and all coefficients if several scans add to them."""
+    count = len(frame.components)
+    width, height = -(-frame.width // scale), -(-frame.height // scale)
+    pixels = (1 if count == 1 else 4) * width * height
+    coefficients = _BLOCK_BYTES * sum(map(frame.padded_blocks, frame.components))
+    return (
+        pixels
+        + _ROW_BYTES * width
+        + max(
+            coefficients if multiple else 0,  # freed before the pixels are converted
+            _CONVERTING_BYTES if count == _CMYK else 0,
         )
-    if len(data) > _LARGE_FILE and _FILL in data:
-        raise UnusualStructure("it has much in it that belongs to no part of a JPEG")
-    check_exif(b"".join(exif))
-    pixels = width * height
-    scale = _scale(width, height, covering)
-    memory = 2 * position + (1 if components == 1 else 4) * pixels // scale**2
-    in_first_scan = data[position + 4]
-    if data.find(bytes([0xFF, _SOF2]), 0, position) < 0 and in_first_scan >= components:
-        return ImageInfo((width, height), memory)
-    scans = data.count(bytes([0xFF, _SOS]), position)
-    memory += int(coefficients * pixels)
-    seconds = scans * pixels * _SECONDS_PER_SCAN_PIXEL
-    return ImageInfo((width, height), memory, seconds, f"a progressive JPEG of {scans} scans")
+    )
 
 
 def _scale(width: int, height: int, covering: int) -> int:
@@ -110,9 +452,5 @@ def _scale(width: int, height: int, covering: int) -> int:
     return next((scale for scale in (8, 4, 2) if ratio >= scale), 1)
 
 
-def _coefficient_bytes(factors: bytes) -> float:
-    """Two bytes for each coefficient of each component; `factors` are the sampling factors."""
-    horizontal, vertical = [each >> 4 for each in factors], [each & 15 for each in factors]
-    densest = max(horizontal, default=1) * max(vertical, default=1)
-    samples = sum(h * v for h, v in zip(horizontal, vertical, strict=True))
-    return 2 * samples / max(1, densest)
+def _round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
