@@ -3,6 +3,7 @@
 import ctypes
 import sys
 import warnings
+from importlib.util import find_spec
 from typing import Final
 
 from PIL import (
@@ -19,8 +20,11 @@ from classifier.images.formats.png import MAX_TEXT_BYTES
 # Pillow imports these three on demand, together with every other decoder: name them instead.
 _ON_DEMAND: Final = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
 
-FORMATS: Final = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]
-"""The accepted formats, by Pillow's names. `configure` adds HEIF where pillow-heif is installed."""
+PILLOW_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""The formats that Pillow opens, by its names"""
+
+FORMATS: Final = [*PILLOW_FORMATS, *(["HEIF"] if find_spec("pi_heif") else [])]
+"""The accepted formats. HEIF takes pi-heif, which is imported when the first such file arrives."""
 
 # mallopt(3)
 _M_TRIM_THRESHOLD: Final = -1
@@ -29,7 +33,6 @@ _M_MMAP_THRESHOLD: Final = -3
 
 def configure() -> None:
     """Called once, when `classifier.images` is imported."""
-    _register_heif()
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread would hold its own frames
@@ -39,15 +42,6 @@ def configure() -> None:
     # Warnings about odd metadata do not help the operator of a server.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     _return_memory()
-
-
-def _register_heif() -> None:
-    try:
-        from pillow_heif import register_heif_opener  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        return
-    register_heif_opener()
-    FORMATS.append("HEIF")
 
 
 def _return_memory() -> None:

@@ -13,7 +13,8 @@ from classifier.images import limits
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure, exif
 from classifier.images.inspect import inspect
 from classifier.images.parts import Parts, open_parts
-from classifier.images.pillow import FORMATS
+from classifier.images.pillow import FORMATS, PILLOW_FORMATS
+from classifier.images.pixels import Pixels
 from classifier.images.resize import Box, resize_visible
 from classifier.images.unended import check_complete
 
@@ -95,7 +96,7 @@ def _inspect(data: bytes, covering: int) -> ImageInfo:
     except UnusualStructure as error:
         raise _unreadable(error) from None
     if info is None:
-        with _open(data) as image:
+        with _open_with_pillow(data) as image:
             pixels = image.width * image.height
             info = ImageInfo(image.size, _UNKNOWN_BYTES_PER_PIXEL * pixels)
     return info
@@ -109,9 +110,18 @@ def _memory(info: ImageInfo, size: int) -> int:
     return limits.WORKING_BYTES + info.decode_bytes + len(info.replacement or b"") + rows
 
 
-def _open(data: bytes, parts: Parts = ()) -> Image.Image:
+def _open(data: bytes, info: ImageInfo) -> Image.Image | Pixels:
+    if info.decode is None:
+        return _open_with_pillow(data, info.parts)
     try:
-        return Image.open(open_parts(parts) if parts else BytesIO(data), formats=FORMATS)
+        return info.decode(data)
+    except Exception as error:
+        raise _unreadable(error) from error
+
+
+def _open_with_pillow(data: bytes, parts: Parts = ()) -> Image.Image:
+    try:
+        return Image.open(open_parts(parts) if parts else BytesIO(data), formats=PILLOW_FORMATS)
     except UnidentifiedImageError as error:
         if _has_signature(data):
             raise UnreadableImage(_DAMAGED.format("its header is damaged")) from error
@@ -126,7 +136,7 @@ def _open(data: bytes, parts: Parts = ()) -> Image.Image:
 def _has_signature(data: bytes) -> bool:
     """Whether the first bytes are those of a format in `FORMATS`."""
     prefix = data[:_SIGNATURE_BYTES]
-    accepting = (Image.OPEN[name][1] for name in FORMATS)
+    accepting = (Image.OPEN[name][1] for name in PILLOW_FORMATS)
     return any(accept is not None and accept(prefix) is True for accept in accepting)
 
 
@@ -144,7 +154,7 @@ def _decode(  # noqa: PLR0913, PLR0917
 ) -> NDArray[np.uint8]:
     if info.unended:
         _check_complete(encoded, info, covering)
-    with _open(info.replacement or encoded, info.parts) as image:
+    with _open(info.replacement or encoded, info) as image:
         # On hostile bytes, decoders raise whatever their parsers happen to raise (OSError,
         # SyntaxError, struct.error, KeyError, MemoryError, ...). It all means the same.
         try:
@@ -168,7 +178,7 @@ def _decode(  # noqa: PLR0913, PLR0917
 
 def _check_complete(encoded: bytes, info: ImageInfo, covering: int) -> None:
     def open_with(ending: bytes) -> Image.Image:
-        return _open(encoded, (*info.parts[:-1], ending))
+        return _open_with_pillow(encoded, (*info.parts[:-1], ending))
 
     try:
         check_complete(open_with, covering)
@@ -178,7 +188,7 @@ def _check_complete(encoded: bytes, info: ImageInfo, covering: int) -> None:
         raise _unreadable(error) from error
 
 
-def _orientation(image: Image.Image, info: ImageInfo) -> int:
+def _orientation(image: Image.Image | Pixels, info: ImageInfo) -> int:
     """The EXIF orientation that is still to be undone, 1 to 8."""
     if image.format == "TIFF":  # its directory is the EXIF
         return int(image.getexif().get(exif.ORIENTATION, 1))
@@ -187,7 +197,7 @@ def _orientation(image: Image.Image, info: ImageInfo) -> int:
     return exif.orientation(block, xmp)
 
 
-def _png_profile(image: Image.Image) -> bytes:
+def _png_profile(image: Image.Image | Pixels) -> bytes:
     """EXIF as ImageMagick wrote it into PNG before 2017: three lines, then hexadecimal digits."""
     profile = image.info.get("Raw profile type exif", "")
     try:
@@ -196,7 +206,7 @@ def _png_profile(image: Image.Image) -> bytes:
         return b""
 
 
-def _centred_square(image: Image.Image, crop_fraction: float) -> Box:
+def _centred_square(image: Image.Image | Pixels, crop_fraction: float) -> Box:
     side = crop_fraction * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     return left, top, left + side, top + side

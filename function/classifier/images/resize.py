@@ -9,8 +9,13 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageCms
 
+from classifier.images.pixels import Pixels
+
 Box = tuple[float, float, float, float]
 """left, top, right, bottom, in pixels"""
+
+_DIRECT: Final = ("L", "RGB", "RGBX")
+"""Modes that are resized as they are"""
 
 _BAND_BYTES: Final = 1 << 20
 """Bytes of RGBA that are converted at a time, so that the memory of a conversion does not grow with
@@ -18,15 +23,19 @@ the image"""
 
 
 def resize_visible(
-    image: Image.Image, square: Box, size: int, resample: Image.Resampling
+    image: Image.Image | Pixels, square: Box, size: int, resample: Image.Resampling
 ) -> Image.Image:
-    """The `square` of the image in mode L, RGB or RGBA and `size` pixels a side.
+    """The `square` of the image in mode L, RGB, RGBX or RGBA and `size` pixels a side.
 
     The image is cropped to the square and the reach of the resampling filter around it (bicubic: 2
     output pixels, Lanczos: 3), and converted band by band. Pillow resizes horizontally first and
     then vertically, so resizing each band horizontally gives the same pixels.
     """
-    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+    if (
+        isinstance(image, Image.Image)
+        and image.mode in _DIRECT
+        and "transparency" not in image.info
+    ):
         return image.resize((size, size), resample, square)
     margin = math.ceil(3 * (square[2] - square[0]) / size) + 1
     left, top = max(0, int(square[0]) - margin), max(0, int(square[1]) - margin)
@@ -59,7 +68,7 @@ def resize_visible(
 
 
 def _conversion(
-    image: Image.Image, bands: Callable[[], Iterator[Image.Image]]
+    image: Image.Image | Pixels, bands: Callable[[], Iterator[Image.Image]]
 ) -> Callable[[Image.Image], Image.Image]:
     if image.mode.startswith(("I", "F")):
         return functools.partial(_from_deep_grey, scale=_deep_scale(image.mode, bands()))

@@ -5,7 +5,12 @@ millions of empty chunks. Here each walk has an end. Metadata that would take Pi
 is left out of the file that it gets.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+from PIL import Image
+
+from classifier.images.pixels import Pixels
 
 
 class UnusualStructure(ValueError):
@@ -39,3 +44,5 @@ class ImageInfo(NamedTuple):
     """By which the decoder divides width and height"""
     unended: bool = False
     """Whether the file has no end marker: the last part is one. Pixels may be missing as well."""
+    decode: Callable[[bytes], Image.Image | Pixels] | None = None
+    """Decodes the file, where Pillow would take more memory: raises anything on damaged pixels"""

@@ -1,65 +1,191 @@
-"""AVIF and HEIF: boxes of the ISO base media file format (ISO/IEC 14496-12).
+"""AVIF and HEIC: images in boxes (ISO/IEC 23008-12; AV1 Image File Format).
 
-The sample tables may claim any number of frames, and decoders allocate memory for each before the
-first is decoded. The tables are found by their names, wherever they are.
+The primary item says how its pixels are coded: AV1 is decoded by Pillow, HEVC by pi-heif, whatever
+the brands are.
 """
 
+from collections.abc import Callable
+from struct import pack
 from typing import Final
 
-from classifier.images.formats import ImageInfo, UnusualStructure
-from classifier.images.formats.tiff import check_exif
+from classifier.images import libheif
+from classifier.images.formats import (
+    ImageInfo,
+    UnsupportedCoding,
+    UnusualStructure,
+    avif,
+    exif,
+    heic,
+    tracks,
+)
+from classifier.images.formats.boxes import Box, Items, Others, children, read_items
+from classifier.images.formats.still import AV1, HEVC, Still, coded_items, read_still
 
-MAX_FRAMES: Final = 20_000
+MAX_METADATA_BYTES: Final = 1 << 20
+"""Of EXIF and XMP, which decoders copy; of more they get none."""
 
-MAX_TABLES: Final = 512
-"""Tables of one kind"""
+_METADATA_COPIES: Final = 3
 
-_EXIF_BYTES: Final = 1_000_000
-"""Bytes that are inspected from each TIFF header on"""
+_MAX_OTHER_BOXES: Final = 16
+"""In a box, beside those that are read here; libheif accepts 100."""
 
-# Boxes of the sample table: samples per chunk, chunk offsets (32 and 64 bits), times
-_STSC, _STCO, _CO64, _STTS = b"stsc", b"stco", b"co64", b"stts"
+_MAX_BRANDS: Final = 64
+_FULL: Final = 4
+"""Bytes of version and flags"""
+
+_TOP: Final = (b"ftyp", b"meta", b"moov")
+_META: Final = (b"hdlr", b"pitm", b"iinf", b"iloc", b"iref", b"iprp", b"idat")
+
+_KINDS: Final = {
+    b"avc1": "H.264",
+    b"iden": "an image derived from another",
+    b"iovl": "an overlay of images",
+    b"j2k1": "JPEG 2000",
+    b"jpeg": "JPEG",
+    b"tmap": "a tone map",
+    b"unci": "uncompressed pixels",
+    b"vvc1": "VVC",
+}
+"""Kinds of items that are not decoded here, as people know them"""
+
+_SEQUENCE: Final = b"avis"
+_AVIF_BRANDS: Final = {b"avif", _SEQUENCE}
+_PILLOW_BRANDS: Final = {*_AVIF_BRANDS, b"mif1", b"msf1"}
+"""Major brands of files that Pillow gives to libavif, which wants one of AVIF among all brands"""
+_HEIC_BRANDS: Final = {b"heic", b"heix", b"mif1"}
+_HEIC_SEQUENCE_BRANDS: Final = {b"hevc", b"hevx", b"msf1"}
+"""Major brands of files in which libheif looks for tracks"""
+_IMAGE_BRANDS: Final = {*_PILLOW_BRANDS, *_HEIC_BRANDS, *_HEIC_SEQUENCE_BRANDS}
+_MAJOR_BRAND_AT: Final = 8
+
+_NOT_INSTALLED: Final = "a HEIC photo (HEIF), for which this server lacks the package pi-heif"
+
+_FREE: Final = b"free"
+_EXIF, _MIME = b"Exif", b"mime"
+_NO_KIND: Final = b"none"
+"""A kind of item that decoders do not know"""
+
+
+class _Patches:
+    """Changes to a copy of the file, which do not move anything."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._changes: dict[int, bytes] = {}
+
+    def put(self, position: int, content: bytes) -> None:
+        self._changes[position] = content
+
+    def join(self, others: list[Others]) -> None:
+        """Make one box of neighbours if there are so many that decoders refuse them."""
+        if sum(other.boxes for other in others) > _MAX_OTHER_BOXES:
+            for other in others:
+                self.put(other.begin, pack(">I4s", other.end - other.begin, _FREE))
+
+    def apply(self) -> bytes | None:
+        """The changed file; None if nothing changes."""
+        if not self._changes:
+            return None
+        view, done = memoryview(self._data), 0
+        pieces: list[bytes | memoryview] = []
+        for position, content in sorted(self._changes.items()):
+            pieces += [view[done:position], content]
+            done = position + len(content)
+        return b"".join([*pieces, view[done:]])
 
 
 def is_isobmff(data: bytes) -> bool:
     return data[4:8] == b"ftyp"
 
 
-def inspect(data: bytes, covering: int) -> ImageInfo | None:
-    """Raises `UnusualStructure`."""
-    in_chunk = max(_values(data, _STSC, entry=12, offset=4), default=0)
-    chunks = max([*_counts(data, _STCO), *_counts(data, _CO64)], default=0)
-    if max([in_chunk * chunks, *_values(data, _STTS, entry=8, offset=0)], default=0) > MAX_FRAMES:
-        raise UnusualStructure(f"it has more than {MAX_FRAMES} frames")
-    for byte_order in (b"II*\0", b"MM\0*"):
-        found = data.find(byte_order)
-        while found >= 0:
-            check_exif(data[found : found + _EXIF_BYTES])
-            found = data.find(byte_order, found + 4)
-    return None
+def inspect(data: bytes, covering: int) -> ImageInfo:
+    """Raises `UnusualStructure`, `UnsupportedCoding`."""
+    moving = data[_MAJOR_BRAND_AT : _MAJOR_BRAND_AT + 4] == _SEQUENCE
+    top, others = children(data, 0, len(data), _TOP, last=b"moov" if moving else b"meta")
+    brands = _brands(data, top[b"ftyp"])
+    patches = _Patches(data)
+    patches.join(others)
+    if moving and b"moov" in top:
+        return _avif(tracks.read(data, top[b"moov"]), 0, patches)
+    if b"meta" not in top:
+        raise _without_still(brands, moving=b"moov" in top)
+    tables, others = children(data, top[b"meta"].start + _FULL, top[b"meta"].end, _META)
+    patches.join(others)
+    items = read_items(data, tables)
+    if items.primary not in items.by_id:
+        raise UnusualStructure("it has no primary image")
+    kind, _ = coded_items(items, items.primary)
+    if kind == AV1:
+        image = read_still(data, items)
+        if brands[0] not in _PILLOW_BRANDS or not _AVIF_BRANDS.intersection(brands):
+            patches.put(_MAJOR_BRAND_AT, b"avif")
+        return _avif(image, _metadata(data, items, patches, exif.is_ordinary), patches)
+    if kind == HEVC:
+        return _heic(data, items, brands, patches)
+    name = _KINDS.get(kind, f"the coding {kind.decode('latin-1')!r}")
+    raise UnsupportedCoding(f"a HEIF file (HEIC, AVIF) of {name}")
 
 
-def _counts(data: bytes, name: bytes) -> list[int]:
-    """The number of entries of every table of this name."""
-    found, counts = data.find(name), []
-    while found >= 0 and found + 12 <= len(data):
-        counts.append(int.from_bytes(data[found + 8 : found + 12], "big"))
-        if len(counts) > MAX_TABLES:
-            raise UnusualStructure(f"it has more than {MAX_TABLES} tables")
-        found = data.find(name, found + 4)
-    return counts
+def _brands(data: bytes, box: Box) -> list[bytes]:
+    """The major brand, and the first of the compatible ones."""
+    compatible = range(box.start + 8, min(box.end, box.start + 8 + 4 * _MAX_BRANDS), 4)
+    return [data[at : at + 4] for at in (box.start, *compatible)]
 
 
-def _values(data: bytes, name: bytes, *, entry: int, offset: int) -> list[int]:
-    """The number at `offset` in every entry, of `entry` bytes, of every table of this name."""
-    found, values = data.find(name), []
-    for count in _counts(data, name):
-        if count > MAX_FRAMES:
-            raise UnusualStructure(f"it has more than {MAX_FRAMES} entries in a table")
-        first = found + 12 + offset
-        values += [
-            int.from_bytes(data[position : position + 4], "big")
-            for position in range(first, first + count * entry, entry)
-        ]
-        found = data.find(name, found + 4)
-    return values
+def _without_still(brands: list[bytes], *, moving: bool) -> ValueError:
+    if not _IMAGE_BRANDS.intersection(brands):
+        return UnsupportedCoding("a video or another file in boxes (MP4, MOV)")
+    if not libheif.is_available() and not _AVIF_BRANDS.intersection(brands):
+        return UnsupportedCoding(_NOT_INSTALLED)
+    if moving:
+        return UnsupportedCoding("an image sequence without a still image (HEIF)")
+    return UnusualStructure("it has no table of its images, or is cut off")
+
+
+def _avif(image: Still, metadata: int, patches: _Patches) -> ImageInfo:
+    memory = avif.memory(image) + metadata
+    seconds = avif.seconds(image)
+    return ImageInfo(image.size, memory, seconds, "a large AVIF", replacement=patches.apply())
+
+
+def _heic(data: bytes, items: Items, brands: list[bytes], patches: _Patches) -> ImageInfo:
+    if not libheif.is_available():
+        raise UnsupportedCoding(_NOT_INSTALLED)
+    heic.check(items)
+    image = read_still(data, items)
+    if brands[0] in _HEIC_SEQUENCE_BRANDS or not _HEIC_BRANDS.intersection(brands):
+        patches.put(_MAJOR_BRAND_AT, b"heic")
+    memory = heic.memory(image) + _metadata(data, items, patches)
+    turn = items.property(items.primary, b"irot")
+    return ImageInfo(
+        image.size[::-1] if turn and data[turn.start] & 1 else image.size,
+        memory,
+        heic.seconds(image),
+        "a large HEIC",
+        replacement=patches.apply(),
+        decode=libheif.decode,
+    )
+
+
+def _metadata(
+    data: bytes,
+    items: Items,
+    patches: _Patches,
+    is_ordinary: Callable[[bytes], bool] = lambda _: True,
+) -> int:
+    """Bytes that EXIF and XMP take. Decoders get none of it if it is too long, compressed, or not
+    `is_ordinary`."""
+    found = [item for item in items.by_id.values() if item.kind in (_EXIF, _MIME)]
+    length = sum(items.size(item.id) for item in found)
+    if length <= MAX_METADATA_BYTES and not any(item.encoded for item in found):
+        blocks = (items.content(data, item.id, length) for item in found if item.kind == _EXIF)
+        if all(is_ordinary(_tiff(block)) for block in blocks):
+            return _METADATA_COPIES * length
+    for item in found:
+        patches.put(item.kind_at, _NO_KIND)
+    return 0
+
+
+def _tiff(block: bytes) -> bytes:
+    """EXIF from its TIFF header on (ISO/IEC 23008-12, A.2.1)."""
+    return block[4 + int.from_bytes(block[:4], "big") :]
