@@ -106,7 +106,8 @@ def _memory(info: ImageInfo, size: int) -> int:
     """Bytes that decoding and resizing take, beside the file."""
     height, side = info.size[1] // info.scale, min(info.size) // info.scale
     reach = 2 * _RESAMPLING_REACH * side // size + _MARGIN
-    rows = 4 * size * min(height + 1, side + reach)  # resized horizontally, not yet vertically
+    # The rows of the square and of the filter's reach, resized horizontally, not yet vertically
+    rows = info.resized_pixel_bytes * size * min(height + 1, side + reach)
     return limits.WORKING_BYTES + info.decode_bytes + len(info.replacement or b"") + rows
 
 

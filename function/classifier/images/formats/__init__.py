@@ -46,3 +46,5 @@ class ImageInfo(NamedTuple):
     """Whether the file has no end marker: the last part is one. Pixels may be missing as well."""
     decode: Callable[[bytes], Image.Image | Pixels] | None = None
     """Decodes the file, where Pillow would take more memory: raises anything on damaged pixels"""
+    resized_pixel_bytes: int = 4
+    """Bytes of a pixel while it is resized: 1 for grey, otherwise 4"""
