@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from classifier.errors import UnreadableImage, UnsupportedFormat
 from classifier.images import limits
+from classifier.images.colour import find_conversion, to_srgb
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure, exif
 from classifier.images.inspect import inspect
 from classifier.images.parts import Parts, open_parts
@@ -166,9 +167,13 @@ def _decode(  # noqa: PLR0913, PLR0917
             # Only now: load() itself rotates a TIFF, and then clears the tag.
             orientation = _orientation(image, info)
             square = _centred_square(image, crop_fraction)
-            resized = resize_visible(image, square, size, resample)
+            conversion = find_conversion(image)
+            keep_inks = conversion is not None
+            resized = resize_visible(image, square, size, resample, keep_inks=keep_inks)
         except Exception as error:
             raise _unreadable(error) from error
+    if conversion is not None:
+        resized = to_srgb(resized, conversion)
     if resized.mode == "RGBA":
         resized = Image.alpha_composite(Image.new("RGBA", resized.size, "white"), resized)
     # The crop is centred and square, so rotating the result rotates the image, at less cost.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from classifier.images.pixels import Pixels
 
@@ -23,9 +23,15 @@ the image"""
 
 
 def resize_visible(
-    image: Image.Image | Pixels, square: Box, size: int, resample: Image.Resampling
+    image: Image.Image | Pixels,
+    square: Box,
+    size: int,
+    resample: Image.Resampling,
+    *,
+    keep_inks: bool = False,
 ) -> Image.Image:
-    """The `square` of the image in mode L, RGB, RGBX or RGBA and `size` pixels a side.
+    """The `square` of the image in mode L, RGB, RGBX or RGBA and `size` pixels a side; with
+    `keep_inks`, CMYK stays CMYK.
 
     The image is cropped to the square and the reach of the resampling filter around it (bicubic: 2
     output pixels, Lanczos: 3), and converted band by band. Pillow resizes horizontally first and
@@ -33,7 +39,7 @@ def resize_visible(
     """
     if (
         isinstance(image, Image.Image)
-        and image.mode in _DIRECT
+        and (image.mode in _DIRECT or (keep_inks and image.mode == "CMYK"))
         and "transparency" not in image.info
     ):
         return image.resize((size, size), resample, square)
@@ -73,6 +79,8 @@ def _conversion(
     if image.mode.startswith(("I", "F")):
         return functools.partial(_from_deep_grey, scale=_deep_scale(image.mode, bands()))
     if image.mode == "LAB":
+        from PIL import ImageCms  # only here: it takes 2 ms
+
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply
     mode = "RGBA" if image.has_transparency_data else "RGB"
