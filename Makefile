@@ -22,7 +22,8 @@ QUICK := -m "not (slow or browser or docker)"
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-all overload soak \
+  capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
+  bench-estimates bench-crowd bench-all overload soak \
   fuzz clean
 
 help: ## this list
@@ -93,6 +94,15 @@ bench-hostile: $(VENV)/.test ## time and memory that malformed images and endles
 bench-simulation: $(VENV)/.test ## speed of the forecast
 	$(BIN)/python -m tests.measure.simulation $(ARGS)
 
+bench-photos: $(VENV)/.test ## ordinary photos of all formats, with 512 MB, 1 GB and 2 GB (ARGS="--quick --no-docker")
+	$(BIN)/python -m local.benchmark.photos $(ARGS)
+
+bench-estimates: $(VENV)/.test ## memory reserved for images against what decoding them takes
+	$(BIN)/python -m tests.measure.estimates $(ARGS)
+
+bench-crowd: $(VENV)/.test ## many clients with large images against a container of 512 MB (ARGS="--quick --no-docker")
+	$(BIN)/python -m local.benchmark.crowd $(ARGS)
+
 overload: $(VENV)/.test ## five times the load that the service sustains, for a minute
 	$(BIN)/python -m tests.measure.overload $(ARGS)
 
@@ -108,6 +118,9 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (5 minut
 	run tests.measure.images --quick; \
 	run tests.measure.hostile_http; \
 	run tests.measure.simulation --quick; \
+	run tests.measure.estimates --quick --no-corpus; \
+	run local.benchmark.photos --quick --no-docker; \
+	run local.benchmark.crowd --quick --no-docker; \
 	run tests.measure.overload --seconds 8; \
 	run tests.measure.soak --requests 5000 --repeat 3; \
 	exit $$status
@@ -130,9 +143,11 @@ check: lint test ## lint and test, before a pull request
 readme: $(VENV)/.run ## renew the tables in README.md, SECURITY.md and docs/
 	$(BIN)/python -m local.docs
 
-measure: build/fp32.onnx ## renew the figures of those tables (15 minutes; needs Docker)
+measure: build/fp32.onnx ## renew the figures of those tables (an hour; needs Docker)
 	$(BIN)/python -m local.benchmark --peers --json docs/measured/benchmark.json
 	$(BIN)/python -m local.benchmark.lambda_image --json docs/measured/lambda.json
+	$(BIN)/python -m local.benchmark.photos --json docs/measured/photos.json
+	$(BIN)/python -m tests.measure.estimates --json docs/measured/estimates.json
 	$(BIN)/python -m local.docs
 
 lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays

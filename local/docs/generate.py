@@ -21,6 +21,7 @@ from local.common.paths import ROOT
 from local.docs.cost import cost_table
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
 from local.docs.model import accuracy_table, model_table
+from local.docs.photos import estimates_table, photos_table
 from local.docs.problems import problems_table
 from local.docs.settings import limits_table, settings_table
 
@@ -34,6 +35,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "benchmark": benchmark_report,
     "cold starts": cold_start_table,
     "cost": cost_table,
+    "photos": photos_table,
+    "estimates": estimates_table,
 }
 _PART: Final = re.compile(r"(<!-- made: ([^>]*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _MARKER: Final = re.compile(r"<!-- (?:made: .*?|end) -->")

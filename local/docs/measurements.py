@@ -11,7 +11,7 @@ from local.common.paths import ROOT
 Figures = Mapping[str, Any]
 
 MEASURED: Final = ROOT / "docs" / "measured"
-"""Written by `make measure`: benchmark.json and lambda.json."""
+"""Written by `make measure`"""
 
 
 def benchmark() -> Figures:
@@ -35,7 +35,7 @@ def speed_table() -> str:
         f"JPEGs of {kilobytes:.0f} kB",
         *("requests/s", "CPU ms a request", "÷ baseline", "p50 / p99 ms, 2 connections", "peak MB"),
     )
-    made = f"{_where(figures)}; {sampling(figures)}."
+    made = f"{where(figures)}; {sampling(figures)}."
     return f"{table(header, _speed_rows(figures), numbers_from=1)}\n\n{made}"
 
 
@@ -85,7 +85,7 @@ def cold_start_table() -> str:
         for size in figures["sizes"]
     )
     text = table((*header, "peak memory MB"), rows, numbers_from=0)
-    return f"{text}\n\n{_where(figures)}. {_size(figures)}"
+    return f"{text}\n\n{where(figures)}. {_size(figures)}"
 
 
 def _size(figures: Figures) -> str:
@@ -93,6 +93,7 @@ def _size(figures: Figures) -> str:
     return f"The image adds {figures['added_mb']:.0f} MB to the base; the largest parts: {largest}."
 
 
-def _where(figures: Figures) -> str:
+def where(figures: Figures) -> str:
+    """Date and machine of a measurement."""
     machine = figures["machine"]
     return f"Measured on {figures['date']}, {machine['cores']} cores of {machine['cpu']}"

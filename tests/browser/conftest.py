@@ -15,7 +15,8 @@ from playwright.sync_api import (
 )
 
 from tests.support.browser import HANG_MS, LAUNCH, Open
-from tests.support.server import Server
+from tests.support.gateway import PREFIX, Gateway, gateway
+from tests.support.server import Server, serving
 from tests.support.tools import CHROMIUM, needs
 
 expect.set_options(timeout=HANG_MS)
@@ -36,6 +37,20 @@ def browser() -> Iterator[Browser]:
         )
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="package")
+def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    log = tmp_path_factory.mktemp("stage") / "log"
+    with serving(log, UVICORN_ROOT_PATH=PREFIX) as service, gateway(service.url) as running:
+        yield running
+
+
+@pytest.fixture
+def stage(running_stage: Gateway) -> Gateway:
+    """The service behind a gateway, which has received nothing yet."""
+    running_stage.bodies.clear()
+    return running_stage
 
 
 @pytest.fixture

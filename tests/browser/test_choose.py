@@ -5,23 +5,10 @@ from base64 import b64encode
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page import CAT, NOT_A_PHOTO, choose, expect_the_cat
+from tests.browser.page import CAT, NOT_A_PHOTO, choose, drop, expect_the_cat
 from tests.support.browser import Open
 from tests.support.paths import SAMPLE
 from tests.support.pictures import encode, photo
-
-# Only the page can make the object with dropped files.
-TRANSFER = """([name, content]) => {
-  const transfer = new DataTransfer();
-  if (!name) transfer.setData("text/plain", content);
-  else transfer.items.add(new File([Uint8Array.from(atob(content), (c) => c.charCodeAt(0))], name));
-  return transfer;
-}"""
-
-
-def drop(page: Page, name: str, content: str) -> None:
-    transfer = page.evaluate_handle(TRANSFER, [name, content])
-    page.dispatch_event("h1", "drop", {"dataTransfer": transfer})
 
 
 def test_chosen_photo_is_classified(page: Page) -> None:

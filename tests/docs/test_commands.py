@@ -18,6 +18,8 @@ COMMANDS = [
     "local/forecast.py",
     "-m local.benchmark",
     "-m local.benchmark.lambda_image",
+    "-m local.benchmark.photos",
+    "-m local.benchmark.crowd",
     "-m local.models.build",
     "-m local.models.evaluate",
     "-m local.models.float_model",

@@ -3,13 +3,17 @@
 // photo.
 "use strict";
 
-// Lambda accepts requests of 6 MB, 4.5 MB before base64: larger photos are shrunk here.
+// A photo beyond these limits is shrunk here. Lambda accepts requests of 6 MB, 4.5 MB before base64.
 const MAX_BYTES = 4_000_000;
-const MAX_SIDE = 1024;
 
-// Decoding these takes 13 to 17 bytes per pixel, and the service limits the memory.
-const HEAVY = /^image\/(webp|avif|hei[cf])$/;
-const MAX_HEAVY_PIXELS = 3_000_000;
+// Decoding takes 4 to 10 bytes of the service's memory per pixel. It takes less of a JPEG, because the
+// service decodes that at a fraction of its size, unless it is progressive.
+const MAX_JPEG_PIXELS = 25_000_000;
+const MAX_PIXELS = 3_000_000;
+
+// A panorama of 16 to 1 is still 250 pixels high: the model sees its centred square, of 224 pixels.
+const SHRUNK_PIXELS = 1_000_000;
+
 const MAX_PARALLEL = 2;
 
 const form = document.querySelector("form");
@@ -19,6 +23,7 @@ const service = new URL("./", document.baseURI);
 
 const queue = []; // functions, one for each photo
 let running = 0;
+let shrinking = Promise.resolve(); // one photo at a time: each may take 4 bytes per pixel
 
 function make(tag, className = "", text = "") {
   const element = document.createElement(tag);
@@ -43,41 +48,66 @@ function setStatus(text, className) {
 
 class UserError extends Error {} // its message is shown on the page
 
-async function shrink(file) {
-  const heavy = HEAVY.test(file.type);
-  if (file.size <= MAX_BYTES && !heavy) return file;
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-  } catch {
-    return file; // the browser cannot read the format; the server may
-  }
-  if (file.size <= MAX_BYTES && bitmap.width * bitmap.height <= MAX_HEAVY_PIXELS) {
-    bitmap.close();
-    return file;
-  }
-  const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
-  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
-  const context = canvas.getContext("2d");
-  context.fillStyle = "white"; // a JPEG has no transparency
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  bitmap.close();
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
-  return blob && (heavy || blob.size < file.size) ? blob : file;
+function shrinkInTurn(file) {
+  shrinking = shrinking.then(() => shrink(file));
+  return shrinking;
 }
 
-async function classifyPhoto(file) {
+// Returns the file itself if it is small, or if the browser cannot read it: the service may.
+async function shrink(file) {
+  const image = new Image();
+  const address = URL.createObjectURL(file);
   try {
-    await file.slice(0, 1).arrayBuffer();
+    await new Promise((resolve, reject) => {
+      image.onload = resolve; // now the size is known; drawing decodes
+      image.onerror = reject;
+      image.src = address;
+    });
+    const pixels = image.naturalWidth * image.naturalHeight;
+    const limit = await isJpeg(file) ? MAX_JPEG_PIXELS : MAX_PIXELS;
+    if (file.size <= MAX_BYTES && pixels <= limit) return file;
+    const canvas = draw(image, Math.min(1, Math.sqrt(SHRUNK_PIXELS / pixels)));
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+    return blob || file;
+  } catch {
+    return file;
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+}
+
+// A file's type follows from its name, and may be empty or wrong.
+async function isJpeg(file) {
+  const [first, second] = new Uint8Array(await file.slice(0, 2).arrayBuffer());
+  return first === 0xff && second === 0xd8;
+}
+
+// Throws an error if the canvas does not show the image.
+function draw(image, scale) {
+  const canvas = document.createElement("canvas");
+  const width = canvas.width = Math.max(1, Math.round(image.naturalWidth * scale));
+  const height = canvas.height = Math.max(1, Math.round(image.naturalHeight * scale));
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const isWhite = (...box) => context.getImageData(...box).data.every((value) => value > 250);
+  context.fillStyle = "white"; // a JPEG has no transparency
+  context.fillRect(0, 0, width, height);
+  // Browsers that hide their fingerprint return noise instead of the pixels.
+  if (!isWhite(0, 0, 1, 1)) throw new Error("no access to pixels");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, 0, 0, width, height);
+  // An image beyond the browser's memory is not drawn.
+  if (isWhite(0, 0, width, height)) throw new Error("blank");
+  return canvas;
+}
+
+async function classifyPhoto(name, upload) {
+  try {
+    await upload.slice(0, 1).arrayBuffer();
   } catch {
     throw new UserError("This file cannot be read. If it is a folder, choose the photos in it.");
   }
   const body = new FormData();
-  body.append("file", await shrink(file), file.name);
+  body.append("file", upload, name);
   let response;
   try {
     response = await fetch(service, { method: "POST", body, headers: { Accept: "text/html" } });
@@ -92,30 +122,32 @@ async function classifyPhoto(file) {
 
 // A gateway's own error pages are not shown.
 function errorMessage(code) {
-  if (code === 413) return "This photo is too large for the service. Make it smaller and try again.";
+  if (code === 413) return (
+    "This photo is too large for the service, and this browser cannot shrink it. " +
+    "Save it as a smaller JPEG and try again."
+  );
   if (code === 429 || code === 503) return "The service is busy. Try again in a moment.";
   return `The service failed (status ${code}). Try again in a moment.`;
 }
 
 // Showing a photo
 
-function photo(file) {
+function card(file) {
+  const article = make("article");
   const figure = make("figure");
   const image = new Image();
   image.alt = "";
-  const address = URL.createObjectURL(file);
+  figure.append(image);
+  article.append(figure, make("h2", "", file.name), pendingAnswer());
+  return article;
+}
+
+function preview(image, upload) {
+  const address = URL.createObjectURL(upload);
   image.addEventListener("load", () => URL.revokeObjectURL(address));
   // The service reads formats that browsers cannot show.
   image.addEventListener("error", () => image.replaceWith("No preview"));
   image.src = address;
-  figure.append(image);
-  return figure;
-}
-
-function card(file) {
-  const article = make("article");
-  article.append(photo(file), make("h2", "", file.name), pendingAnswer());
-  return article;
 }
 
 function pendingAnswer() {
@@ -124,17 +156,17 @@ function pendingAnswer() {
   return answer;
 }
 
-async function classify(file, article) {
+async function classify(name, upload, article) {
   article.setAttribute("aria-busy", "true");
   let answer;
   try {
-    answer = await classifyPhoto(file);
+    answer = await classifyPhoto(name, upload);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     answer = make("div", "answer");
     answer.append(make("p", "problem", error.message), button("again", "Try again", async () => {
       article.querySelector(".answer").replaceWith(pendingAnswer());
-      setStatus(summary([await classify(file, article)]), "quiet");
+      setStatus(summary([await classify(name, upload, article)]), "quiet");
     }));
   }
   article.querySelector(".answer").replaceWith(answer);
@@ -159,7 +191,10 @@ async function classifyAll(files) {
   results.prepend(...articles);
   results.scrollIntoView({ block: "nearest" });
   const done = files.map((file, index) => new Promise((resolve) => {
-    queue.push(async () => resolve(await classify(file, articles[index])));
+    const article = articles[index];
+    const shrunk = shrinkInTurn(file);
+    shrunk.then((upload) => preview(article.querySelector("img"), upload));
+    queue.push(async () => resolve(await classify(file.name, await shrunk, article)));
   }));
   while (running < MAX_PARALLEL && queue.length) work();
   setStatus(summary(await Promise.all(done)), style);

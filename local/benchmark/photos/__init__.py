@@ -1,0 +1,1 @@
+"""Ordinary photos and scans in all formats and sizes, sent to the service with little memory."""

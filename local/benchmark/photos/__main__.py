@@ -1,0 +1,16 @@
+"""Send ordinary photos of all formats and sizes to the service in small containers.
+
+    python -m local.benchmark.photos [--memory SIZE ...] [--json FILE]
+
+Each photo is an enlarged small one, with grain, so that its file weighs about what a camera's does.
+The service runs in a container with one CPU. The figures are the CPU time of the request, the peak
+memory of the service's process, whether the most probable class of the small photo is also that of
+the large one, or within 0.1 of it, and the slowest health check meanwhile. Exit status 1 if a photo is refused with 1 GB, or has another class,
+or a health check takes over a second.
+"""
+
+from local.benchmark.photos.cli import photos
+from local.common.cli import main
+
+if __name__ == "__main__":
+    main(lambda: photos(__doc__ or ""))
