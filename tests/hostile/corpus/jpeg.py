@@ -2,7 +2,7 @@
 
 import re
 import struct
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
@@ -12,7 +12,7 @@ from tests.support.pictures import encode, photo
 
 SOF0, SOF2, DHT, RST0 = 0xC0, 0xC2, 0xC4, 0xD0
 SOI, EOI, SOS, DQT, DRI = 0xD8, 0xD9, 0xDA, 0xDB, 0xDD
-APP1, APP2, APP5, APP13, COM = 0xE1, 0xE2, 0xE5, 0xED, 0xFE
+APP0, APP1, APP2, APP5, APP13, APP14, COM = 0xE0, 0xE1, 0xE2, 0xE5, 0xED, 0xEE, 0xFE
 """Markers (table B.1)"""
 
 _END: Final = bytes([0xFF, EOI])
@@ -98,6 +98,36 @@ def jpeg_frames() -> Files:
         yield f"noise-cmyk-{side}", encode(tile.convert("CMYK").resize((900, 500)), "JPEG")
 
 
+def shared_values() -> bytes:
+    """A TIFF directory whose entries all have the same thousands of numbers."""
+    entries = b"".join(struct.pack("<HHLL", 0xB002 + n, 4, 12_000, 8) for n in range(4000))
+    return b"II*\0" + struct.pack("<LH", 8, 4000) + entries
+
+
+def unended_jpegs() -> Files:
+    """Without an end marker, cut off, filled up with zeros, or with a video behind the end."""
+    cat = photo()
+    kinds: dict[str, dict[str, Any]] = {
+        "baseline": {}, "progressive": {"progressive": True}, "restart": {"restart_marker_rows": 1},
+    }  # fmt: skip
+    for name, options in kinds.items():
+        data = encode(cat, "JPEG", **options)
+        yield f"{name}-no-end", data[:-2]
+        yield f"{name}-half-end", data[:-1]
+        for zeros in (1, 2, 100_000, MAX_FILE - len(data)):
+            yield f"{name}-zeros-{zeros}", data[:-2] + bytes(zeros)
+        for kept in (0.5, 0.9, 0.99):
+            cut = data[: int(kept * len(data))]
+            yield f"{name}-cut-{kept}", cut
+            yield f"{name}-cut-zeros-{kept}", cut + bytes(len(data) - len(cut))
+        for filler in (b"\xff", b"\xff\0", bytes([0xFF, RST0]), bytes([0xFF, SOS])):
+            yield f"{name}-{filler.hex()}", data[:-2] + filler * (4_000_000 // len(filler))
+        video = b"\0\0\0\x18ftypmp42" + bytes([0xFF, SOS, 0xFF, SOF2]) * 500_000
+        yield f"{name}-video", data + video
+    for side in (3000, 5000):
+        yield f"claims-{side}", _claiming(side, encode(cat, "JPEG", progressive=True))[:-2]
+
+
 def jpeg_segments() -> Files:
     data = encode(photo(), "JPEG")
     start, rest = data[:2], data[2:]
@@ -113,7 +143,11 @@ def jpeg_segments() -> Files:
         "icc": segment(APP2, b"ICC_PROFILE\0\1\xff" + bytes(65_000)),
         "mpf": segment(APP2, b"MPF\0II*\0\x08\0\0\0" + bytes(60_000)),
         "photoshop": segment(APP13, b"Photoshop 3.0\0" + b"8BIM\x04\4\0\0\0\0\0\0" * 5000),
-        "interval": segment(DRI, b"\0\1"),
+        "interval": segment(DRI, b"\0\1"), "no-length": bytes([0xFF, APP5, 0, 0]),
+        "mpf-shared": segment(APP2, b"MPF\0" + shared_values()),
+        "photoshop-cut": segment(APP13, b"Photoshop 3.0\x008BIM\x04\4"),
+        "jfif-cut": segment(APP0, b"JFIF\0"), "adobe-cut": segment(APP14, b"Adobe"),
+        "icc-cut": segment(APP2, b"ICC_PROFILE\0"),
     }  # fmt: skip
     for name, filler in fillers.items():
         for count in (30, 900, MAX_FILE // len(filler)):
@@ -121,7 +155,7 @@ def jpeg_segments() -> Files:
                 yield f"{name}-{count}", start + filler * count + rest
     progressive = encode(photo(), "JPEG", progressive=True)
     first = progressive.index(bytes([0xFF, SOS]))
-    for name in ("app", "fill", "huffman", "tables", "comment-full"):
+    for name in ("app", "fill", "stuffed", "huffman", "tables", "comment-full"):
         filler = fillers[name] * (10_000_000 // len(fillers[name]))
         yield f"between-scans-{name}", progressive[:-2] + filler + _END
         yield f"before-scan-{name}", progressive[:first] + filler + progressive[first:]

@@ -35,6 +35,9 @@ def exif_bombs() -> Files:
         "outside": exif_block([(Base.Orientation, RATIONAL, 1, 2**32 - 8)]),
         "count": b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(60_000),
         "far": b"Exif\0\0II*\0\xff\xff\xff\xff",
+        "resolution-letter": exif_block(
+            [(Base.XResolution, ASCII, 1, 0x37), (Base.ResolutionUnit, SHORT, 1, 2)]
+        ),
         "order": b"Exif\0\0XX*\0\x08\0\0\0",
     }
     for name, exif in bombs.items():

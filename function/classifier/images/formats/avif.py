@@ -10,13 +10,14 @@ _GREY_BYTES: Final = 2.0
 _ALPHA_BYTES: Final = 8.0
 """Per pixel: in RGB or RGBA from libavif, and in Pillow's own 4 bytes; grey in one byte each"""
 _DECODED_BYTES: Final = 0.7
+_DECODED_GREY_BYTES: Final = 0.5
 """Per pixel that dav1d decodes, beside the frame"""
 _TILE_FRAMES: Final = 2
 """Frames of the size of a tile, beside that of the grid"""
 _MAX_FRAMES: Final = 10
 """dav1d keeps 8 (AV1 specification, 7.20), the one it decodes and the one it has given; a photo has
 one in all."""
-_DECODER_BYTES: Final = 1 << 20
+_DECODER_BYTES: Final = 3 << 19
 """Of any image"""
 _SECONDS: Final = 12e-9
 """Per pixel, if the file has next to nothing for it"""
@@ -36,11 +37,11 @@ def memory(image: Still) -> int:
         if layer.tiled:
             used += coded.sample_bytes() * image.canvas
             frames *= _TILE_FRAMES
-        used += frames * (coded.sample_bytes() + _DECODED_BYTES) * coded.pixels()
-        used += layer.item_bytes
+        own = _DECODED_GREY_BYTES if coded.samples == 1 else _DECODED_BYTES
+        used += frames * (coded.sample_bytes() + own) * coded.pixels() + layer.split_bytes
     return int(used) + _DECODER_BYTES
 
 
 def seconds(image: Still) -> float:
     """CPU time."""
-    return _SECONDS * image.decoded_pixels()
+    return _SECONDS * max(image.canvas, image.decoded_pixels())

@@ -24,8 +24,8 @@ in steps, each of which has a copy."""
 _ITEM_COPIES: Final = 2
 _MAX_FRAMES: Final = 18
 """libde265 keeps 16 (ITU-T H.265, A.4.2) and the one it decodes; a photo has one in all."""
-_DECODER_BYTES: Final = 1 << 20
-"""Of any image"""
+_DECODER_BYTES: Final = 5 << 19
+"""Of any image, with the pages of the libraries that the first one touches"""
 _SECONDS: Final = 20e-9
 """Per pixel, if the file has next to nothing for it"""
 

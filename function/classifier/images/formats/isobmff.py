@@ -25,9 +25,14 @@ MAX_METADATA_BYTES: Final = 1 << 20
 """Of EXIF and XMP, which decoders copy; of more they get none."""
 
 _METADATA_COPIES: Final = 3
+_HIDDEN_COPIES: Final = 2
+"""libheif reads even items of unknown kinds, one by one."""
 
 _MAX_OTHER_BOXES: Final = 16
 """In a box, beside those that are read here; libheif accepts 100."""
+
+_MAX_OTHER_BYTES: Final = 1 << 16
+"""Of them in a `meta` box, which decoders read"""
 
 _MAX_BRANDS: Final = 64
 _FULL: Final = 4
@@ -57,13 +62,14 @@ _HEIC_SEQUENCE_BRANDS: Final = {b"hevc", b"hevx", b"msf1"}
 """Major brands of files in which libheif looks for tracks"""
 _IMAGE_BRANDS: Final = {*_PILLOW_BRANDS, *_HEIC_BRANDS, *_HEIC_SEQUENCE_BRANDS}
 _MAJOR_BRAND_AT: Final = 8
+_COMPATIBLE_BRANDS_AT: Final = 16
 
 _NOT_INSTALLED: Final = "a HEIC photo (HEIF), for which this server lacks the package pi-heif"
 
 _FREE: Final = b"free"
 _EXIF, _MIME = b"Exif", b"mime"
 _NO_KIND: Final = b"none"
-"""A kind of item that decoders do not know"""
+"""A kind of item or reference that decoders do not know"""
 
 
 class _Patches:
@@ -76,11 +82,17 @@ class _Patches:
     def put(self, position: int, content: bytes) -> None:
         self._changes[position] = content
 
-    def join(self, others: list[Others]) -> None:
-        """Make one box of neighbours if there are so many that decoders refuse them."""
-        if sum(other.boxes for other in others) > _MAX_OTHER_BOXES:
+    def hide(self, others: list[Others]) -> None:
+        """Make one box of neighbours, without a meaning."""
+        if others:
             for other in others:
                 self.put(other.begin, pack(">I4s", other.end - other.begin, _FREE))
+
+    def set_brands(self, brand: bytes, brands: list[bytes]) -> None:
+        """Replace the major brand and the compatible `brands`."""
+        self.put(_MAJOR_BRAND_AT, brand)
+        if len(brands) > 1:
+            self.put(_COMPATIBLE_BRANDS_AT, brand * (len(brands) - 1))
 
     def apply(self) -> bytes | None:
         """The changed file; None if nothing changes."""
@@ -104,31 +116,62 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
     top, others = children(data, 0, len(data), _TOP, last=b"moov" if moving else b"meta")
     brands = _brands(data, top[b"ftyp"])
     patches = _Patches(data)
-    patches.join(others)
+    if _are_many(others):
+        patches.hide(others)
     if moving and b"moov" in top:
         return _avif(tracks.read(data, top[b"moov"]), 0, patches)
     if b"meta" not in top:
         raise _without_still(brands, moving=b"moov" in top)
     tables, others = children(data, top[b"meta"].start + _FULL, top[b"meta"].end, _META)
-    patches.join(others)
+    if _are_many(others) or sum(other.end - other.begin for other in others) > _MAX_OTHER_BYTES:
+        patches.hide(others)
+    has_tracks = _hide_tracks(data, top, patches)
     items = read_items(data, tables)
     if items.primary not in items.by_id:
         raise UnusualStructure("it has no primary image")
     kind, _ = coded_items(items, items.primary)
     if kind == AV1:
         image = read_still(data, items)
-        if brands[0] not in _PILLOW_BRANDS or not _AVIF_BRANDS.intersection(brands):
-            patches.put(_MAJOR_BRAND_AT, b"avif")
-        return _avif(image, _metadata(data, items, patches, exif.is_ordinary), patches)
+        if (
+            has_tracks
+            or moving
+            or brands[0] not in _PILLOW_BRANDS
+            or not _AVIF_BRANDS.intersection(brands)
+        ):
+            patches.set_brands(b"avif", brands)
+        metadata = _metadata(data, items, patches, exif.is_ordinary)
+        return _avif(image, items.memory() + metadata, patches)
     if kind == HEVC:
-        return _heic(data, items, brands, patches)
+        sequence = _HEIC_SEQUENCE_BRANDS.intersection(brands)
+        if has_tracks or sequence or not _HEIC_BRANDS.intersection(brands):
+            patches.set_brands(b"heic", brands)
+        return _heic(data, items, patches)
     name = _KINDS.get(kind, f"the coding {kind.decode('latin-1')!r}")
     raise UnsupportedCoding(f"a HEIF file (HEIC, AVIF) of {name}")
 
 
+def _are_many(others: list[Others]) -> bool:
+    return sum(other.boxes for other in others) > _MAX_OTHER_BOXES
+
+
+def _hide_tracks(data: bytes, top: dict[bytes, Box], patches: _Patches) -> bool:
+    """Whether there are tracks. Decoders would read their tables, which a still image does not
+    need."""
+    tracks = top.get(b"moov")
+    if tracks is None:
+        try:
+            behind, _ = children(data, top[b"meta"].end, len(data), _TOP, last=b"moov")
+        except UnusualStructure:  # not boxes: data of another kind may follow an image
+            return False
+        tracks = behind.get(b"moov")
+    if tracks is not None:
+        patches.put(tracks.begin + 4, _FREE)
+    return tracks is not None
+
+
 def _brands(data: bytes, box: Box) -> list[bytes]:
     """The major brand, and the first of the compatible ones."""
-    compatible = range(box.start + 8, min(box.end, box.start + 8 + 4 * _MAX_BRANDS), 4)
+    compatible = range(box.start + 8, min(box.end - 3, box.start + 8 + 4 * _MAX_BRANDS), 4)
     return [data[at : at + 4] for at in (box.start, *compatible)]
 
 
@@ -148,14 +191,12 @@ def _avif(image: Still, metadata: int, patches: _Patches) -> ImageInfo:
     return ImageInfo(image.size, memory, seconds, "a large AVIF", replacement=patches.apply())
 
 
-def _heic(data: bytes, items: Items, brands: list[bytes], patches: _Patches) -> ImageInfo:
+def _heic(data: bytes, items: Items, patches: _Patches) -> ImageInfo:
     if not libheif.is_available():
         raise UnsupportedCoding(_NOT_INSTALLED)
     heic.check(items)
     image = read_still(data, items)
-    if brands[0] in _HEIC_SEQUENCE_BRANDS or not _HEIC_BRANDS.intersection(brands):
-        patches.put(_MAJOR_BRAND_AT, b"heic")
-    memory = heic.memory(image) + _metadata(data, items, patches)
+    memory = heic.memory(image) + items.memory() + _metadata(data, items, patches)
     turn = items.property(items.primary, b"irot")
     return ImageInfo(
         image.size[::-1] if turn and data[turn.start] & 1 else image.size,
@@ -181,9 +222,9 @@ def _metadata(
         blocks = (items.content(data, item.id, length) for item in found if item.kind == _EXIF)
         if all(is_ordinary(_tiff(block)) for block in blocks):
             return _METADATA_COPIES * length
-    for item in found:
-        patches.put(item.kind_at, _NO_KIND)
-    return 0
+    for position in (*(item.kind_at for item in found), *items.descriptions):
+        patches.put(position, _NO_KIND)
+    return _HIDDEN_COPIES * max((items.size(item.id) for item in found), default=0)
 
 
 def _tiff(block: bytes) -> bytes:

@@ -35,7 +35,7 @@ SIGNATURE: Final = b"\xff\xd8\xff"
 MAX_EDGE: Final = 65_500
 """Pixels; libjpeg's JPEG_MAX_DIMENSION. The format has 35 more."""
 
-MAX_SEGMENTS: Final = 500_000
+MAX_SEGMENTS: Final = 250_000
 """Segments outside of scans. They take half a second; an ordinary file has from ten to some
 hundreds, with a depth map."""
 
@@ -58,6 +58,8 @@ _ADOBE: Final = b"Adobe"
 _JFIF_BYTES, _ADOBE_BYTES = 14, 12
 """libjpeg ignores shorter segments; they make Pillow refuse the file."""
 _EXIF: Final = b"Exif\0\0"
+_EXIF_STARTS: Final = (b"II", b"MM", _EXIF)
+"""Of a TIFF header; some writers put the name twice."""
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _PROFILE: Final = b"ICC_PROFILE\0"
 _PROFILE_NUMBER: Final = 4 + len(_PROFILE)
@@ -98,7 +100,8 @@ _ZERO_PADDING: Final = 2
 _SECONDS_PER_BLOCK: Final = 8e-9
 _SECONDS_PER_REFINED_BLOCK: Final = 60e-9
 """A refinement of AC coefficients looks at each of them."""
-_SECONDS_PER_SCAN: Final = 5e-6
+_SECONDS_PER_SCAN: Final = 8e-6
+"""With the walk over it"""
 _SECONDS_PER_PIXEL: Final = 10e-9
 """Of decoding at full scale"""
 
@@ -106,7 +109,7 @@ _SCAN_WEIGHT: Final = 2.0
 """Such scans may take half of `limits.MAX_SECONDS`. Those that libjpeg writes take as much at 250
 megapixels."""
 
-_MAX_SCAN_SECONDS: Final = 2.0
+_MAX_SCAN_SECONDS: Final = 1.5
 """The walk over scans ends here, above any limit."""
 
 
@@ -209,13 +212,14 @@ class _Kept:
         marker, start, end = segment
         content = segment.content()
         if marker == APP1 and data.startswith(_EXIF, content):
-            if len(self.exif) < MAX_EXIF_PARTS:
-                self.exif.append(data[content + len(_EXIF) : end])
+            part = data[content + len(_EXIF) : end]
+            if len(self.exif) < MAX_EXIF_PARTS and (self.exif or part.startswith(_EXIF_STARTS)):
+                self.exif.append(part)
         elif marker == APP1 and data.startswith(_XMP, content):
             self._latest[_XMP] = data[start:end]
         elif marker == APP2 and data.startswith(_PROFILE, content):
             self._profile_bytes += end - start
-            if self._profile_bytes <= MAX_PROFILE_BYTES:
+            if len(self._profile) <= MAX_PROFILE_PARTS:
                 self._profile.append(memoryview(data)[start:end])
         elif marker == APP0 and data.startswith(_JFIF, content):
             if end - content >= _JFIF_BYTES:
@@ -262,7 +266,7 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
     if scans.unended:
         decoded_scale = 1 if frame.progressive else scale
         pixels = frame.width * frame.height / decoded_scale
-        seconds = max(seconds, 3 * scans.seconds + 2 * pixels * _SECONDS_PER_PIXEL)
+        seconds = max(seconds, 4 * scans.seconds + 3 * pixels * _SECONDS_PER_PIXEL)
     profile = kept.profile()
     before_scans = kept.join(profile)
     profile_bytes = sum(map(len, profile))

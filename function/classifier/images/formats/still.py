@@ -33,6 +33,8 @@ class Layer(NamedTuple):
     """Of all frames of all items"""
     item_bytes: int = 0
     """Of the longest item"""
+    split_bytes: int = 0
+    """Of all items that are in several pieces"""
     tiled: bool = False
 
 
@@ -125,8 +127,9 @@ def _layer(data: bytes, items: Items, ids: tuple[int, ...]) -> Layer:
         if units < 0:
             raise UnusualStructure(f"it has more than {MAX_UNITS} units of pixels")
     pixels = sum(coded[item].pixels() * coded[item].frames for item in ids)
+    split = sum(items.size(item) for item in ids if len(items.extents.get(item, ())) > 1)
     tiled = items.by_id[items.primary].kind == GRID
-    return Layer(largest(*coded.values()), pixels, max(map(items.size, ids)), tiled)
+    return Layer(largest(*coded.values()), pixels, max(map(items.size, ids)), split, tiled)
 
 
 def _coded(data: bytes, items: Items, item: int) -> tuple[Coded, int]:
@@ -150,6 +153,8 @@ def _coded(data: bytes, items: Items, item: int) -> tuple[Coded, int]:
         pictures, length_size = hevc.read_configuration(data, box.start, box.end)
         found, frames, units = hevc.read(source, start, end, length_size)
     pictures += found
+    if found and (size[0] > largest(*found).width or size[1] > largest(*found).height):
+        raise UnusualStructure("it has fewer pixels than it says")
     if not pictures:
         raise UnusualStructure("it does not say how its pixels are coded")
     return largest(*pictures, Coded(*size, 1, deep=False, frames=max(1, frames))), units
