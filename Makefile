@@ -23,7 +23,7 @@ QUICK := -m "not (slow or browser or docker)"
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
-  bench-estimates bench-crowd bench-all overload soak \
+  bench-estimates bench-crowd bench-colour bench-all overload soak \
   fuzz clean
 
 help: ## this list
@@ -90,6 +90,10 @@ bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside wrk and
 bench-hostile: $(VENV)/.test ## time and memory that malformed images and endless requests take
 	$(BIN)/python -m tests.measure.images $(ARGS)
 	$(BIN)/python -m tests.measure.hostile_http $(ARGS)
+
+bench-colour: $(VENV)/.test ## predictions for photos in other colour spaces than sRGB; PHOTOS=folder
+	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make bench-colour PHOTOS=folder" >&2; exit 2; }
+	$(BIN)/python -m tests.measure.colour --photos "$(PHOTOS)" $(ARGS)
 
 bench-simulation: $(VENV)/.test ## speed of the forecast
 	$(BIN)/python -m tests.measure.simulation $(ARGS)

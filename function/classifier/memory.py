@@ -10,7 +10,8 @@ _MIB: Final = 2**20
 
 SERVICE_BYTES: Final = 48 * _MIB
 """What the service needs beside the memory at its start: connections, the log, the page cache of
-its own files, memory that the allocator keeps. Measured in a container of 512 MB under load."""
+its own files, memory that the allocator keeps, conversions of colours (at most 4 MB, and 2 for the
+one that is being built). Measured in a container of 512 MB under load."""
 
 THREAD_BYTES: Final = 16 * _MIB
 """What a thread keeps for itself: ONNX Runtime's intermediate results, and its allocator's arena"""

@@ -92,10 +92,12 @@ def grey_profile(curve: bytes) -> bytes:
     return profile(b"GRAY", b"XYZ ", {b"kTRC": curve})
 
 
-def cmyk_profile(to_srgb: Callable[[Colours], Colours], kind: bytes = b"mft2") -> bytes:
-    """A press's profile of a table with 9^4 points: lut8Type (`mft1`), lut16Type (`mft2`) or
-    lutAToBType (`mAB `)."""
-    return profile(b"CMYK", b"Lab ", {b"A2B0": table_tag(4, 9, to_srgb, kind)}, device=b"prtr")
+def cmyk_profile(
+    to_srgb: Callable[[Colours], Colours], kind: bytes = b"mft2", points: int = 9
+) -> bytes:
+    """A press's profile of a table with `points` for each ink, in lut8Type (`mft1`), lut16Type
+    (`mft2`) or lutAToBType (`mAB `)."""
+    return profile(b"CMYK", b"Lab ", {b"A2B0": table_tag(4, points, to_srgb, kind)}, device=b"prtr")
 
 
 def table_tag(

@@ -41,6 +41,14 @@ def test_profile_of_needed_tags_stays() -> None:
     assert reduced == (b"RGB ", DISPLAY_P3)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(36, b"acs\0"), (12, b"link"), (12, b"abst"), (16, b"Lab "), (16, b"7CLR"), (20, b"RGB ")],
+)
+def test_profile_of_another_kind_is_unusable(place: int, value: bytes) -> None:
+    assert reduce_profile(DISPLAY_P3[:place] + value + DISPLAY_P3[place + 4 :]) is None
+
+
 def test_other_tags_are_left_out() -> None:
     """Little CMS would take D2B0 before all others."""
     others = {b"desc": bytes(9000), b"D2B0": b"mpet" + bytes(400), b"B2A0": bytes(90_000)}

@@ -14,6 +14,7 @@ from tests.hostile.corpus.damaged import flipped, noise, not_images, truncated, 
 from tests.hostile.corpus.damaged import ordinary as ordinary
 from tests.hostile.corpus.files import Files as Files
 from tests.hostile.corpus.gif import gifs
+from tests.hostile.corpus.icc import icc_profiles
 from tests.hostile.corpus.jpeg import jpeg_frames, jpeg_segments, progressive_jpegs, unended_jpegs
 from tests.hostile.corpus.metadata import animations, exif_bombs
 from tests.hostile.corpus.png import png_bombs, png_chunks
@@ -25,7 +26,8 @@ Maker = Callable[[], Files]
 MAKERS: Final[list[Maker]] = [
     truncated, flipped, wrong_headers, not_images, png_bombs, png_chunks,
     progressive_jpegs, jpeg_frames, jpeg_segments, unended_jpegs, gifs, bmps, webps, webp_chunks,
-    tiffs, tiff_codings, tiff_directories, avifs, avif_boxes, exif_bombs, animations, noise,
+    tiffs, tiff_codings, tiff_directories, avifs, avif_boxes, exif_bombs, icc_profiles, animations,
+    noise,
 ]  # fmt: skip
 
 FIRST: Final[dict[Maker, int]] = {

@@ -42,6 +42,11 @@ def bmps() -> Files:
                 count = 18_000_000 // len(pair)
                 data = _bmp(side, side, bits, pair * count, coding=coding)
                 yield f"rle-{coding}-{side}-{name}", data
+    for width, height in ((4200, 4200), (65_000, 270), (270, 65_000)):
+        jump = b"\0\x02\x01\xff" * (height // 255 + 1)
+        yield f"jump-{width}", _bmp(width, height, 8, jump, coding=BI_RLE8)
+        lines = b"\x01\x01\0\0" * height
+        yield f"lines-{width}", _bmp(width, height, 4, lines, coding=BI_RLE4)
     for side in (3600, 7000):
         yield f"valid-{side}", encode(Image.new("1", (side, side)), "BMP")
     yield "colours", _bmp(10, 10, 8, bytes(MAX_FILE - 2000), colours=65_536)

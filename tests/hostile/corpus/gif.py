@@ -90,6 +90,17 @@ def gifs() -> Files:
             yield f"one-comment-{name}-{count}", _gif((100, 100), comment) + tiny + b";"
             xmp = APPLICATION + b"\x0bXMP DataXMP" + block * count + b"\0"
             yield f"one-xmp-{name}-{count}", _gif((100, 100), xmp) + tiny + b";"
+    for name, blocks in {
+        "numbered": b"".join(b"!\xfe\x07%07d\0" % number for number in range(1_500_000)),
+        "two-kinds": b"!\xfe\x01a\0!\xfe\0" * 1_000_000,
+        "two-kinds-allowed": b"!\xfe\x01a\0!\xfe\0" * 200_000,
+        "two-sizes": COMMENT + b"\x01a\x02aa" * 3_000_000 + b"\0",
+        "two-sizes-allowed": COMMENT + b"\x01a\x02aa" * 700_000 + b"\0",
+        "junk-between": b"Q!\xfe\0" * 1_000_000,
+        "control-short": GRAPHIC_CONTROL + b"\x01\x01\0",
+    }.items():
+        yield f"mixed-{name}", _gif((100, 100), blocks) + tiny + b";"
+        yield f"mixed-{name}-alone", _gif((100, 100), blocks)[:-10] + b";"
     yield "tiny-blocks", _gif((2000, 2000), b"") + b"\x08" + b"\x01\0" * 8_000_000 + b"\0;"
     for bits in (0, 1, 9, 12, 13, 255):
         yield f"bits-{bits}", small + bytes([bits]) + b"\x02\x4c\x01\0;"

@@ -12,6 +12,9 @@ from tests.hostile.corpus.png import chunk, png
 from tests.hostile.corpus.tiff import ROTATE_90, Entries, ifd
 from tests.support.pictures import encode, photo
 
+HEADER_END = 33
+"""Position behind the header of a PNG"""
+
 
 def exif_block(entries: Entries | None = None, data: bytes = b"") -> bytes:
     directory = ifd(entries or [(Base.Orientation, SHORT, 1, ROTATE_90)])
@@ -61,6 +64,10 @@ def exif_bombs() -> Files:
     )
     for kind in ("PNG", "WEBP"):
         yield f"{kind}-long", encode(cat.resize((90, 60)), kind, exif=long)
+    small, many = encode(cat.resize((90, 60)), "PNG"), chunk(b"tEXt", b"a\0b") * 2000
+    for name, exif in bombs.items():
+        block = many + chunk(b"eXIf", exif.removeprefix(b"Exif\0\0"))
+        yield f"PNG-many-{name}", small[:HEADER_END] + block + small[HEADER_END:]
     yield "xmp", encode(cat, "JPEG", xmp=b"<x tiff:Orientation='" + b"9" * 60_000)
     for kind in ("PNG", "WEBP", "AVIF"):
         xmp = b'<x tiff:Orientation="' * 400_000

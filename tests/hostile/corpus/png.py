@@ -98,5 +98,25 @@ def png_chunks() -> Files:
         extra = chunk(name.encode(), b"a\0" + b"\0\0\0\0" + b"x" * 15_000_000)
         for place in ("before", "after"):
             yield f"long-{name}-{place}", _png_beside(place, extra, 3500, large)
+    tiny, odd = chunk(b"prVt"), chunk(b"prVt", b"a")
+    mixed = {
+        "two-kinds": (tiny + odd) * (MAX_FILE // 25),
+        "two-kinds-allowed": (tiny + odd) * 250_000,
+        "numbered": b"".join(chunk(b"tEXt", b"%07d\0a" % number) for number in range(900_000)),
+        "reserved": b"".join(chunk(b"tEXt", key + b"\0no") for key in (
+            b"transparency", b"interlace", b"bbox", b"exif", b"xmp", b"icc_profile")),
+        "broken": chunk(b"tEXt", b"a\0b")[:-1] + b"~" + chunk(b"cHRM") + chunk(b"iCCP"),
+        "frames": chunk(b"acTL", bytes(8)) + chunk(b"fcTL", bytes(26)) * 100_000,
+        "frame-pixels": chunk(b"fdAT", bytes(4) + deflated_zeros(9)) * 300_000,
+        "profiles": chunk(b"iCCP", b"a\0\0" + deflated_zeros((2 << 20) - 9)) * 5000,
+    }  # fmt: skip
+    for name, extra in mixed.items():
+        for place in ("before", "after"):
+            yield f"{name}-{place}", _png_beside(place, extra, 100, pixels)
+    packed = deflated_zeros(301 * 100)
+    pieces = [chunk(b"IDAT", packed[at : at + 1 + at % 2]) for at in range(len(packed))]
+    yield "pixels-uneven", png((100, 100), b"".join(pieces))
+    yield "pixels-very-uneven", png((100, 100), (chunk(b"IDAT") + chunk(b"IDAT", b"x")) * 800_000)
+    yield "pixels-in-bytes", png((100, 100), chunk(b"IDAT", b"x") * (MAX_FILE // 13))
     yield "length-2g", png((100, 100), pixels, before=struct.pack(">I", 2**31 - 1) + b"abCd")
     yield "bad-crc", png((100, 100), pixels[:-1] + b"!")

@@ -18,8 +18,11 @@ MAX_METADATA_BYTES: Final = 64 * 1024
 """Bytes between the palette and the frame that Pillow reads; XMP has 5 to 60 KiB."""
 
 MAX_STEPS: Final = 1_500_000
-"""Sub-blocks, of which equal ones in a row count little, and other pieces before the frame. To walk
-over them takes 0.4 seconds. Writers fill them with 255 bytes."""
+"""Sub-blocks, of which equal ones in a row count little. To walk over them takes 0.4 seconds.
+Writers fill them with 255 bytes."""
+
+_EXTENSION_STEPS: Final = 3
+"""An extension, and unknown bytes before it, take as long as so many sub-blocks each."""
 
 _HEADER_BYTES: Final = 13
 """The signature and the logical screen descriptor"""
@@ -106,12 +109,13 @@ def _disposal_bytes(control: _Control, pixels: int) -> int:
 def _find_frame(data: bytes, start: int) -> _Frame:
     walk, control, odd, position = _Walk(data), _Control(), False, start
     while True:
-        walk.count_step()
+        walk.count_steps(_EXTENSION_STEPS)
         found = _PIECE.search(data, position)
         if found is None or found[0] == _TRAILER:
             raise UnusualStructure("it has no frame")
-        odd |= found.start() > position
-        position = found.start()
+        if found.start() > position:
+            walk.count_steps(_EXTENSION_STEPS)
+            odd, position = True, found.start()
         if found[0] == _IMAGE:
             return _Frame(position, control, odd or position - start > MAX_METADATA_BYTES)
         label, size = data[position + 1 : position + 3].ljust(2, b"\0")
@@ -137,9 +141,9 @@ class _Walk:
         self._steps = 0
         self._extension_bytes = self._equal = 0
 
-    def count_step(self) -> None:
+    def count_steps(self, number: int) -> None:
         """Raises `UnusualStructure` after too many."""
-        self._steps += 1
+        self._steps += number
         if self._steps > MAX_STEPS:
             raise UnusualStructure(f"it has more than {MAX_STEPS} pieces")
 
@@ -172,7 +176,7 @@ class _Walk:
         previous = equal = 0
         try:
             while size := data[position]:
-                self.count_step()
+                self.count_steps(1)
                 equal = equal + 1 if size == previous else 0
                 previous = size
                 if equal >= PATIENCE:

@@ -1,6 +1,6 @@
 """Runs of equal records, which hostile files hold by the million: NumPy counts them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,8 @@ PATIENCE: Final = 64
 
 _BLOCK: Final = 1 << 16
 """Records that are compared at a time, so that memory does not grow with the file"""
+
+_PIECE_BYTES: Final = 1 << 20
 
 
 def count_equal(data: bytes, position: int, stride: int, columns: Sequence[int] | slice) -> int:
@@ -28,7 +30,11 @@ def count_equal(data: bytes, position: int, stride: int, columns: Sequence[int] 
     return whole
 
 
-def join(data: bytes, position: int, stride: int, count: int, part: slice) -> bytes:
-    """`part` of each of `count` records of `stride` bytes from `position` on."""
-    records = np.frombuffer(data, np.uint8, count * stride, position).reshape(count, stride)
-    return records[:, part].tobytes()
+def parts(data: bytes, position: int, stride: int, count: int, part: slice) -> Iterator[bytes]:
+    """`part` of each of `count` records of `stride` bytes from `position` on, joined, in pieces of
+    a mebibyte or one record."""
+    at_once = max(1, _PIECE_BYTES // stride)
+    for start in range(0, count, at_once):
+        number = min(at_once, count - start)
+        block = np.frombuffer(data, np.uint8, number * stride, position + start * stride)
+        yield block.reshape(number, stride)[:, part].tobytes()
