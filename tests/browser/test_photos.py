@@ -4,7 +4,6 @@ Large ones are slow to encode, so they are marked slow.
 """
 
 from base64 import b64encode
-from collections.abc import Callable
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
@@ -37,7 +36,8 @@ MP3, MP12, MP24, MP50, MP64, MP108, MP200 = (
 SCREEN_4K, SCREEN_5K, SCREEN_6K, SCREEN_8K = (3840, 2160), (5120, 2880), (6016, 3384), (7680, 4320)
 
 Size = tuple[int, int]
-Maker = Callable[[], bytes]
+Maker = partial[bytes]
+"""The first argument is the size."""
 
 
 @cache
@@ -145,10 +145,10 @@ UNREADABLE: Final = cases(
 def test_large_photo_is_shrunk_and_keeps_its_class(
     open_page: Open, stage: Gateway, server: Server, tmp_path: Path, make: Maker
 ) -> None:
-    content = make()
     page = open_page(f"{stage.url}/")
-    choose_content(page, tmp_path, content)
-    assert expect_espresso(page) == pytest.approx(direct(server, content), abs=TOLERANCE)
+    choose_content(page, tmp_path, make())
+    expected = probability(server, make.args[0])
+    assert expect_espresso(page) == pytest.approx(expected, abs=TOLERANCE)
     [(_, body)] = stage.bodies
     assert len(body) < MAX_SHRUNK
     with Image.open(BytesIO(stage.files()[0])) as sent:
@@ -309,9 +309,10 @@ def expect_espresso(page: Page) -> float:
     return float(first.locator(".probability").inner_text().strip("%"))
 
 
-def direct(server: Server, content: bytes) -> float:
-    """The probability in percent if the service gets the file itself."""
-    response = server.client.post("/", content=content, headers={"content-type": "image/any"})
+def probability(server: Server, size: Size) -> float:
+    """The probability of the first class in percent, of a PNG with the shape of this size."""
+    content = png((1200, 1200 * size[1] // size[0]))
+    response = server.client.post("/", content=content, headers={"content-type": "image/png"})
     return 100 * float(response.json()["predictions"][0]["probability"])
 
 

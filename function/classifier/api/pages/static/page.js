@@ -6,8 +6,7 @@
 // A photo beyond these limits is shrunk here. Lambda accepts requests of 6 MB, 4.5 MB before base64.
 const MAX_BYTES = 4_000_000;
 
-// Decoding takes 4 to 10 bytes of the service's memory per pixel. It takes less of a JPEG, because the
-// service decodes that at a fraction of its size, unless it is progressive.
+// Decoding takes 4 to 10 bytes of the service's memory per pixel; JPEG less, as it is decoded smaller.
 const MAX_JPEG_PIXELS = 25_000_000;
 const MAX_PIXELS = 3_000_000;
 
@@ -48,11 +47,6 @@ function setStatus(text, className) {
 
 class UserError extends Error {} // its message is shown on the page
 
-function shrinkInTurn(file) {
-  shrinking = shrinking.then(() => shrink(file));
-  return shrinking;
-}
-
 // Returns the file itself if it is small, or if the browser cannot read it: the service may.
 async function shrink(file) {
   const image = new Image();
@@ -73,6 +67,7 @@ async function shrink(file) {
     return file;
   } finally {
     URL.revokeObjectURL(address);
+    image.removeAttribute("src"); // or Firefox keeps the pixels
   }
 }
 
@@ -122,10 +117,7 @@ async function classifyPhoto(name, upload) {
 
 // A gateway's own error pages are not shown.
 function errorMessage(code) {
-  if (code === 413) return (
-    "This photo is too large for the service, and this browser cannot shrink it. " +
-    "Save it as a smaller JPEG and try again."
-  );
+  if (code === 413) return "This photo is too large for the service. Save it as a smaller JPEG and try again.";
   if (code === 429 || code === 503) return "The service is busy. Try again in a moment.";
   return `The service failed (status ${code}). Try again in a moment.`;
 }
@@ -192,7 +184,7 @@ async function classifyAll(files) {
   results.scrollIntoView({ block: "nearest" });
   const done = files.map((file, index) => new Promise((resolve) => {
     const article = articles[index];
-    const shrunk = shrinkInTurn(file);
+    const shrunk = shrinking = shrinking.then(() => shrink(file));
     shrunk.then((upload) => preview(article.querySelector("img"), upload));
     queue.push(async () => resolve(await classify(file.name, await shrunk, article)));
   }));
