@@ -29,11 +29,13 @@ def estimates_table() -> str:
     figures = _read("estimates.json")
     header = ("image", "sizes", "MB for the largest", "lowest estimate", "highest estimate")
     text = table(header, _estimates(figures["photos"]), numbers_from=1)
-    missing = "".join(f" {line}." for line in figures["missing"])
-    return (
-        f"{text}\n\n{where(figures)}. Of {figures['malformed_files']:,} malformed files, "
-        f"{figures['malformed_over']} took more memory than estimated.{missing}"
-    )
+    notes = [f"{where(figures)}.", *(f"{line}." for line in figures["missing"])]
+    if figures["malformed_files"]:
+        notes.append(
+            f"Of {figures['malformed_files']:,} malformed files, {figures['malformed_over']} took "
+            "more memory than estimated."
+        )
+    return f"{text}\n\n{' '.join(notes)}"
 
 
 def _estimates(photos: Sequence[Figures]) -> Iterator[tuple[str, ...]]:

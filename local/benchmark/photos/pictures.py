@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 GRAIN: Final = 5.0
 """Standard deviation of the noise, in levels of 255. An enlarged photo lacks detail. With this
-noise a JPEG has 0.3 bytes per pixel, as those of phones (0.2 to 0.4), and a PNG 1.8."""
+noise a JPEG has 0.2 to 0.4 bytes per pixel, as those of phones, and a PNG 1.1 to 1.8."""
 
 _TILE: Final = 500
 """Pixels; the noise repeats, at a random offset in each band of rows."""
