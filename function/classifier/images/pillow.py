@@ -13,6 +13,7 @@ from PIL import (
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
+    _imaging,
 )
 
 from classifier.images.formats.png import MAX_TEXT_BYTES
@@ -31,8 +32,18 @@ _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 
 
+class UnturnedTiff(TiffImagePlugin.TiffImageFile):
+    """A TIFF as it is in the file. Pillow turns it upright by its orientation, which takes as much
+    memory again, and reads all of its EXIF for that."""
+
+    def load_end(self) -> None:
+        self._size = self.im.size  # _setup() has turned it as well
+
+
 def configure() -> None:
     """Called once, when `classifier.images` is imported."""
+    Image.register_open("TIFF", UnturnedTiff, Image.OPEN["TIFF"][1])
+    _silence_libtiff()
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread would hold its own frames
@@ -42,6 +53,17 @@ def configure() -> None:
     # Warnings about odd metadata do not help the operator of a server.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     _return_memory()
+
+
+def _silence_libtiff() -> None:
+    """libtiff writes its errors to stderr, one for each damaged row. Its functions are found where
+    Pillow's extension is linked with a library of its own, as in the wheels for Linux and macOS."""
+    try:
+        libraries = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            getattr(libraries, name)(None)
+    except (AttributeError, OSError):
+        return
 
 
 def _return_memory() -> None:

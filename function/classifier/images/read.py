@@ -164,7 +164,6 @@ def _decode(  # noqa: PLR0913, PLR0917
                 raise UnusualStructure("it has two sizes")
             image.draft(None, (covering, covering))
             image.load()
-            # Only now: load() itself rotates a TIFF, and then clears the tag.
             orientation = _orientation(image, info)
             square = _centred_square(image, crop_fraction)
             conversion = find_conversion(image)
@@ -196,8 +195,6 @@ def _check_complete(encoded: bytes, info: ImageInfo, covering: int) -> None:
 
 def _orientation(image: Image.Image | Pixels, info: ImageInfo) -> int:
     """The EXIF orientation that is still to be undone, 1 to 8."""
-    if image.format == "TIFF":  # its directory is the EXIF
-        return int(image.getexif().get(exif.ORIENTATION, 1))
     block = info.exif or image.info.get("exif") or _png_profile(image)
     xmp = image.info.get("XML:com.adobe.xmp") or image.info.get("xmp") or b""
     return exif.orientation(block, xmp)

@@ -59,6 +59,9 @@ BYTE_STRINGS: Final = {BYTE, ASCII, UNDEFINED}
 
 _UNKNOWN_TO_PILLOW: Final = {SIGNED_LONG8, IFD8}
 
+_MAX_ENTRIES: Final = 1 << 16
+"""Entries of a directory: as many tags are there. A BigTIFF may claim more."""
+
 _LARGEST_OFFSET: Final = 2**63 - 1
 """The largest position in a file that Pillow seeks"""
 
@@ -110,9 +113,9 @@ def entries(data: bytes, header: Header, start: int) -> Iterator[Entry]:
     count_size, entry_size, inline = (8, 20, 8) if header.big else (2, 12, 4)
     count = count_entries(data, header, start)
     begin = start + count_size
-    complete = min(count, max(0, len(data) - begin) // entry_size)
+    complete = min(count, _MAX_ENTRIES, max(0, len(data) - begin) // entry_size)
     packed = memoryview(data)[begin : begin + complete * entry_size]
-    seen: set[int] = set()
+    seen = bytearray(1 << 16)  # a flag for each tag
     far = 0
     position = begin + entry_size - inline
     for tag, kind, values, offset in iter_unpack(
@@ -120,7 +123,7 @@ def entries(data: bytes, header: Header, start: int) -> Iterator[Entry]:
     ):
         here, position = position, position + entry_size
         length = values * _BYTES.get(kind, 0)
-        if length == 0 or tag in seen or kind in _UNKNOWN_TO_PILLOW:
+        if length == 0 or seen[tag] or kind in _UNKNOWN_TO_PILLOW:
             continue
         if length > inline:
             if offset > _LARGEST_OFFSET:
@@ -131,7 +134,7 @@ def entries(data: bytes, header: Header, start: int) -> Iterator[Entry]:
             if offset + length > len(data):
                 return  # Pillow reads no further entry
             here = offset
-        seen.add(tag)
+        seen[tag] = True
         yield Entry(tag, kind, values, here, length)
 
 

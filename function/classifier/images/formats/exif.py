@@ -1,21 +1,21 @@
 """EXIF (CIPA DC-008), which is a TIFF directory inside other formats."""
 
 import re
-from struct import error as struct_error
-from struct import unpack_from
+from collections.abc import Iterable
+from struct import pack, unpack_from
 from typing import Final
 
 from classifier.images.formats.directory import (
     ASCII,
     BYTE,
     BYTE_STRINGS,
+    SHORT,
     UNDEFINED,
     Entry,
     Header,
     count_entries,
     entries,
     numbers,
-    read_header,
 )
 
 MAX_ENTRIES: Final = 512
@@ -42,6 +42,8 @@ _MAX_PREFIXES: Final = 2
 _HEADERS: Final = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"MM\0+")
 """Pillow takes the last as if it were the second."""
 
+_HEADER_BYTES: Final = 8
+
 _MAX_DIGITS: Final = 16
 """Length of a text that is read as a number"""
 
@@ -49,25 +51,45 @@ _IN_XMP: Final = r'tiff:Orientation(?:="|>)([0-9])'
 """An attribute or an element (XMP specification, part 2, 3.2)"""
 
 
-def orientation(exif: bytes, xmp: bytes | str = b"") -> int:
+def make_exif(value: int) -> bytes:
+    """An EXIF block of nothing but the orientation `value`."""
+    entry = (ORIENTATION, SHORT, 1, value, 0)
+    return pack("<4sLHHHLHHL", b"II*\0", 8, 1, *entry, 0)
+
+
+def orientation(exif: bytes, xmp: bytes | str | memoryview = b"") -> int:
     """The orientation, 1 to 8 (1: upright), by the first directory of an EXIF block, or by XMP if
     that directory has none. 1 if neither has one or it is damaged. Raises nothing.
 
     `exif` begins with its TIFF header or with "Exif" and two zeros.
     """
-    found = _value(exif)
-    if found is None:
-        found = _in_xmp(xmp)
-    return found if 1 <= found <= 8 else 1
+    exif = _without_prefix(exif)
+    header = _read_header(exif)
+    if header is None:
+        return _in_xmp(xmp)
+    return find_orientation(exif, header, entries(exif, header, header.first), xmp)
+
+
+def find_orientation(
+    data: bytes, header: Header, found: Iterable[Entry], xmp: bytes | str | memoryview = b""
+) -> int:
+    """As `orientation`, of a directory with the entries `found`."""
+    for entry in found:
+        if entry.tag == ORIENTATION:
+            try:
+                value = _number(data, header, entry)
+            except (ArithmeticError, ValueError):
+                return 1
+            return value if 1 <= value <= 8 else 1
+    return _in_xmp(xmp)
 
 
 def is_ordinary(exif: bytes) -> bool:
     """Whether Pillow reads the directories of an EXIF block in little time and memory. Raises
     nothing; a damaged block is soon read."""
     exif = _without_prefix(exif)
-    try:
-        header = read_header(exif)
-    except (ValueError, struct_error):
+    header = _read_header(exif)
+    if header is None:
         return True
     found = 0
     directories = [header.first]
@@ -79,6 +101,14 @@ def is_ordinary(exif: bytes) -> bool:
             if entry.tag in _DIRECTORIES and len(directories) < _MAX_DIRECTORIES:
                 directories.extend(_offset(exif, header, entry))
     return found <= MAX_NUMBERS
+
+
+def _read_header(exif: bytes) -> Header | None:
+    """As Pillow reads it: a BigTIFF is none, or passes for a small one."""
+    if len(exif) < _HEADER_BYTES or not exif.startswith(_HEADERS):
+        return None
+    order = "<" if exif.startswith(b"II") else ">"
+    return Header(order, False, unpack_from(order + "L", exif, 4)[0])
 
 
 def _offset(exif: bytes, header: Header, entry: Entry) -> list[int]:
@@ -93,28 +123,6 @@ def _without_prefix(exif: bytes) -> bytes:
     return exif[start:] if start else exif
 
 
-def _value(exif: bytes) -> int | None:
-    """The orientation of the first directory, whatever the number; None without one, 0 if it is
-    not a number."""
-    exif = _without_prefix(exif)
-    if not exif.startswith(_HEADERS):
-        return None
-    try:
-        header = Header(*_classic(exif))
-        entry = next(
-            (entry for entry in entries(exif, header, header.first) if entry.tag == ORIENTATION),
-            None,
-        )
-        return None if entry is None else _number(exif, header, entry)
-    except (ArithmeticError, ValueError, struct_error):
-        return 0
-
-
-def _classic(exif: bytes) -> tuple[str, bool, int]:
-    order = "<" if exif.startswith(b"II") else ">"
-    return order, False, unpack_from(order + "L", exif, 4)[0]
-
-
 def _number(exif: bytes, header: Header, entry: Entry) -> int:
     """Raises `ValueError` or `OverflowError` if the value is no finite number."""
     if entry.type in (BYTE, ASCII, UNDEFINED):
@@ -123,10 +131,12 @@ def _number(exif: bytes, header: Header, entry: Entry) -> int:
     return int(numbers(exif, header, entry, 1)[0])
 
 
-def _in_xmp(xmp: bytes | str) -> int:
+def _in_xmp(xmp: bytes | str | memoryview) -> int:
     """Takes 2 ns per byte at most, whatever the bytes."""
     if isinstance(xmp, str):
-        match = re.search(_IN_XMP, xmp)
-        return int(match[1]) if match else 1
-    in_bytes = re.search(_IN_XMP.encode(), xmp)
-    return int(in_bytes[1]) if in_bytes else 1
+        in_text = re.search(_IN_XMP, xmp)
+        found = int(in_text[1]) if in_text else 1
+    else:
+        in_bytes = re.search(_IN_XMP.encode(), xmp)
+        found = int(in_bytes[1]) if in_bytes else 1
+    return found if 1 <= found <= 8 else 1
