@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import skimage
 from numpy.typing import NDArray
 from PIL import Image
@@ -26,6 +27,8 @@ def photo(name: str = "chelsea.png") -> Image.Image:
 
 
 def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
+    if kind == "HEIF":
+        pillow_heif.register_heif_opener()
     buffer = BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()

@@ -31,6 +31,11 @@ def matrix_tags() -> dict[bytes, bytes]:
     return tags_of(DISPLAY_P3)
 
 
+def long_curves(table: bytes) -> bytes:
+    """A lut16Type whose curves have 5000 entries, all of which are there."""
+    return table[:48] + struct.pack(">2H", 5000, 5000) + bytes(6 * 10_000) + table[52:]
+
+
 def reduced_tags(data: bytes) -> dict[bytes, bytes] | None:
     reduced = reduce_profile(data)
     return tags_of(reduced.data) if reduced else None
@@ -55,6 +60,24 @@ def test_other_tags_are_left_out() -> None:
     assert reduced_tags(profile(b"RGB ", b"XYZ ", others | matrix_tags())) == matrix_tags()
 
 
+def test_tags_begin_at_multiples_of_four_bytes() -> None:
+    """The curve is one of 14 bytes."""
+    reduced = reduce_profile(profiles.ADOBE_RGB)
+    assert reduced
+    count = len(MATRIX_TAGS)
+    starts = [struct.unpack_from(">I", reduced.data, 136 + 12 * number) for number in range(count)]
+    assert [start % 4 for (start,) in starts] == [0] * count
+    assert len(reduced.data) % 4 == 0
+
+
+def test_tags_beyond_the_first_hundred_do_not_count() -> None:
+    """As in Little CMS, and so that a long list takes no time."""
+    for others, usable in ((90, True), (100, False)):
+        fillers = {number.to_bytes(4, "big"): b"" for number in range(others)}
+        reduced = reduce_profile(profile(b"RGB ", b"XYZ ", fillers | matrix_tags()))
+        assert bool(reduced) == usable
+
+
 @pytest.mark.parametrize("kind", [b"mft1", b"mft2", b"mAB "])
 @pytest.mark.parametrize("name", [b"A2B0", b"A2B1", b"A2B2"])
 def test_table_of_any_intent_serves_before_primaries(kind: bytes, name: bytes) -> None:
@@ -72,9 +95,21 @@ def test_table_of_any_intent_serves_before_primaries(kind: bytes, name: bytes) -
         table_tag(3, 5, reverse, b"mft2")[:-1],
         table_tag(3, 34, reverse, b"mft2"),
         table_tag(3, 34, reverse, b"mAB "),
+        table_tag(3, 5, reverse, b"mAB ") + bytes(1 << 20),
+        long_curves(table_tag(3, 5, reverse, b"mft2")),
         table_tag(4, 3, reverse, b"mft2"),
     ],
-    ids=["missing", "unknown", "short lut8", "short lut16", "large lut16", "large mAB", "inks"],
+    ids=[
+        "missing",
+        "unknown",
+        "short lut8",
+        "short lut16",
+        "large lut16",
+        "large mAB",
+        "long mAB",
+        "long curves",
+        "inks",
+    ],
 )
 def test_primaries_serve_where_the_table_is_unusable(table: bytes) -> None:
     data = profile(b"RGB ", b"XYZ ", matrix_tags() | {b"A2B0": table})

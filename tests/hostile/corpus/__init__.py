@@ -7,13 +7,14 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
-from tests.hostile.corpus.avif import avif_boxes, avifs
+from tests.hostile.corpus.avif import avif_boxes, avif_items, avifs
 from tests.hostile.corpus.bmp import bmps
 from tests.hostile.corpus.damaged import KINDS as KINDS
 from tests.hostile.corpus.damaged import flipped, noise, not_images, truncated, wrong_headers
 from tests.hostile.corpus.damaged import ordinary as ordinary
 from tests.hostile.corpus.files import Files as Files
 from tests.hostile.corpus.gif import gifs
+from tests.hostile.corpus.heic import heic_boxes, heics
 from tests.hostile.corpus.icc import icc_profiles
 from tests.hostile.corpus.jpeg import jpeg_frames, jpeg_segments, progressive_jpegs, unended_jpegs
 from tests.hostile.corpus.metadata import animations, exif_bombs
@@ -26,8 +27,8 @@ Maker = Callable[[], Files]
 MAKERS: Final[list[Maker]] = [
     truncated, flipped, wrong_headers, not_images, png_bombs, png_chunks,
     progressive_jpegs, jpeg_frames, jpeg_segments, unended_jpegs, gifs, bmps, webps, webp_chunks,
-    tiffs, tiff_codings, tiff_directories, avifs, avif_boxes, exif_bombs, icc_profiles, animations,
-    noise,
+    tiffs, tiff_codings, tiff_directories, avifs, avif_boxes, avif_items, heics, heic_boxes,
+    exif_bombs, icc_profiles, animations, noise,
 ]  # fmt: skip
 
 FIRST: Final[dict[Maker, int]] = {

@@ -5,12 +5,24 @@ import struct
 import numpy as np
 from PIL import Image
 
+from tests.hostile.corpus.boxes import Item, content, size_property
+from tests.hostile.corpus.boxes import box as _box
 from tests.hostile.corpus.files import Files
+from tests.hostile.corpus.heic import item_boxes, without_metadata
 from tests.support.pictures import encode, photo
 
 
-def _box(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data) + 8) + kind + data
+def avif_item(image: Image.Image, number: int = 1) -> Item:
+    """The picture as one item."""
+    data = encode(without_metadata(image), "AVIF", speed=10)
+    properties = [content(data, b"av1C"), size_property(*image.size), content(data, b"pixi")]
+    return Item(number, b"av01", content(data, b"mdat")[8:], properties)
+
+
+def avif_items() -> Files:
+    """Boxes and items with false numbers."""
+    items = {"small": avif_item(photo().resize((64, 64))), "large": avif_item(photo())}
+    yield from item_boxes(items, (b"avif", b"mif1"))
 
 
 def avifs() -> Files:

@@ -19,6 +19,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     "WEBP": {},
     "TIFF": {},
     "AVIF": {"speed": 10},
+    "HEIF": {},
 }
 
 

@@ -68,6 +68,7 @@ _NOT_INSTALLED: Final = "a HEIC photo (HEIF), for which this server lacks the pa
 
 _FREE: Final = b"free"
 _EXIF, _MIME = b"Exif", b"mime"
+_TIFF_HEADERS: Final = (b"II*\0", b"MM\0*")
 _NO_KIND: Final = b"none"
 """A kind of item or reference that decoders do not know"""
 
@@ -139,7 +140,7 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
             or not _AVIF_BRANDS.intersection(brands)
         ):
             patches.set_brands(b"avif", brands)
-        metadata = _metadata(data, items, patches, exif.is_ordinary)
+        metadata = _metadata(data, items, patches, _is_ordinary_exif)
         return _avif(image, items.memory() + metadata, patches)
     if kind == HEVC:
         sequence = _HEIC_SEQUENCE_BRANDS.intersection(brands)
@@ -220,13 +221,20 @@ def _metadata(
     length = sum(items.size(item.id) for item in found)
     if length <= MAX_METADATA_BYTES and not any(item.encoded for item in found):
         blocks = (items.content(data, item.id, length) for item in found if item.kind == _EXIF)
-        if all(is_ordinary(_tiff(block)) for block in blocks):
+        if all(is_ordinary(block) for block in blocks):
             return _METADATA_COPIES * length
     for position in (*(item.kind_at for item in found), *items.descriptions):
         patches.put(position, _NO_KIND)
     return _HIDDEN_COPIES * max((items.size(item.id) for item in found), default=0)
 
 
-def _tiff(block: bytes) -> bytes:
-    """EXIF from its TIFF header on (ISO/IEC 23008-12, A.2.1)."""
-    return block[4 + int.from_bytes(block[:4], "big") :]
+def _is_ordinary_exif(block: bytes) -> bool:
+    """Whether libavif and Pillow accept the data of an `Exif` item (ISO/IEC 23008-12, A.2.1), and
+    soon."""
+    start = 4 + int.from_bytes(block[:4], "big")
+    headers = [block.find(header, 4) for header in _TIFF_HEADERS]
+    return (
+        start in headers
+        and start == min(at for at in headers if at >= 0)
+        and (exif.is_ordinary(block[start:]))
+    )
