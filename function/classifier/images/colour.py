@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from PIL import Image
 
-from classifier.images.icc import reduce_profile
+from classifier.images.icc import is_named_srgb, reduce_profile
 from classifier.images.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def _conversion(profile: bytes) -> Conversion | None:
     from PIL import ImageCms
 
     reduced = reduce_profile(profile)
-    if reduced is None:
+    # Apple's "sRGB Profile" of 2003 has another curve than sRGB: dark greys are 9 levels off.
+    if reduced is None or is_named_srgb(profile):
         return None
     mode = _MODES[reduced.space]
     source = ImageCms.ImageCmsProfile(BytesIO(reduced.data))

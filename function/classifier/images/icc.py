@@ -28,6 +28,9 @@ _TABLES: Final = (b"A2B0", b"A2B1", b"A2B2")
 _PRIMARIES: Final = (b"rXYZ", b"gXYZ", b"bXYZ")
 _RGB_CURVES: Final = (b"rTRC", b"gTRC", b"bTRC")
 _GREY_CURVE: Final = b"kTRC"
+_DESCRIPTION: Final = b"desc"
+_DESCRIPTION_BYTES: Final = 256
+"""More than its beginning is not looked at."""
 
 _MAX_CURVE: Final = 4096
 """Entries of a sampled curve: the limit of lut16Type (10.10), and the most that is in use"""
@@ -66,10 +69,22 @@ def reduce_profile(profile: bytes) -> Profile | None:
     return Profile(header[_SPACE], _join(header, tags)) if tags else None
 
 
+def is_named_srgb(profile: bytes) -> bool:
+    """Whether the description of a profile (9.2.41) begins with "sRGB"."""
+    try:
+        tag = bytes(_find_tags(profile, {_DESCRIPTION})[_DESCRIPTION][:_DESCRIPTION_BYTES])
+        if tag[:4] == b"mluc":  # multiLocalizedUnicodeType (10.15), the first text
+            (start,) = struct.unpack_from(">I", tag, 24)
+            return tag.startswith("sRGB".encode("utf-16-be"), start)
+        return tag.startswith(b"sRGB", 12)  # textDescriptionType (ICC.1:2001, 6.5.17)
+    except (struct.error, KeyError):
+        return False
+
+
 def _checked_tags(profile: bytes, header: bytes) -> dict[bytes, memoryview] | None:
     """The tags of the first way to convert that is complete."""
     space = header[_SPACE]
-    tags = _find_tags(profile)
+    tags = _find_tags(profile, {*_TABLES, *_PRIMARIES, *_RGB_CURVES, _GREY_CURVE})
     missing = memoryview(b"")
     for name in _TABLES:
         table = _table(tags.get(name, missing), _CHANNELS[space])
@@ -85,9 +100,8 @@ def _checked_tags(profile: bytes, header: bytes) -> dict[bytes, memoryview] | No
     return complete if len(complete) == len(wanted) else None
 
 
-def _find_tags(profile: bytes) -> dict[bytes, memoryview]:
-    """The data of the known tags that lie within the file (7.3)."""
-    known = {*_TABLES, *_PRIMARIES, *_RGB_CURVES, _GREY_CURVE}
+def _find_tags(profile: bytes, known: set[bytes]) -> dict[bytes, memoryview]:
+    """The data of the `known` tags that lie within the file (7.3)."""
     (count,) = struct.unpack_from(">I", profile, _HEADER_BYTES)
     tags: dict[bytes, memoryview] = {}
     for number in range(min(count, _MAX_TAGS)):

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from classifier.images.icc import reduce_profile
+from classifier.images.icc import is_named_srgb, reduce_profile
 from tests.support import profiles
 from tests.support.profiles import DISPLAY_P3, Colours, profile, table_tag
 
@@ -181,3 +181,38 @@ def doubled(data: bytes) -> bytes:
     wrong = b"".join(struct.pack(">4sII", name, 0, length) for name, _, length in entries)
     table = struct.pack(">I", 2 * count) + right + wrong
     return data[:128] + table + data[132 + size :]
+
+
+def _named(description: bytes) -> bytes:
+    return profile(b"RGB ", b"XYZ ", matrix_tags() | {b"desc": description})
+
+
+def _old_description(text: bytes) -> bytes:
+    return b"desc" + bytes(4) + struct.pack(">I", len(text)) + text
+
+
+def _new_description(text: str) -> bytes:
+    encoded = text.encode("utf-16-be")
+    return b"mluc" + struct.pack(">4xIIHHII", 1, 12, 0x656E, 0x5553, len(encoded), 28) + encoded
+
+
+def test_description_names_srgb() -> None:
+    assert is_named_srgb(_named(_old_description(b"sRGB Profile\0")))
+    assert is_named_srgb(_named(_new_description("sRGB IEC61966-2.1")))
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        _old_description(b"Adobe RGB (1998)\0"),
+        _new_description("Display P3"),
+        _old_description(b"Not sRGB\0"),
+        b"desc",
+        b"mluc" + bytes(4),
+        b"mluc" + struct.pack(">4xIIHHII", 1, 12, 0, 0, 8, 1 << 31),
+    ],
+)
+def test_other_descriptions_do_not_name_srgb(description: bytes) -> None:
+    assert not is_named_srgb(_named(description))
+    assert not is_named_srgb(DISPLAY_P3)
+    assert not is_named_srgb(DISPLAY_P3[:131])

@@ -19,7 +19,7 @@ from tests.hostile.corpus.icc import icc_profiles
 from tests.hostile.corpus.jpeg import jpeg_frames, jpeg_segments, progressive_jpegs, unended_jpegs
 from tests.hostile.corpus.metadata import animations, exif_bombs
 from tests.hostile.corpus.png import png_bombs, png_chunks
-from tests.hostile.corpus.tiff import tiff_codings, tiff_directories, tiffs
+from tests.hostile.corpus.tiff import tiff_codings, tiff_directories, tiff_strips, tiffs
 from tests.hostile.corpus.webp import webp_chunks, webps
 
 Maker = Callable[[], Files]
@@ -27,8 +27,8 @@ Maker = Callable[[], Files]
 MAKERS: Final[list[Maker]] = [
     truncated, flipped, wrong_headers, not_images, png_bombs, png_chunks,
     progressive_jpegs, jpeg_frames, jpeg_segments, unended_jpegs, gifs, bmps, webps, webp_chunks,
-    tiffs, tiff_codings, tiff_directories, avifs, avif_boxes, avif_items, heics, heic_boxes,
-    exif_bombs, icc_profiles, animations, noise,
+    tiffs, tiff_codings, tiff_directories, tiff_strips, avifs, avif_boxes, avif_items, heics,
+    heic_boxes, exif_bombs, icc_profiles, animations, noise,
 ]  # fmt: skip
 
 FIRST: Final[dict[Maker, int]] = {

@@ -1,6 +1,7 @@
 """Malformed and malicious TIFFs (TIFF 6.0, BigTIFF)."""
 
 import struct
+import zlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -168,3 +169,40 @@ def tiff_directories() -> Files:
     yield "big", big + bytes(1000)
     entry = struct.pack("<HHQQ", 1000, UNDEFINED, 1, 0)
     yield "big-tags", BIG_TIFF + struct.pack("<QQ", 16, 900_000) + entry * 900_000
+
+
+def tiff_strips() -> Files:
+    """Strips and tiles that share their bytes, overlap, or are very many."""
+    noise = np.random.default_rng(7).bytes(3000)
+    for compression in (CCITT_RLE, GROUP3, GROUP4, PACKBITS, LZW):
+        yield f"noise-{compression}", _tiff(
+            1728, 20_000, noise, compression=compression, samples=1, bits=1, rows=100,
+            photometric=WHITE_IS_ZERO,
+        )  # fmt: skip
+    packed = zlib.compressobj(1, zlib.DEFLATED, -15)
+    pixels = bytes(3000 * 3 * 8)
+    body = packed.compress(pixels) + packed.flush()
+    empty = b"\x78\x01" + b"\0\0\0\xff\xff" * 200_000  # stored blocks of no bytes
+    strip = empty + body + struct.pack(">I", zlib.adler32(pixels))
+    for height in (800, 8000, 60_000):
+        yield f"empty-blocks-{height}", _tiff(
+            3000, height, strip, compression=DEFLATE, rows=8
+        )  # fmt: skip
+    for side, edge in ((500, 1), (2000, 4), (8000, 16), (16_000, 16)):
+        count = (side // edge) ** 2
+        offsets = struct.pack("<I", 8) * count
+        begin = 8 + edge * edge * 3
+        tile = [(Base.TileWidth, LONG, 1, edge), (Base.TileLength, LONG, 1, edge),
+                (Base.TileOffsets, LONG, count, begin),
+                (Base.TileByteCounts, LONG, count, begin)]  # fmt: skip
+        for compression in (RAW, DEFLATE, JPEG):
+            yield f"tiles-{side}-{edge}-{compression}", _tiff(
+                side, side, bytes(edge * edge * 3) + offsets, compression=compression, more=tile
+            )  # fmt: skip
+    yield "gap", _tiff(2, 2, bytes(30_000_000), rows=1)
+    jpeg = encode(photo().resize((64, 64)), "JPEG", progressive=True)
+    start, scans, end = split_scans(jpeg)
+    block = start + b"".join(scans) + scans[-1] * 85 + end
+    for height in (64, 6400, 64_000):
+        yield f"scans-{height}", _tiff(64, height, block, compression=JPEG, rows=64,
+                                       photometric=YCBCR)  # fmt: skip

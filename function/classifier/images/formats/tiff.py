@@ -1,6 +1,7 @@
 """TIFF (TIFF 6.0, BigTIFF): the first picture of the file."""
 
 from struct import error as struct_error
+from typing import Final
 
 from classifier.images.formats import ImageInfo, UnusualStructure
 from classifier.images.formats.directory import BIG, BYTE_STRINGS, CLASSIC, Header, read_header
@@ -15,6 +16,9 @@ from classifier.images.formats.tiff_cost import (
 )
 from classifier.images.formats.tiff_picture import JPEG, XMP, Picture, read_picture
 from classifier.images.formats.tiff_rewrite import rewrite
+
+_LITTLE_METADATA: Final = 1 << 18
+"""Bytes that stay in the file, however small the picture is"""
 
 
 def is_tiff(data: bytes) -> bool:
@@ -33,7 +37,8 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
     jpeg = inspect_jpeg(data, picture, blocks) if is_jpeg else NO_JPEG
     metadata = metadata_bytes(picture)
     replacement = None
-    if not (picture.is_plain and blocks.is_plain) or metadata > blocks.end - blocks.begin:
+    worth_leaving_out = max(_LITTLE_METADATA, blocks.end - blocks.begin)
+    if not (picture.is_plain and blocks.is_plain) or metadata > worth_leaving_out:
         replacement, metadata = rewrite(data, header, picture, blocks), 0
     return ImageInfo(
         picture.size,

@@ -81,6 +81,10 @@ _MAX_WALKED: Final = 2000
 """Blocks that are looked at one by one; those of large files with more are small."""
 
 
+_LENGTH_BITS: Final = 30
+"""More than the length of any file"""
+
+
 class JpegBlocks(NamedTuple):
     """The facts about the blocks of a TIFF that are each a JPEG."""
 
@@ -147,7 +151,8 @@ def inspect_jpeg(data: bytes, picture: Picture, blocks: Blocks) -> JpegBlocks:
     """The facts about blocks of JPEG. A progressive one, or one whose first scan lacks a component,
     is decoded in several passes."""
     pixels = picture.layout.width * picture.layout.rows
-    _, first, numbers = np.unique(blocks.offsets, return_index=True, return_counts=True)
+    places = np.minimum(blocks.offsets, len(data)) << _LENGTH_BITS | blocks.lengths
+    _, first, numbers = np.unique(places, return_index=True, return_counts=True)
     lengths = blocks.lengths[first]
     largest = int(_COEFFICIENT_BYTES * _MOST_COEFFICIENTS * pixels)
     if int(lengths.sum()) > len(data):  # they overlap: to search them all could take long

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from classifier.images import libwebp
-from classifier.images.formats import ImageInfo, UnusualStructure
+from classifier.images.formats import ImageInfo, UnusualStructure, vp8l
 from classifier.images.formats.runs import end_of_run
 
 MAX_CHUNKS: Final = 1_000_000
@@ -41,14 +41,15 @@ _KNOWN: Final = {_LOSSY, _LOSSLESS, _ALPHA, _CANVAS, _FRAME, *_METADATA}
 _Chunks = dict[bytes, tuple[int, int]]
 """Offset and length of what the first chunk of each known kind holds"""
 
+_REDUCED_LEVELS: Final = 1
+"""Preprocessing of transparency (RFC 9649, section 2.7.1.2)"""
+
 _KEY_FRAME: Final = b"\x9d\x01\x2a"
 """Start code of a VP8 key frame (RFC 6386, 9.1)"""
 
 _VP8L_SIGNATURE: Final = 0x2F
 _VP8L_HEADER: Final = 5
 """Bytes: the signature, and the size"""
-_PIXEL_BUNDLES: Final = ((2, 8), (4, 4), (16, 2))
-"""Most colours of a palette, and pixels that are kept together then (RFC 9649, 4.4)"""
 _HAS_ALPHA: Final = 0x10
 """Flag of the VP8X chunk"""
 
@@ -57,12 +58,14 @@ _COLOUR_INDEXING: Final = 0b111
 
 # Measured with libwebp 1.6 at 1 to 24 megapixels
 _OUTPUT_BYTES: Final = 4
-_LOSSY_BYTES: Final = 0.2
-_LOSSLESS_BYTES: Final = 4.25
-_ALPHA_BYTES: Final = 1.1
+_LOSSY_BYTES: Final = 0.1
+_LOSSLESS_BYTES: Final = 4.2
+_ALPHA_BYTES: Final = 1.05
 _ALPHA_INDEX_BYTES: Final = 1.0
 """Per pixel, beside the output. Transparency has a plane, and is also a lossless image, but of one
 byte for each pixel if these are indices of a palette."""
+_GROUP_BYTES: Final = 13_000
+"""Of the tables for one group of prefix codes, at most (huffman_utils.h)"""
 _ROW_BYTES: Final = 256
 """For each pixel of a row: the rows that libwebp filters and converts"""
 _PILLOW_BYTES: Final = 20
@@ -183,15 +186,20 @@ def _picture(data: bytes, chunks: _Chunks) -> _Picture:
     if end > len(data):
         raise UnusualStructure("it is cut off")
     if kind == _LOSSLESS:
-        used = _LOSSLESS_BYTES / (_indices_in_pixel(data, start + _VP8L_HEADER) or 1)
-        return _Picture(_lossless_size(data, start), begin, end, used, _LOSSLESS_SECONDS)
+        size, stream = _lossless_size(data, start), start + _VP8L_HEADER
+        used = _LOSSLESS_BYTES / (_indices_in_pixel(data, stream) or 1)
+        used += _group_bytes(data, stream, end, size)
+        return _Picture(size, begin, end, used, _LOSSLESS_SECONDS)
     used, seconds = _LOSSY_BYTES, _LOSSY_SECONDS
+    size = _lossy_size(data, start)
+    if 0 in size:
+        raise UnusualStructure("it has no pixels")
     if _ALPHA in chunks and chunks[_ALPHA][0] < start:
         alpha = chunks[_ALPHA][0]
         begin = alpha - _CHUNK_HEADER.size
-        used += _alpha_bytes(data, alpha)
+        used += _alpha_bytes(data, alpha, alpha + chunks[_ALPHA][1], size)
         seconds += _LOSSLESS_SECONDS
-    return _Picture(_lossy_size(data, start), begin, end, used, seconds)
+    return _Picture(size, begin, end, used, seconds)
 
 
 def _lossy_size(data: bytes, start: int) -> tuple[int, int]:
@@ -210,12 +218,23 @@ def _lossless_size(data: bytes, start: int) -> tuple[int, int]:
     return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
 
 
-def _alpha_bytes(data: bytes, start: int) -> float:
+def _group_bytes(data: bytes, start: int, end: int, size: tuple[int, int]) -> float:
+    """Memory per pixel of the tables for a lossless stream."""
+    return _GROUP_BYTES * vp8l.count_groups(data, start, end, size) / (size[0] * size[1])
+
+
+def _alpha_bytes(data: bytes, start: int, end: int, size: tuple[int, int]) -> float:
     """Memory per pixel, by the first byte of an ALPH chunk (RFC 9649, section 2.7.1.2)"""
     if not data[start] & 0b11:  # not compressed
         return _ALPHA_BYTES
-    indices = _indices_in_pixel(data, start + 1)
-    return _ALPHA_BYTES + (_ALPHA_INDEX_BYTES / indices if indices else _LOSSLESS_BYTES)
+    stream = start + 1
+    plane = _ALPHA_BYTES + _group_bytes(data, stream, end, size)
+    if data[start] >> 4 & 0b11 == _REDUCED_LEVELS:
+        # libwebp decodes it first, and frees its pixels before it writes any output.
+        return plane + _LOSSLESS_BYTES - _OUTPUT_BYTES
+    if not vp8l.is_of_indices(data, stream, size):
+        return plane + _LOSSLESS_BYTES
+    return plane + _ALPHA_INDEX_BYTES / _indices_in_pixel(data, stream)
 
 
 def _indices_in_pixel(data: bytes, start: int) -> int:
@@ -224,8 +243,7 @@ def _indices_in_pixel(data: bytes, start: int) -> int:
     bits = int.from_bytes(data[start : start + 2], "little")
     if bits & 0b111 != _COLOUR_INDEXING:
         return 0
-    colours = 1 + (bits >> 3 & 0xFF)
-    return next((held for most, held in _PIXEL_BUNDLES if colours <= most), 1)
+    return vp8l.pixels_in_index(1 + (bits >> 3 & 0xFF))
 
 
 def _number_of_3_bytes(data: bytes, position: int) -> int:

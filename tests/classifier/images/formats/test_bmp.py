@@ -190,6 +190,8 @@ def test_data_behind_run_lengths_costs_no_time() -> None:
     assert info_of(data + bytes(100_000)).replacement is None
 
 
-def test_black_and_white_is_converted() -> None:
-    data = file(bytes(8 * HEIGHT), depth=1, palette=BLACK_AND_WHITE)
+@pytest.mark.parametrize("palette", [BLACK_AND_WHITE, bytes(4) + b"\1\1\1\0"])
+def test_two_colours_are_converted(palette: bytes) -> None:
+    data = file(bytes(8 * HEIGHT), depth=1, palette=palette)
     assert info_of(data).decode_bytes == PIXELS + CONVERTED_BYTES
+    assert info_of(data).resized_pixel_bytes == 4

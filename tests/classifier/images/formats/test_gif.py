@@ -87,10 +87,10 @@ def test_replacement_has_the_first_frame_alone() -> None:
 
 def test_later_graphic_control_only_adds() -> None:
     """Given a transparent colour in the first of two extensions, and disposal in the second."""
-    first, second = b"!\xf9\4\1\0\0\3\0", b"!\xf9\4\x08\0\0\0\0"
-    data = file(first + second)
+    first, second, last = b"!\xf9\4\1\0\0\3\0", b"!\xf9\4\x08\0\0\0\0", b"!\xf9\4" + bytes(5)
+    data = file(first + second + last)
     clear = file(options={"transparency": 3})
-    assert info_of(data).decode_bytes == 2 * SIZE[0] * SIZE[1] + 32 + CONVERTED_BYTES
+    assert info_of(data).decode_bytes == 2 * SIZE[0] * SIZE[1] + 48 + CONVERTED_BYTES
     assert pixels_of(data) == pixels_of(clear)
     assert pixels_of(file(first + second + PIECE * 300)) == pixels_of(clear)
 
@@ -144,6 +144,17 @@ def test_equal_pieces_count_little(monkeypatch: pytest.MonkeyPatch) -> None:
     comments = b"".join(b"!\xfe\6%06d\0" % number for number in range(20_000))
     for metadata in (comments, ODD["one comment in tiny pieces"], ODD["junk"], PIECE * 3000):
         assert pixels_of(file(metadata)) == pixels_of(file())
+
+
+def test_equal_pieces_end_where_another_begins() -> None:
+    for comment in (b"!\xfe\1a\0", b"!\xfe\1a\1b\0"):
+        commas = b"!\xfe\x28" + b"," * 40 + b"\0"
+        assert pixels_of(file(comment * 200 + commas)) == pixels_of(file())
+
+
+def test_cut_off_metadata_is_named() -> None:
+    with pytest.raises(UnusualStructure, match="cut off"):
+        info_of(file()[:PALETTE_END] + PIECE[:100])
 
 
 def test_very_many_different_pieces_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from classifier.errors import UnreadableImage, UnsupportedFormat
-from classifier.images import read_image
+from classifier.images import MemoryBudget, read_image
 from classifier.images.formats import (
     ImageInfo,
     UnsupportedCoding,
@@ -298,6 +298,15 @@ def test_palette_and_transparency_that_do_not_fit_are_ignored(extra: bytes) -> N
     assert pixels_of(data) == pixels_of(picture(colour=PALETTE, depth=4))
 
 
+def test_transparency_is_the_first_before_the_pixels() -> None:
+    black, white = chunk(b"tRNS", b"\0\0"), chunk(b"tRNS", b"\0\1")
+    clear = pixels_of(picture(black, colour=GREY, depth=1))
+    plain = pixels_of(picture(colour=GREY, depth=1))
+    assert clear != plain
+    assert pixels_of(picture(black + white, colour=GREY, depth=1)) == clear
+    assert pixels_of(picture(after=black, colour=GREY, depth=1)) == plain
+
+
 PACKED: Final = zlib.compress(rows())
 
 
@@ -358,6 +367,13 @@ def test_memory_counts_metadata_and_conversion() -> None:
     assert text.decode_bytes > plain + 800_000
     assert profile.decode_bytes > plain + 1_000_000
     assert info_of(picture(chunk(b"tRNS", bytes(6)))).decode_bytes == plain + CONVERTED_BYTES
+
+
+def test_resizing_a_tall_picture_takes_memory_for_its_square_alone() -> None:
+    size = 20, 60_000
+    data = png_file(size, chunk(b"IDAT", zlib.compress(bytes((3 * size[0] + 1) * size[1]))))
+    pixels = read_image(data, 224, memory=MemoryBudget(8 << 20, bodies=0))
+    assert pixels.shape == (224, 224, 3)
 
 
 @pytest.mark.parametrize(
