@@ -22,11 +22,11 @@ MB = 1_000_000
     ("measured", "reserved", "judged"),
     [
         (100 * MB, 100 * MB, 1.0),
-        (100 * MB, 120 * MB, 1.2),
-        (100 * MB, 130 * MB, 1.3),
+        (100 * MB, 120 * MB, 1.2 - 0.04 * 1.048576),
+        (100 * MB, 130 * MB, 1.3 - 0.04 * 1.048576),
         (100 * MB, 99 * MB, 0.99),
-        (3 * MB, 5 * MB, 1.0),  # within 2 MiB
-        (3 * MB, 6 * MB, 2.0),
+        (3 * MB, 7 * MB, 1.0),  # within 4 MiB
+        (3 * MB, 9 * MB, 3 - 4 * 1.048576 / 3),
         (3 * MB, 2 * MB, 2 / 3),
     ],
 )
@@ -47,7 +47,7 @@ def test_verdict_has_the_extremes_of_accepted_photos() -> None:
     over = [Cost("bomb", 0.1, 9 * MB, 5 * MB)]
     malformed = [Malformed("pngs", 10, over, 3), Malformed("gifs", 5, [], 0)]
     figures = estimates.verdict_figures(rows, malformed)
-    assert figures == pytest.approx({LOWEST: 0.95, HIGHEST: 1.1, REFUSED: 1, UNDER: 1})
+    assert figures == pytest.approx({LOWEST: 0.95, HIGHEST: 1.1 - 0.04 * 1.048576, REFUSED: 1, UNDER: 1})
 
 
 @linux

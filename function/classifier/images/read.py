@@ -47,6 +47,9 @@ _RESAMPLING_REACH: Final = 3
 _MARGIN: Final = 8
 """Rows, for rounding and for filters that enlarge"""
 
+_REPLACEMENT_BYTES: Final = 64 * 1024
+"""By which `ImageInfo.replace` may make a file longer"""
+
 _SIGNATURE_BYTES: Final = 16
 
 _DAMAGED: Final = (
@@ -83,7 +86,7 @@ def read_image(  # noqa: PLR0913
     info = _inspect(encoded, covering)
     limits.check_size(info.size, max_pixels)
     limits.check_time(info)
-    with memory.reserve(_memory(info, size)):
+    with memory.reserve(_memory(info, len(encoded), size)):
         return _decode(encoded, info, covering, size, crop_fraction, INTERPOLATIONS[interpolation])
 
 
@@ -103,13 +106,14 @@ def _inspect(data: bytes, covering: int) -> ImageInfo:
     return info
 
 
-def _memory(info: ImageInfo, size: int) -> int:
-    """Bytes that decoding and resizing take, beside the file."""
+def _memory(info: ImageInfo, length: int, size: int) -> int:
+    """Bytes that decoding a file of `length` bytes and resizing take, beside the file."""
     height, side = info.size[1] // info.scale, min(info.size) // info.scale
     reach = 2 * _RESAMPLING_REACH * side // size + _MARGIN
     # The rows of the square and of the filter's reach, resized horizontally, not yet vertically
     rows = info.resized_pixel_bytes * size * min(height + 1, side + reach)
-    return limits.WORKING_BYTES + info.decode_bytes + len(info.replacement or b"") + rows
+    replacement = length + _REPLACEMENT_BYTES if info.replace else 0
+    return limits.WORKING_BYTES + info.decode_bytes + replacement + rows
 
 
 def _open(data: bytes, info: ImageInfo) -> Image.Image | Pixels:

@@ -36,8 +36,9 @@ class ImageInfo(NamedTuple):
     """What makes decoding slow, with its article: "a progressive JPEG of 90 scans" """
     exif: bytes = b""
     """EXIF, from its TIFF header on, where the decoder does not get it"""
-    replacement: bytes | None = None
-    """The same pixels without the metadata that is slow to read; None: the file is used itself"""
+    replace: Callable[[], bytes] | None = None
+    """Makes a file of the same pixels, without the metadata that is slow to read: at most as long
+    as the file, but for a few bytes. None: the file is used itself"""
     parts: tuple[bytes | memoryview, ...] = ()
     """The parts of the file that the decoder gets, one after the other; empty: all of it"""
     scale: int = 1
@@ -48,3 +49,8 @@ class ImageInfo(NamedTuple):
     """Decodes the file, where Pillow would take more memory: raises anything on damaged pixels"""
     resized_pixel_bytes: int = 4
     """Bytes of a pixel while it is resized: 1 for grey, otherwise 4"""
+
+    @property
+    def replacement(self) -> bytes | None:
+        """Made with each access, because it takes memory: reserve it before."""
+        return self.replace() if self.replace else None

@@ -1,5 +1,6 @@
 """BMP (Windows GDI: BITMAPFILEHEADER and the headers that follow it; OS/2)."""
 
+from functools import partial
 from struct import unpack_from
 from typing import Final, NamedTuple
 
@@ -174,17 +175,22 @@ def _runs(data: bytes, header: _Header, info: ImageInfo) -> ImageInfo:
     """`info` with the cost of run-length coding."""
     pixels = header.width * header.height
     available = max(0, len(data) - header.pixels)
-    seconds, replacement = _run_seconds(pixels, available), None
+    seconds = _run_seconds(pixels, available)
+    replace = None
     if seconds > _LONG_SECONDS and 0 < header.coded_bytes < available:
         seconds = _run_seconds(pixels, header.coded_bytes)
-        replacement = data[: header.pixels + header.coded_bytes]
+        replace = partial(_cut, data, header.pixels + header.coded_bytes)
     jump = min(pixels, _JUMP_ROWS * header.width)
     return info._replace(
         decode_bytes=info.decode_bytes + int(_RUN_COPIES * pixels) + jump,
         seconds=seconds,
         feature="a run-length coded BMP",
-        replacement=replacement,
+        replace=replace,
     )
+
+
+def _cut(data: bytes, length: int) -> bytes:
+    return data[:length]
 
 
 def _run_seconds(pixels: int, coded: int) -> float:

@@ -5,6 +5,7 @@ many of them is replaced by one with the frame alone.
 """
 
 import re
+from functools import partial
 from struct import pack, unpack_from
 from typing import Final, NamedTuple
 
@@ -90,7 +91,7 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
         (width, height),
         memory,
         _SECONDS_PER_PIXEL * frame_width * frame_height,
-        replacement=_replacement(data, start, frame) if frame.odd else None,
+        replace=partial(_replacement, data, start, frame) if frame.odd else None,
         resized_pixel_bytes=1 if grey else 4,
     )
 

@@ -95,10 +95,11 @@ class _Patches:
         if len(brands) > 1:
             self.put(_COMPATIBLE_BRANDS_AT, brand * (len(brands) - 1))
 
-    def apply(self) -> bytes | None:
-        """The changed file; None if nothing changes."""
-        if not self._changes:
-            return None
+    def replace(self) -> Callable[[], bytes] | None:
+        """Makes the changed file; None if nothing changes."""
+        return self._apply if self._changes else None
+
+    def _apply(self) -> bytes:
         view, done = memoryview(self._data), 0
         pieces: list[bytes | memoryview] = []
         for position, content in sorted(self._changes.items()):
@@ -189,7 +190,7 @@ def _without_still(brands: list[bytes], *, moving: bool) -> ValueError:
 def _avif(image: Still, metadata: int, patches: _Patches) -> ImageInfo:
     memory = avif.memory(image) + metadata
     seconds = avif.seconds(image)
-    return ImageInfo(image.size, memory, seconds, "a large AVIF", replacement=patches.apply())
+    return ImageInfo(image.size, memory, seconds, "a large AVIF", replace=patches.replace())
 
 
 def _heic(data: bytes, items: Items, patches: _Patches) -> ImageInfo:
@@ -204,7 +205,7 @@ def _heic(data: bytes, items: Items, patches: _Patches) -> ImageInfo:
         memory,
         heic.seconds(image),
         "a large HEIC",
-        replacement=patches.apply(),
+        replace=patches.replace(),
         decode=libheif.decode,
     )
 

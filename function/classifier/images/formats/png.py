@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from struct import Struct
 from typing import Final, NamedTuple
@@ -115,7 +116,7 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
         header.seconds,
         "an interlaced PNG" if header.interlaced else "",
         exif=metadata.orientation() if replaced else b"",
-        replacement=_replacement(data, needed, metadata, pixels) if replaced else None,
+        replace=partial(_replacement, data, needed, metadata, pixels) if replaced else None,
         resized_pixel_bytes=1 if header.is_grey(clear=clear) else 4,
     )
 

@@ -1,5 +1,6 @@
 """TIFF (TIFF 6.0, BigTIFF): the first picture of the file."""
 
+from functools import partial
 from struct import error as struct_error
 from typing import Final
 
@@ -36,17 +37,17 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
     is_jpeg = picture.kind.compression == JPEG
     jpeg = inspect_jpeg(data, picture, blocks) if is_jpeg else NO_JPEG
     metadata = metadata_bytes(picture)
-    replacement = None
+    replace = None
     worth_leaving_out = max(_LITTLE_METADATA, blocks.end - blocks.begin)
     if not (picture.is_plain and blocks.is_plain) or metadata > worth_leaving_out:
-        replacement, metadata = rewrite(data, header, picture, blocks), 0
+        replace, metadata = partial(rewrite, data, header, picture, blocks), 0
     return ImageInfo(
         picture.size,
         decode_bytes(picture, blocks, len(data), jpeg) + metadata,
         decode_seconds(picture, blocks, len(data), jpeg),
         f"a TIFF of {picture.layout.blocks} {'tiles' if picture.layout.tiled else 'strips'}",
         make_exif(_orientation(data, header, picture)),
-        replacement,
+        replace,
     )
 
 
