@@ -5,6 +5,7 @@ the brands are.
 """
 
 from collections.abc import Callable
+from struct import error as struct_error
 from struct import pack
 from typing import Final
 
@@ -108,12 +109,15 @@ class _Patches:
         return b"".join([*pieces, view[done:]])
 
 
-def is_isobmff(data: bytes) -> bool:
-    return data[4:8] == b"ftyp"
-
-
 def inspect(data: bytes, covering: int) -> ImageInfo:
     """Raises `UnusualStructure`, `UnsupportedCoding`."""
+    try:
+        return _inspect(data)
+    except (IndexError, KeyError, struct_error):
+        raise UnusualStructure("its tables are damaged or cut off") from None
+
+
+def _inspect(data: bytes) -> ImageInfo:
     moving = data[_MAJOR_BRAND_AT : _MAJOR_BRAND_AT + 4] == _SEQUENCE
     top, others = children(data, 0, len(data), _TOP, last=b"moov" if moving else b"meta")
     brands = _brands(data, top[b"ftyp"])

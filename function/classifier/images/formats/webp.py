@@ -2,6 +2,7 @@
 
 from functools import partial
 from struct import Struct, unpack_from
+from struct import error as struct_error
 from typing import Final, NamedTuple
 
 from PIL import Image
@@ -92,12 +93,15 @@ class _Picture(NamedTuple):
     """Per pixel"""
 
 
-def is_webp(data: bytes) -> bool:
-    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-
-
 def inspect(data: bytes, covering: int) -> ImageInfo:
     """The size is that of the canvas. Raises `UnusualStructure`."""
+    try:
+        return _inspect(data)
+    except (IndexError, struct_error):
+        raise UnusualStructure("it is damaged or cut off") from None
+
+
+def _inspect(data: bytes) -> ImageInfo:
     chunks, complete = _walk(data, _RIFF_HEADER, len(data))
     picture, frame = _first_frame(data, chunks, complete)
     metadata = _metadata(data, chunks)

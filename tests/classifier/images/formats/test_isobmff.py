@@ -14,7 +14,7 @@ from PIL import Image
 
 from classifier.errors import TooManyPixels, UnreadableImage, UnsupportedFormat
 from classifier.images import FORMATS, libheif, read_image
-from classifier.images.formats import ImageInfo, isobmff
+from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure, isobmff
 from tests.hostile.corpus.avif import avif_item
 from tests.hostile.corpus.boxes import (
     Item,
@@ -340,3 +340,16 @@ def test_large_heic_is_within_the_time() -> None:
     assert info.size == (8064, 6048)
     assert info.seconds < 2.5
     assert 4.5 * 8064 * 6048 < info.decode_bytes < 5 * 8064 * 6048
+
+
+@both
+def test_damaged_tables_never_reach_the_decoder(kind: str) -> None:
+    """Whatever byte is damaged, the file is inspected or refused for a reason."""
+    data = built(kind)
+    for at in range(data.index(b"mdat")):
+        damaged = data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+        try:
+            info = inspected(damaged)
+        except (UnusualStructure, UnsupportedCoding):
+            continue
+        assert info.decode_bytes > 0
