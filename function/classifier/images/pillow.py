@@ -16,8 +16,6 @@ from PIL import (
     _imaging,
 )
 
-from classifier.images.formats.png import MAX_TEXT_BYTES
-
 # Pillow imports these three on demand, together with every other decoder: name them instead.
 _ON_DEMAND: Final = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
 
@@ -26,6 +24,9 @@ PILLOW_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 FORMATS: Final = [*PILLOW_FORMATS, *(["HEIF"] if find_spec("pi_heif") else [])]
 """The accepted formats. HEIF takes pi-heif, which is imported when the first such file arrives."""
+
+MAX_TEXT_BYTES: Final = 2 << 20
+"""Of a PNG. Only a colour profile comes near it: see `formats.png_metadata`"""
 
 # mallopt(3)
 _M_TRIM_THRESHOLD: Final = -1

@@ -51,7 +51,9 @@ class PrometheusMetrics(Metrics):
             registry=registry,
         )
         self._seconds = histogram("request_seconds", "From a request's head to its response's end")
-        self._decode = histogram("decode_seconds", "Decoding of each image, with the wait for its memory")
+        self._decode = histogram(
+            "decode_seconds", "Decoding of each image, wait for memory included"
+        )
         self._infer = histogram("infer_seconds", "Inference of each image")
         self._queue = histogram("queue_seconds", "Time in the queue of each image")
         model = Gauge(

@@ -91,10 +91,6 @@ class _Header(NamedTuple):
     """Entries of the palette"""
 
 
-def is_bmp(data: bytes) -> bool:
-    return data.startswith(SIGNATURE)
-
-
 def inspect(data: bytes, covering: int) -> ImageInfo:
     """Raises `UnusualStructure` and `UnsupportedCoding`."""
     header = _read_header(data)

@@ -66,10 +66,6 @@ class _Frame(NamedTuple):
     """Whether Pillow would take long to find it, or refuse the file because of what is before"""
 
 
-def is_gif(data: bytes) -> bool:
-    return data.startswith(SIGNATURES)
-
-
 def inspect(data: bytes, covering: int) -> ImageInfo:
     """Raises `UnusualStructure`."""
     flags = data[10]

@@ -249,10 +249,6 @@ class _Kept:
         )
 
 
-def is_jpeg(data: bytes) -> bool:
-    return data.startswith(SIGNATURE)
-
-
 def inspect(data: bytes, covering: int) -> ImageInfo:
     """Raises `UnusualStructure` and `UnsupportedCoding`."""
     kept, first_scan, segments = _read_segments(data)

@@ -10,11 +10,8 @@ from typing import Final, NamedTuple
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure
 from classifier.images.formats.memory import CONVERTED_BYTES, DEEP_GREY_BYTES
 from classifier.images.formats.png_chunks import SIGNATURE, Chunk, before, chunks, is_intact
-from classifier.images.formats.png_metadata import MAX_PROFILE_BYTES, Metadata
+from classifier.images.formats.png_metadata import Metadata
 from classifier.images.formats.records import parts
-
-MAX_TEXT_BYTES: Final = MAX_PROFILE_BYTES
-"""Pillow's limit. Only a colour profile comes near it: see `png_metadata`"""
 
 MAX_PIXEL_CHUNKS: Final = 20_000
 """Above this the chunks of pixels are joined: Pillow takes some microseconds for each."""
@@ -93,10 +90,6 @@ class _Pixels(NamedTuple):
     """Bytes of data in all chunks, as they claim"""
     end: int
     """Position behind the last"""
-
-
-def is_png(data: bytes) -> bool:
-    return data.startswith(SIGNATURE)
 
 
 def inspect(data: bytes, covering: int) -> ImageInfo:

@@ -5,7 +5,7 @@ from struct import error as struct_error
 from typing import Final
 
 from classifier.images.formats import ImageInfo, UnusualStructure
-from classifier.images.formats.directory import BIG, BYTE_STRINGS, CLASSIC, Header, read_header
+from classifier.images.formats.directory import BYTE_STRINGS, Header, read_header
 from classifier.images.formats.exif import find_orientation, is_ordinary, make_exif
 from classifier.images.formats.tiff_blocks import read_blocks
 from classifier.images.formats.tiff_cost import (
@@ -20,10 +20,6 @@ from classifier.images.formats.tiff_rewrite import rewrite
 
 _LITTLE_METADATA: Final = 1 << 18
 """Bytes that stay in the file, however small the picture is"""
-
-
-def is_tiff(data: bytes) -> bool:
-    return data[:2] in (b"II", b"MM") and (CLASSIC in data[2:4] or BIG in data[2:4])
 
 
 def inspect(data: bytes, covering: int) -> ImageInfo:
