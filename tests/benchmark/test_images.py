@@ -40,9 +40,9 @@ def test_service_decodes_the_large_image_at_an_eighth_of_its_size(
     # given
     decoded: list[tuple[int, int]] = []
 
-    def resize(image: Image.Image, *arguments: Any) -> Image.Image:
+    def resize(image: Image.Image, *arguments: Any, **options: Any) -> Image.Image:
         decoded.append(image.size)
-        return resize_visible(image, *arguments)
+        return resize_visible(image, *arguments, **options)
 
     monkeypatch.setattr("classifier.images.read.resize_visible", resize)
     # when

@@ -3,8 +3,8 @@
 Pillow decodes every WebP as an animation: with the canvas before and after a frame, it holds 16
 bytes for each pixel. libwebp itself decodes into 4 bytes, which are the image then.
 
-Declined: the PyPI packages webp 0.4 (its decoder takes a copy of all pixels, and it has a libwebp
-of its own of 1 MB) and imagecodecs (45 MB unpacked).
+Declined: the PyPI packages webp 0.4 (it needs as little memory, but takes cffi and has a second
+libwebp, of 2024) and imagecodecs (79 MB unpacked).
 """
 
 import ctypes

@@ -73,7 +73,13 @@ def read_sequence_header(unit: bytes) -> Coded:
     width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
     width, height = bits.read(width_bits) + 1, bits.read(height_bits) + 1
     _skip_tools(bits, reduced)
-    return Coded(width, height, *_colours(bits, profile))
+    may_scale = bits.read(1)  # enable_superres
+    bits.read(2)
+    samples, deep, limited = _read_colours(bits, profile)
+    has_film_grain = bits.read(1)
+    return Coded(
+        width, height, samples, deep, limited=limited, is_copied=bool(may_scale or has_film_grain)
+    )
 
 
 def _skip_operating_points(bits: Bits) -> None:
@@ -111,25 +117,27 @@ def _skip_tools(bits: Bits, reduced: int) -> None:
             bits.read(1)
         if order_hint:
             bits.read(3)
-    bits.read(3)
 
 
-def _colours(bits: Bits, profile: int) -> tuple[float, bool]:
-    """Samples per pixel, and whether they have more than 8 bits (5.5.2)."""
+def _read_colours(bits: Bits, profile: int) -> tuple[float, bool, bool]:
+    """Samples per pixel, whether they have more than 8 bits, and whether they are of the limited
+    range (5.5.2)."""
     deep = bits.read(1)
     twelve = bits.read(1) if profile == 2 and deep else 0
     grey = bits.read(1) if profile != 1 else 0
     described = bits.read(1)
     description = (bits.read(8), bits.read(8), bits.read(8)) if described else ()
     if grey:
-        return 1, bool(deep)
-    if profile == 1 or description == _IDENTITY:
-        return 3, bool(deep)
-    bits.read(1)  # color_range
-    if profile == 0:
-        return 1.5, bool(deep)
-    if not twelve:
-        return 2, bool(deep)
-    if not bits.read(1):
-        return 3, True
-    return (1.5 if bits.read(1) else 2), True
+        return 1, bool(deep), not bits.read(1)
+    if description == _IDENTITY:
+        bits.read(1)  # separate_uv_delta_q
+        return 3, bool(deep), False
+    limited = not bits.read(1)
+    half_width, half_height = {0: (1, 1), 1: (0, 0)}.get(profile, (1, 0))
+    if profile == 2 and twelve:
+        half_width = bits.read(1)
+        half_height = bits.read(1) if half_width else 0
+    if half_width and half_height:
+        bits.read(2)  # chroma_sample_position
+    bits.read(1)  # separate_uv_delta_q
+    return 1 + 2 / ((1 + half_width) * (1 + half_height)), bool(deep), limited

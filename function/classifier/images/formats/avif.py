@@ -31,9 +31,11 @@ def memory(image: Still) -> int:
         used = _GREY_BYTES * image.canvas
     else:
         used = _COLOUR_BYTES * image.canvas
+    if image.alpha and image.alpha.coded.limited:  # libavif makes a plane of the whole range
+        used += image.alpha.coded.sample_bytes() * image.canvas
     for layer in image.layers():
         coded = layer.coded
-        frames = min(coded.frames, _MAX_FRAMES)
+        frames = min(coded.frames, _MAX_FRAMES) + coded.is_copied
         if layer.tiled:
             used += coded.sample_bytes() * image.canvas
             frames *= _TILE_FRAMES

@@ -16,6 +16,10 @@ class Coded(NamedTuple):
     deep: bool
     """Whether a sample has more than 8 bits"""
     frames: int = 1
+    limited: bool = False
+    """Whether samples do not have the whole range of numbers"""
+    is_copied: bool = False
+    """Whether a decoded frame may go through another one: scaled, or with film grain"""
 
     def pixels(self) -> int:
         """Of one frame."""

@@ -119,17 +119,16 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
 
 def _inspect(data: bytes) -> ImageInfo:
     moving = data[_MAJOR_BRAND_AT : _MAJOR_BRAND_AT + 4] == _SEQUENCE
-    top, others = children(data, 0, len(data), _TOP, last=b"moov" if moving else b"meta")
+    top, _ = children(data, 0, len(data), _TOP, last=b"moov" if moving else b"meta")
     brands = _brands(data, top[b"ftyp"])
     patches = _Patches(data)
-    if _are_many(others):
-        patches.hide(others)
     if moving and b"moov" in top:
         return _avif(tracks.read(data, top[b"moov"]), 0, patches)
     if b"meta" not in top:
         raise _without_still(brands, moving=b"moov" in top)
     tables, others = children(data, top[b"meta"].start + _FULL, top[b"meta"].end, _META)
-    if _are_many(others) or sum(other.end - other.begin for other in others) > _MAX_OTHER_BYTES:
+    others_bytes = sum(other.end - other.begin for other in others)
+    if sum(other.boxes for other in others) > _MAX_OTHER_BOXES or others_bytes > _MAX_OTHER_BYTES:
         patches.hide(others)
     has_tracks = _hide_tracks(data, top, patches)
     items = read_items(data, tables)
@@ -154,10 +153,6 @@ def _inspect(data: bytes) -> ImageInfo:
         return _heic(data, items, patches)
     name = _KINDS.get(kind, f"the coding {kind.decode('latin-1')!r}")
     raise UnsupportedCoding(f"a HEIF file (HEIC, AVIF) of {name}")
-
-
-def _are_many(others: list[Others]) -> bool:
-    return sum(other.boxes for other in others) > _MAX_OTHER_BOXES
 
 
 def _hide_tracks(data: bytes, top: dict[bytes, Box], patches: _Patches) -> bool:
@@ -238,8 +233,5 @@ def _is_ordinary_exif(block: bytes) -> bool:
     soon."""
     start = 4 + int.from_bytes(block[:4], "big")
     headers = [block.find(header, 4) for header in _TIFF_HEADERS]
-    return (
-        start in headers
-        and start == min(at for at in headers if at >= 0)
-        and (exif.is_ordinary(block[start:]))
-    )
+    found = [at for at in headers if at >= 0]
+    return start in found and start == min(found) and exif.is_ordinary(block[start:])

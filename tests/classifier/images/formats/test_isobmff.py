@@ -217,6 +217,12 @@ def test_brands_and_tracks_of_a_sequence_are_hidden_from_the_decoder(kind: str) 
     assert_is_cat(built(kind, brands=own) + tracks)
 
 
+def test_exif_that_libavif_refuses_is_hidden_from_it() -> None:
+    """Given a TIFF header that is not where its offset says."""
+    block = (2).to_bytes(4, "big") + b"II*\0\x08\0\0\0" + bytes(9)
+    assert_is_cat(built("AVIF", Item(2, b"Exif", block, references=[link(b"cdsc", 1)])))
+
+
 def odd_metadata() -> dict[str, Item]:
     many = struct.pack("<HHLL", 0x0112, 3, 1, 1) * 5000
     block = b"II*\0\x08\0\0\0" + struct.pack("<H", 5000) + many
@@ -264,6 +270,14 @@ def test_more_tiles_or_items_than_a_photo_has_are_unsupported(kind: str) -> None
 
 
 @both
+def test_more_ids_than_a_photo_has_are_unsupported(kind: str) -> None:
+    """libavif has an item for each id, also for those that are only referred to."""
+    other = Item(2, b"abcd", references=[link(b"dimg", *range(10, 5010))])
+    with pytest.raises(UnsupportedFormat, match="items"):
+        read_image(built(kind, other), SIZE)
+
+
+@both
 def test_grid_of_itself_is_refused(kind: str) -> None:
     loop = Item(2, b"grid", grid(1, 1, 64, 64), [size_property(64, 64)],
                 references=[link(b"dimg", 2)])  # fmt: skip
@@ -285,12 +299,11 @@ def test_false_size_is_refused(kind: str, side: int) -> None:
 @both
 def test_estimate_follows_the_pixels_that_are_coded(kind: str) -> None:
     """Given a size that is smaller than that in the coded pixels, which decoders allocate."""
-    properties = [
-        size_property(16, 16) if b"ispe" in each else each for each in item(kind).properties
-    ]
-    width, height = photo().size
-    info = inspected(still((b"heic", b"avif"), [item(kind)._replace(properties=properties)]))
-    assert info.decode_bytes > 2 * width * height
+    picture = photo().resize((2000, 1500))
+    large = heic_item(picture) if kind == "HEIF" else avif_item(picture)
+    properties = [size_property(16, 16) if b"ispe" in each else each for each in large.properties]
+    small = still((b"heic", b"avif"), [large._replace(properties=properties)])
+    assert inspected(small).decode_bytes > 2 * 2000 * 1500
 
 
 def test_estimate_of_avif_counts_frames() -> None:
