@@ -64,6 +64,7 @@ def test_verdict_counts_other_responses_kills_and_starved_clients() -> None:
 @pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="memory is read from Linux's /proc"
 )
+@pytest.mark.slow
 def test_command_measures_a_real_service(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

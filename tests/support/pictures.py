@@ -29,6 +29,7 @@ def photo(name: str = "chelsea.png") -> Image.Image:
 def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
     if kind == "HEIF":
         pillow_heif.register_heif_opener()
+        options.setdefault("enc_params", {"preset": "ultrafast"})  # an eighth of the time
     buffer = BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()

@@ -33,7 +33,7 @@ MAKERS: Final[list[Maker]] = [
 
 FIRST: Final[dict[Maker, int]] = {
     png_bombs: 36, progressive_jpegs: 16, jpeg_frames: 64, webps: 16, webp_chunks: 15, tiffs: 90,
-    tiff_codings: 16, avifs: 8, animations: 3,
+    tiff_codings: 16, avifs: 8, heics: 3, animations: 3,
 }  # fmt: skip
 """The number of files before the slow ones, for makers that have slow ones."""
 
