@@ -14,7 +14,7 @@ Planes = NDArray[np.generic]
 Tag = tuple[int, bytes | list[int]]
 """Type, and the values or their bytes"""
 
-BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8, IFD8 = 1, 2, 3, 4, 5, 7, 16, 18
 RAW, JPEG, DEFLATE = 1, 7, 8
 GREY, RGB, PALETTE, CMYK, YCBCR, LAB = 1, 2, 3, 5, 6, 8
 """PhotometricInterpretation"""

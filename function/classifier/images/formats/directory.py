@@ -111,16 +111,10 @@ def entries(data: bytes, header: Header, start: int) -> Iterator[Entry]:
     """The entries of the directory at `start`, as far as they are in `data`, without those that
     Pillow skips: of unknown types, and whose values are not in `data`."""
     count_size, entry_size, inline = (8, 20, 8) if header.big else (2, 12, 4)
-    count = count_entries(data, header, start)
-    begin = start + count_size
-    complete = min(count, _MAX_ENTRIES, max(0, len(data) - begin) // entry_size)
-    packed = memoryview(data)[begin : begin + complete * entry_size]
     seen = bytearray(1 << 16)  # a flag for each tag
     far = 0
-    position = begin + entry_size - inline
-    for tag, kind, values, offset in iter_unpack(
-        header.order + ("HHQQ" if header.big else "HHLL"), packed
-    ):
+    position = start + count_size + entry_size - inline
+    for tag, kind, values, offset in _claims(data, header, start):
         here, position = position, position + entry_size
         length = values * _BYTES.get(kind, 0)
         if length == 0 or seen[tag] or kind in _UNKNOWN_TO_PILLOW:
@@ -136,6 +130,21 @@ def entries(data: bytes, header: Header, start: int) -> Iterator[Entry]:
             here = offset
         seen[tag] = True
         yield Entry(tag, kind, values, here, length)
+
+
+def claimed_tags(data: bytes, header: Header, start: int) -> Iterator[int]:
+    """The tags of all entries of a directory, those that Pillow skips among them."""
+    return (tag for tag, _, _, _ in _claims(data, header, start))
+
+
+def _claims(data: bytes, header: Header, start: int) -> Iterator[tuple[int, int, int, int]]:
+    """Tag, type, number of values, and values or offset."""
+    count_size, entry_size = (8, 20) if header.big else (2, 12)
+    begin = start + count_size
+    complete = max(0, len(data) - begin) // entry_size
+    complete = min(complete, count_entries(data, header, start), _MAX_ENTRIES)
+    packed = memoryview(data)[begin : begin + complete * entry_size]
+    return iter_unpack(header.order + ("HHQQ" if header.big else "HHLL"), packed)
 
 
 def numbers(data: bytes, header: Header, entry: Entry, most: int) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from classifier.images.formats import ImageInfo, UnusualStructure
 from classifier.images.formats.directory import BYTE_STRINGS, Header, read_header
-from classifier.images.formats.exif import find_orientation, is_ordinary, make_exif
+from classifier.images.formats.exif import find_orientation, make_exif
 from classifier.images.formats.tiff_blocks import read_blocks
 from classifier.images.formats.tiff_cost import (
     NO_JPEG,
@@ -53,9 +53,3 @@ def _orientation(data: bytes, header: Header, picture: Picture) -> int:
     if packet is not None and packet.type in BYTE_STRINGS:
         xmp = memoryview(data)[packet.position : packet.position + packet.length]
     return find_orientation(data, header, picture.tags.values(), xmp)
-
-
-def check_exif(exif: bytes) -> None:
-    """Raises `UnusualStructure` if the directories of `exif` are not like a camera's."""
-    if not is_ordinary(exif):
-        raise UnusualStructure("it has a directory of very many numbers")

@@ -9,6 +9,7 @@ from classifier.images.formats.tiff_picture import (
     CCITT,
     GROUP3,
     GROUP4,
+    JPEG,
     NONE,
     Picture,
 )
@@ -28,7 +29,7 @@ _SAVED_BYTES: Final = 3 << 19
 _FAX: Final = {CCITT, GROUP3, GROUP4}
 _UNCONVERTED: Final = {"L", "RGB"}
 
-_TILE_BYTES: Final = 300
+_TILE_BYTES: Final = 320
 """Python objects that Pillow makes for each strip or tile of an uncompressed file"""
 
 _BLOCK_BYTES: Final = 48
@@ -41,6 +42,9 @@ _READ_BYTES: Final = 65_536
 
 _KEPT_BYTES: Final = 4 << 20
 """Of the coefficients of a progressive JPEG, which libjpeg has freed, but glibc not yet"""
+
+_JPEG_ROW_BYTES: Final = 32
+"""libjpeg's rows of a block on their way, for each pixel of its width"""
 
 _COEFFICIENT_BYTES: Final = 2
 _MOST_COEFFICIENTS: Final = 4.0
@@ -110,6 +114,8 @@ def decode_bytes(picture: Picture, blocks: Blocks, file_bytes: int, jpeg: JpegBl
         return image + _TILE_BYTES * layout.blocks + max(read, conversion)
     block = block_bytes(picture) - _SAVED_BYTES
     arrays = _BLOCK_BYTES * layout.blocks
+    if kind.compression == JPEG:
+        block += _JPEG_ROW_BYTES * layout.width
     if kind.as_rgba:
         # libtiff's own buffer is freed before the image's memory is first written.
         raster = 4 * picture.size[0] * layout.rows

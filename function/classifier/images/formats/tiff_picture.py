@@ -12,6 +12,7 @@ from classifier.images.formats.directory import (
     SHORT,
     Entry,
     Header,
+    claimed_tags,
     count_entries,
     entries,
     numbers,
@@ -126,6 +127,8 @@ _MOST_VALUES: Final = {
 }
 """Numbers of the entries that Pillow turns into Python objects; text is none."""
 
+_OF_STRIPS: Final = {STRIP_OFFSETS, STRIP_BYTES}
+_OF_TILES: Final = {TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_BYTES}
 _BLOCKS: Final = {STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES}
 
 _KNOWN: Final = {
@@ -218,16 +221,19 @@ def read_picture(data: bytes, header: Header) -> Picture:
     layout = _read_layout(fields, width, height, kind)
     return Picture(
         (width, height), kind, layout, tags, (total, longest),
-        _is_plain(data, header, fields, kind),
+        _is_plain(data, header, fields, kind, tiled=layout.tiled),
     )  # fmt: skip
 
 
-def _is_plain(data: bytes, header: Header, fields: Fields, kind: Kind) -> bool:
+def _is_plain(data: bytes, header: Header, fields: Fields, kind: Kind, *, tiled: bool) -> bool:
     if header.big and header.order == ">":  # Pillow takes it for a small one
         return False
     if count_entries(data, header, header.first) > _MAX_ENTRIES:
         return False
-    if fields.tags.keys() >= {STRIP_OFFSETS, TILE_OFFSETS}:
+    claims = sum(tag in _KNOWN for tag in claimed_tags(data, header, header.first))
+    if claims > len(fields.tags):  # libtiff could take those that Pillow skips
+        return False
+    if fields.tags.keys() & (_OF_STRIPS if tiled else _OF_TILES):  # libtiff could take the others
         return False
     return (
         all(
@@ -364,7 +370,7 @@ def _describe(coding: _Coding) -> str:
 
 
 def _read_layout(fields: Fields, width: int, height: int, kind: Kind) -> Layout:
-    tiled = TILE_WIDTH in fields
+    tiled = TILE_WIDTH in fields and TILE_LENGTH in fields
     if kind.compression == NONE and STRIP_OFFSETS in fields:
         tiled = False  # so Pillow reads it; libtiff does the opposite
     if tiled:

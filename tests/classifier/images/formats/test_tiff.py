@@ -550,6 +550,31 @@ def test_directory_of_two_layouts_is_read(cat: Image.Image, pixels: Pixels) -> N
     assert np.array_equal(read_image(tiled, SIZE), pixels)
 
 
+@pytest.mark.parametrize("tag", [Base.TileWidth, Base.TileLength])
+@pytest.mark.parametrize("compression", [RAW, DEFLATE])
+def test_strips_are_not_read_as_tiles(
+    cat: Image.Image, pixels: Pixels, tag: int, compression: int
+) -> None:
+    more: dict[int, tiffs.Tag] = {tag: (tiffs.LONG, [1_000_000])}
+    data = make_tiff(planes(cat), compression=compression, more=more)
+    assert inspect(data).replacement is not None
+    assert np.array_equal(read_image(data, SIZE), pixels)
+
+
+@pytest.mark.parametrize("kind", [tiffs.IFD8, 99])
+@pytest.mark.parametrize("compression", [RAW, DEFLATE])
+def test_entries_that_pillow_skips_are_left_out(
+    cat: Image.Image, pixels: Pixels, kind: int, compression: int
+) -> None:
+    """libtiff would read an entry of type IFD8."""
+    more: dict[int, tiffs.Tag] = {Base.TileLength: (tiffs.LONG8, [1_000_000])}
+    data = make_tiff(planes(cat), compression=compression, big=True, more=more)
+    entry = struct.pack("<HH", Base.TileLength, tiffs.LONG8)
+    skipped = data.replace(entry, struct.pack("<HH", Base.TileLength, kind))
+    assert inspect(skipped).replacement is not None
+    assert np.array_equal(read_image(skipped, SIZE), pixels)
+
+
 def test_pillow_opens_what_replaces_an_odd_file(cat: Image.Image) -> None:
     data = make_tiff(planes(cat), order=">", big=True, rows=7)
     replacement = inspect(data).replacement
