@@ -4,6 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Final
 
+from classifier.images import formats
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure, jpeg
 
 _TIFF: Final = (b"II*\0", b"II\0*", b"MM\0*", b"MM*\0", b"II+\0", b"II\0+", b"MM\0+", b"MM+\0")
@@ -30,7 +31,7 @@ def inspect(data: bytes, covering: int) -> ImageInfo | None:
     """
     for module, recognizes in _SIGNATURES:
         if recognizes(data):
-            inspect_format = import_module(f"{jpeg.__package__}.{module}").inspect
+            inspect_format = import_module(f"{formats.__name__}.{module}").inspect
             try:
                 info: ImageInfo | None = inspect_format(data, covering)
             except (UnusualStructure, UnsupportedCoding):

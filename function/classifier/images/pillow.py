@@ -26,7 +26,7 @@ FORMATS: Final = [*PILLOW_FORMATS, *(["HEIF"] if find_spec("pi_heif") else [])]
 """The accepted formats. HEIF takes pi-heif, which is imported when the first such file arrives."""
 
 MAX_TEXT_BYTES: Final = 2 << 20
-"""Of a PNG. Only a colour profile comes near it: see `formats.png_metadata`"""
+"""Of a PNG. Only a colour profile comes near it: see `formats.png.metadata`"""
 
 # mallopt(3)
 _M_TRIM_THRESHOLD: Final = -1

@@ -7,7 +7,7 @@ from typing import Final
 from PIL import Image
 
 from classifier.images.formats import UnusualStructure
-from classifier.images.formats.markers import END, RST0
+from classifier.images.formats.jpeg.markers import END, RST0
 
 _NOISE: Final = bytes((37 * n * n + 11 * n) % 0xFF for n in range(64))
 

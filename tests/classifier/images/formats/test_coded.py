@@ -7,8 +7,9 @@ from PIL import Image
 
 from classifier.errors import UnreadableImage
 from classifier.images import read_image
-from classifier.images.formats import UnusualStructure, av1, hevc, isobmff
-from classifier.images.formats.bits import Bits
+from classifier.images.formats import UnusualStructure, isobmff
+from classifier.images.formats.isobmff import av1, hevc
+from classifier.images.formats.isobmff.bits import Bits
 from tests.hostile.corpus.avif import avif_item
 from tests.hostile.corpus.boxes import Item, content, still
 from tests.hostile.corpus.heic import heic_item

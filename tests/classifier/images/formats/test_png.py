@@ -11,16 +11,10 @@ from PIL import Image
 
 from classifier.errors import UnreadableImage, UnsupportedFormat
 from classifier.images import MemoryBudget, read_image
-from classifier.images.formats import (
-    ImageInfo,
-    UnsupportedCoding,
-    UnusualStructure,
-    exif,
-    png,
-    png_chunks,
-    png_metadata,
-)
+from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure, exif, png
 from classifier.images.formats.memory import CONVERTED_BYTES, DEEP_GREY_BYTES
+from classifier.images.formats.png import metadata as png_metadata
+from classifier.images.formats.png import walk as png_chunks
 from tests.hostile.corpus.png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk
 from tests.hostile.corpus.png import png as png_file
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.images.formats import vp8l, webp
+from classifier.images.formats import webp
+from classifier.images.formats.webp import vp8l
 from tests.hostile.corpus.webp import many_groups, webp_chunks
 from tests.support.pictures import encode, encode_fast, photo
 

@@ -10,17 +10,10 @@ from struct import pack
 from typing import Final
 
 from classifier.images import libheif
-from classifier.images.formats import (
-    ImageInfo,
-    UnsupportedCoding,
-    UnusualStructure,
-    avif,
-    exif,
-    heic,
-    tracks,
-)
-from classifier.images.formats.boxes import Box, Items, Others, children, read_items
-from classifier.images.formats.still import AV1, HEVC, Still, coded_items, read_still
+from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure, exif
+from classifier.images.formats.isobmff import avif, heic, tracks
+from classifier.images.formats.isobmff.boxes import Box, Items, Others, children, read_items
+from classifier.images.formats.isobmff.still import AV1, HEVC, Still, coded_items, read_still
 
 MAX_METADATA_BYTES: Final = 1 << 20
 """Of EXIF and XMP, which decoders copy; of more they get none."""

@@ -3,9 +3,10 @@
 from struct import unpack_from
 from typing import Final, NamedTuple
 
-from classifier.images.formats import UnsupportedCoding, UnusualStructure, av1, hevc
-from classifier.images.formats.boxes import Items
-from classifier.images.formats.coded import MAX_UNITS, Coded, largest
+from classifier.images.formats import UnsupportedCoding, UnusualStructure
+from classifier.images.formats.isobmff import av1, hevc
+from classifier.images.formats.isobmff.boxes import Items
+from classifier.images.formats.isobmff.coded import MAX_UNITS, Coded, largest
 
 MAX_TILES: Final = 4096
 

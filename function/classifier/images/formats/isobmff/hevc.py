@@ -4,8 +4,8 @@ from struct import unpack_from
 from typing import Final
 
 from classifier.images.formats import UnusualStructure
-from classifier.images.formats.bits import Bits
-from classifier.images.formats.coded import MAX_UNITS, Coded
+from classifier.images.formats.isobmff.bits import Bits
+from classifier.images.formats.isobmff.coded import MAX_UNITS, Coded
 
 _SEQUENCE_PARAMETERS: Final = 33
 _FIRST_NOT_A_SLICE: Final = 32

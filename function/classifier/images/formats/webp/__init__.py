@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from classifier.images import libwebp
-from classifier.images.formats import ImageInfo, UnusualStructure, vp8l
+from classifier.images.formats import ImageInfo, UnusualStructure
 from classifier.images.formats.runs import end_of_run
+from classifier.images.formats.webp import vp8l
 
 MAX_CHUNKS: Final = 1_000_000
 """Chunks beside the picture, of 0.3 us each, without repetitions. libwebp looks for a picture that

@@ -4,8 +4,8 @@ from struct import pack
 from typing import Final
 
 from classifier.images.formats.directory import BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Header
-from classifier.images.formats.tiff_blocks import Blocks, Numbers
-from classifier.images.formats.tiff_picture import (
+from classifier.images.formats.tiff.blocks import Blocks, Numbers
+from classifier.images.formats.tiff.picture import (
     BITS,
     COLOUR_MAP,
     COMPRESSION,

@@ -10,7 +10,7 @@ from struct import iter_unpack, pack, unpack_from
 from typing import Final
 
 from classifier.images.formats import exif
-from classifier.images.formats.png_chunks import Chunk, is_intact
+from classifier.images.formats.png.walk import Chunk, is_intact
 
 MAX_CHUNKS: Final = 1000
 """Pieces of metadata; Pillow takes some microseconds for each."""

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure
 from classifier.images.formats.memory import CONVERTED_BYTES, DEEP_GREY_BYTES
-from classifier.images.formats.png_chunks import SIGNATURE, Chunk, before, chunks, is_intact
-from classifier.images.formats.png_metadata import Metadata
+from classifier.images.formats.png.metadata import Metadata
+from classifier.images.formats.png.walk import SIGNATURE, Chunk, before, chunks, is_intact
 from classifier.images.formats.records import parts
 
 MAX_PIXEL_CHUNKS: Final = 20_000

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from classifier.images.formats.still import Still
+from classifier.images.formats.isobmff.still import Still
 
 # Measured with libavif 1.4.2, dav1d 1.5 and Pillow 13.0 at 1 to 24 megapixels
 _COLOUR_BYTES: Final = 7.0

@@ -7,16 +7,16 @@ from typing import Final
 from classifier.images.formats import ImageInfo, UnusualStructure
 from classifier.images.formats.directory import BYTE_STRINGS, Header, read_header
 from classifier.images.formats.exif import find_orientation, make_exif
-from classifier.images.formats.tiff_blocks import read_blocks
-from classifier.images.formats.tiff_cost import (
+from classifier.images.formats.tiff.blocks import read_blocks
+from classifier.images.formats.tiff.cost import (
     NO_JPEG,
     decode_bytes,
     decode_seconds,
     inspect_jpeg,
     metadata_bytes,
 )
-from classifier.images.formats.tiff_picture import JPEG, XMP, Picture, read_picture
-from classifier.images.formats.tiff_rewrite import rewrite
+from classifier.images.formats.tiff.picture import JPEG, XMP, Picture, read_picture
+from classifier.images.formats.tiff.rewrite import rewrite
 
 _LITTLE_METADATA: Final = 1 << 18
 """Bytes that stay in the file, however small the picture is"""

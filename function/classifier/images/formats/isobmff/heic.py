@@ -3,8 +3,8 @@
 from typing import Final
 
 from classifier.images.formats import UnsupportedCoding
-from classifier.images.formats.boxes import Items
-from classifier.images.formats.still import Still
+from classifier.images.formats.isobmff.boxes import Items
+from classifier.images.formats.isobmff.still import Still
 
 MAX_ITEMS: Final = 1000
 MAX_PROPERTIES: Final = 100

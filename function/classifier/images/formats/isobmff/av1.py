@@ -3,8 +3,8 @@
 from typing import Final
 
 from classifier.images.formats import UnusualStructure
-from classifier.images.formats.bits import Bits
-from classifier.images.formats.coded import MAX_UNITS, Coded
+from classifier.images.formats.isobmff.bits import Bits
+from classifier.images.formats.isobmff.coded import MAX_UNITS, Coded
 
 _SEQUENCE_HEADER, _FRAME_HEADER, _FRAME = 1, 3, 6
 """Kinds of units (6.2.2)"""

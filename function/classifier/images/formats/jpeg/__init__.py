@@ -9,7 +9,7 @@ from struct import unpack_from
 from typing import Final, NamedTuple
 
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure
-from classifier.images.formats.markers import (
+from classifier.images.formats.jpeg.markers import (
     APP0,
     APP1,
     APP2,

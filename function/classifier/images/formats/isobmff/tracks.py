@@ -7,10 +7,11 @@ first is decoded.
 from struct import unpack_from
 from typing import Final, NamedTuple
 
-from classifier.images.formats import UnsupportedCoding, UnusualStructure, av1
-from classifier.images.formats.boxes import Box, find, walk
-from classifier.images.formats.coded import Coded, largest
-from classifier.images.formats.still import Layer, Still
+from classifier.images.formats import UnsupportedCoding, UnusualStructure
+from classifier.images.formats.isobmff import av1
+from classifier.images.formats.isobmff.boxes import Box, find, walk
+from classifier.images.formats.isobmff.coded import Coded, largest
+from classifier.images.formats.isobmff.still import Layer, Still
 
 MAX_FRAMES: Final = 20_000
 

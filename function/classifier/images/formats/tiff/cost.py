@@ -4,8 +4,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from classifier.images.formats.tiff_blocks import Blocks, block_bytes, gaps
-from classifier.images.formats.tiff_picture import (
+from classifier.images.formats.tiff.blocks import Blocks, block_bytes, gaps
+from classifier.images.formats.tiff.picture import (
     CCITT,
     GROUP3,
     GROUP4,

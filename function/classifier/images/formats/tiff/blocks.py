@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from classifier.images.formats import UnsupportedCoding, UnusualStructure
 from classifier.images.formats.directory import LONG, LONG8, SHORT, Entry, Header
-from classifier.images.formats.tiff_picture import (
+from classifier.images.formats.tiff.picture import (
     NONE,
     STRIP_BYTES,
     STRIP_OFFSETS,
