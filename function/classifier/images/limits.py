@@ -15,7 +15,7 @@ MAX_PIXELS: Final = 250_000_000
 MAX_EDGE: Final = 65_535
 """Pixels; as in JPEG and GIF. Pillow gathers a whole row of uncompressed pixels piece by piece."""
 
-WORKING_BYTES: Final = 2 << 20
+WORKING_BYTES: Final = 3 << 20
 """Rows on their way through decoder and resampling, and Python's objects, for any image"""
 
 MAX_SECONDS: Final = 2.5

@@ -93,6 +93,15 @@ _FILL: Final = b"\xff" * 65_536
 """Fill bytes may precede a marker. The decoder looks for the marker again with each 64 KiB that it
 gets, so that a long row of them would take the square of its length."""
 
+_PREFIX: Final = 0xFF
+"""Of a marker"""
+_LENGTH_BYTES: Final = 2
+"""A segment's length counts itself."""
+
+_MAX_PLAIN_BYTES: Final = 4 << 20
+"""In a larger file, rows of fill bytes cost time."""
+_MAX_PLAIN_SEGMENTS: Final = 32
+
 _ZERO_PADDING: Final = 2
 """Zero bytes at the end that are not cut off: the pixels may end with as many."""
 
@@ -251,6 +260,49 @@ class _Kept:
 
 def inspect(data: bytes, covering: int) -> ImageInfo:
     """Raises `UnusualStructure` and `UnsupportedCoding`."""
+    return _inspect_plain(data, covering) or _inspect_any(data, covering)
+
+
+def _inspect_plain(data: bytes, covering: int) -> ImageInfo | None:
+    """The facts about a baseline JPEG of one scan, with the segments that it needs and no others,
+    of which the decoder gets all. None if it is not one. Takes a tenth of the other walk."""
+    if len(data) > _MAX_PLAIN_BYTES or not data.endswith(END):
+        return None
+    header, scan = _find_plain_scan(data)
+    if not header or not scan:
+        return None
+    frame = _parse_frame(header, data, scan)
+    if data[scan + 4] != len(frame.components):
+        return None
+    scale = _scale(frame.width, frame.height, covering)
+    memory = scan + _decode_bytes(frame, scale, multiple=False)
+    return ImageInfo((frame.width, frame.height), memory, scale=scale)
+
+
+def _find_plain_scan(data: bytes) -> tuple[bytes, int]:
+    """The frame header and the offset of the first scan; zero if there are other segments."""
+    start, header = 2, b""
+    for _ in range(_MAX_PLAIN_SEGMENTS):
+        if start + 4 > len(data):
+            break
+        prefix, marker = data[start], data[start + 1]
+        length = data[start + 2] << 8 | data[start + 3]
+        end = start + 2 + length
+        if prefix != _PREFIX or length < _LENGTH_BYTES:
+            break
+        if marker == SOS:
+            return header, start
+        is_jfif = length >= _JFIF_BYTES + 2 and data.startswith(_JFIF, start + 4)
+        is_first_frame = marker in {SOF0, SOF1} and not header
+        if is_first_frame:
+            header = data[start:end]
+        elif marker not in _TABLES and not (marker == APP0 and is_jfif):
+            break
+        start = end
+    return header, 0
+
+
+def _inspect_any(data: bytes, covering: int) -> ImageInfo:
     kept, first_scan, segments = _read_segments(data)
     frame = _parse_frame(kept.frame, data, first_scan)
     scans = _read_scans(data, frame, first_scan, MAX_SEGMENTS - segments)
