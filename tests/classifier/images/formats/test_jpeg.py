@@ -419,3 +419,25 @@ def test_memory_and_time_of_the_comparison_are_estimated(cat: Image.Image) -> No
     ended, unended = jpeg.inspect(data, COVERING), jpeg.inspect(data[:-2], COVERING)
     assert unended.decode_bytes > ended.decode_bytes + 3 * 3000 * 2000
     assert unended.seconds > ended.seconds + 0.1
+
+
+def test_ordinary_file_is_passed_on_as_it_is(cat: Image.Image) -> None:
+    assert jpeg.inspect(encode(cat, "JPEG"), 256).parts == ()
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"exif": exif_block()}])
+def test_other_file_is_passed_on_in_parts(cat: Image.Image, options: dict[str, Any]) -> None:
+    assert jpeg.inspect(encode(cat, "JPEG", **options), 256).parts
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_comment_changes_nothing_but_the_way_through_the_file(
+    cat: Image.Image, mode: str, subsampling: int
+) -> None:
+    """A comment of two bytes makes it a file that is walked in whole."""
+    data = encode(cat.convert(mode), "JPEG", subsampling=subsampling)
+    plain = jpeg.inspect(data, 256)
+    commented = jpeg.inspect(data[:2] + b"\xff\xfe\0\2" + data[2:], 256)
+    assert (plain.size, plain.scale) == (commented.size, commented.scale)
+    assert abs(plain.decode_bytes - commented.decode_bytes) < 1000
