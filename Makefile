@@ -114,7 +114,7 @@ soak: $(VENV)/.test ## 100,000 requests of every kind: nothing may grow (ARGS="-
 	$(BIN)/python -m tests.measure.soak $(ARGS)
 
 # Here only a figure that misses twice its target, three times in a row, fails.
-bench-all: build/fp32.onnx ## every measurement above in its short form (5 minutes)
+bench-all: build/fp32.onnx ## every measurement above in its short form (10 minutes)
 	@status=0; \
 	run() { echo "== python -m $$*"; $(BIN)/python -m "$$@" --gross || status=1; }; \
 	run local.benchmark --quick; \

@@ -17,18 +17,20 @@ import atheris
 sys.path.insert(0, "function")
 with atheris.instrument_imports(include=["classifier", "PIL"]):
     from classifier.errors import ImageError
-from classifier.images import read_image
+    from classifier.images import MemoryBudget, read_image
+    from classifier.images.formats import bmp, gif, isobmff, jpeg, png, tiff, webp  # noqa: F401
 from tests.hostile.corpus import ordinary
 
 SIZE = 32
 SECONDS = 1.0
+_MEMORY = MemoryBudget(2**30)
 _FILES = [data[:20_000] for data in ordinary().values()]
 
 
 def test_one_input(data: bytes) -> None:
     start = time.process_time()
     try:
-        pixels = read_image(data, SIZE)
+        pixels = read_image(data, SIZE, memory=_MEMORY)
     except ImageError:
         pass
     else:

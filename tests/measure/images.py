@@ -33,11 +33,14 @@ ORDINARY_SIZE: Final = (4000, 3000)
 MAKERS: Final = {make.__name__: make for make in corpus.MAKERS}
 
 
-def costs(maker: str, ordinary: bytes, *, quick: bool) -> tuple[float, list[Cost]]:
-    """CPU seconds of the ordinary image, and the cost of each file of `maker`."""
+def costs(
+    maker: str, small: list[bytes], ordinary: bytes, *, quick: bool
+) -> tuple[float, list[Cost]]:
+    """CPU seconds of the ordinary image, and the cost of each file of `maker`; `small` files load
+    the code of each decoder before."""
     be_quiet()
-    for kind, options in corpus.KINDS.items():
-        cost(kind, encode(photo(), kind, **options))
+    for data in small:
+        cost("small", data)
     gc.freeze()  # the collections before each file skip the objects of the imports
     unit = cost("ordinary", ordinary).seconds
     make = MAKERS[maker]
@@ -49,10 +52,12 @@ def measure(makers: list[str], ordinary: bytes, *, quick: bool) -> Figures:
     """Both figures of each maker. Prints the slowest and the largest file."""
     figures = {}
     width = max(map(len, makers))
+    # Not in the processes that measure: encoders keep memory, too.
+    small = [encode(photo(), kind, **options) for kind, options in corpus.KINDS.items()]
     for maker in tqdm(makers, unit="maker", disable=None):  # on terminals only
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn) as own:
-            unit, found = own.submit(costs, maker, ordinary, quick=quick).result()
+            unit, found = own.submit(costs, maker, small, ordinary, quick=quick).result()
         slowest = max(found, key=lambda cost: cost.seconds)
         largest = max(found, key=lambda cost: cost.excess)
         figures[f"{maker}: time"] = slowest.seconds / unit
