@@ -18,9 +18,9 @@ MAX_EDGE: Final = 65_535
 WORKING_BYTES: Final = 3 << 20
 """Rows on their way through decoder and resampling, and Python's objects, for any image"""
 
-MAX_SECONDS: Final = 2.5
-"""CPU time of `ImageInfo.seconds`: a HEIC of 50 megapixels takes 2. Bytes that an image has beyond
-that take time as well, in proportion to what the client has sent."""
+MAX_SECONDS: Final = 1.5
+"""CPU time of `ImageInfo.seconds`, which a HEIC of 75 megapixels takes. What the file holds for the
+pixels takes time as well, in proportion to the bytes that the client has sent."""
 
 
 def check_size(size: tuple[int, int], max_pixels: int) -> None:

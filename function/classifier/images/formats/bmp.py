@@ -72,6 +72,9 @@ _JUMP_ROWS: Final = 256
 """Rows that a jump may skip; Pillow makes them at once"""
 
 
+_RUN_WEIGHT: Final = 1.5
+"""No camera writes runs, so they may take a second: less than `limits.MAX_SECONDS`."""
+
 _LONG_SECONDS: Final = 1.0
 """Above this, what the header does not count among the pixels is left out."""
 
@@ -190,4 +193,4 @@ def _cut(data: bytes, length: int) -> bytes:
 
 
 def _run_seconds(pixels: int, coded: int) -> float:
-    return _SECONDS_PER_CODED_BYTE * coded + _SECONDS_PER_RUN_PIXEL * pixels
+    return _RUN_WEIGHT * (_SECONDS_PER_CODED_BYTE * coded + _SECONDS_PER_RUN_PIXEL * pixels)
