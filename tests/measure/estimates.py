@@ -6,7 +6,7 @@ Photos of every kind are read in several sizes, each kind in a process of its ow
 reads them. The figure is the reservation divided by the measured peak beside the file: less than 1
 would let a full container be killed, more than 1.25 would refuse photos that fit. 4 MiB more are
 allowed, which count for small photos only. Then all malformed files of tests/hostile/corpus are
-read: none may take more than was reserved, or 4 MiB if it is refused before.
+read: none may take more than was reserved, or 16 MiB if it is refused before.
 """
 
 import argparse
@@ -232,7 +232,7 @@ def _malformed(maker: str, ordinary: list[bytes], quick: bool) -> Malformed:
     for name, data in corpus.quick_files(make) if quick else make():
         found = cost(name, data)
         files += 1
-        if found.memory > (found.reserved or ALLOWANCE):
+        if found.excess > 0:
             over.append(found)
         early += bool(found.error) and found.reserved > 2 * found.memory
     return Malformed(maker, files, over, early)
