@@ -57,8 +57,8 @@ def configure() -> None:
 
 
 def _silence_libtiff() -> None:
-    """libtiff writes its errors to stderr, one for each damaged row. Its functions are found where
-    Pillow's extension is linked with a library of its own, as in the wheels for Linux and macOS."""
+    """libtiff writes its errors to stderr, one for each damaged row. Its functions can be called
+    where Pillow bundles it as a shared library, as in the wheels for Linux and macOS."""
     try:
         libraries = ctypes.CDLL(_imaging.__file__)
         for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):

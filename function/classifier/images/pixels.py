@@ -13,7 +13,6 @@ class Pixels:
     """An image of which Pillow would make a copy, in 4 bytes for each pixel where the decoder has
     3. It has as much of `Image.Image` as resizing needs."""
 
-    format = None
     has_transparency_data: bool
 
     def __init__(  # noqa: PLR0913

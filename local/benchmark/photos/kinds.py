@@ -34,7 +34,7 @@ class EncoderMissing(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to encode a photo. `make` is told the picture and a size."""
+    """One way to encode a photo. `make` takes the picture and a size."""
 
     title: str
     suffix: str

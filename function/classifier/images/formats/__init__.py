@@ -1,4 +1,4 @@
-"""Walks over the structure of image files, one module for each format.
+"""Walks over the structure of image files, one module or package for each format.
 
 Pillow's parsers walk it too, in Python and without a limit: a file of twenty megabytes can hold
 millions of empty chunks. Here each walk has an end. Metadata that would take Pillow long to read

@@ -110,7 +110,7 @@ def _read_header(data: bytes) -> _Header:
     pixels, length = unpack_from("<II", data, 10)
     if length not in _HEADERS:
         if length in _OS2_SHORT_HEADERS:
-            raise UnsupportedCoding("a BMP of OS/2 with a short header")
+            raise UnsupportedCoding("an OS/2 BMP with a short header")
         raise UnusualStructure("its header is damaged")
     if length == _CORE_HEADER:
         width, height, _, depth = unpack_from("<4H", data, 18)
@@ -136,7 +136,7 @@ def _read_header(data: bytes) -> _Header:
 def _check_coding(data: bytes, header: _Header) -> bool:
     """Whether the picture is opaque. Raises `UnusualStructure` and `UnsupportedCoding`."""
     if header.bytes == _OS2_HEADER and header.coding > _RLE4:
-        raise UnsupportedCoding("a BMP of OS/2 in a coding of its own")
+        raise UnsupportedCoding("an OS/2 BMP with OS/2 compression")
     if header.coding in _OTHER_CODINGS:
         raise UnsupportedCoding(_OTHER_CODINGS[header.coding])
     if header.depth in _OTHER_DEPTHS:

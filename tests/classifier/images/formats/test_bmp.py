@@ -113,9 +113,9 @@ def test_bit_fields_behind_a_short_header_are_read() -> None:
         (file(coding=5, depth=0), "a BMP that holds a PNG"),
         (file(coding=6, depth=32), "a BMP of Windows CE"),
         (file(coding=11, depth=32), "a BMP of CMYK colours"),
-        (file(header=64, coding=3, depth=1), "a BMP of OS/2 in a coding of its own"),
-        (file(header=64, coding=4, depth=24), "a BMP of OS/2 in a coding of its own"),
-        (file(header=16), "a BMP of OS/2 with a short header"),
+        (file(header=64, coding=3, depth=1), "an OS/2 BMP with OS/2 compression"),
+        (file(header=64, coding=4, depth=24), "an OS/2 BMP with OS/2 compression"),
+        (file(header=16), "an OS/2 BMP with a short header"),
         (file(depth=2), "a BMP of 2 bits a pixel"),
         (file(depth=64), "a BMP of 64 bits a pixel"),
         (

@@ -1,4 +1,4 @@
-"""TIFFs of all kinds: what is read is right, and what is not is refused by name."""
+"""TIFFs of all kinds are read correctly, or refused with a message that names the kind."""
 
 import io
 import math

@@ -190,7 +190,7 @@ def _pixels(data: bytes, first: Chunk, walk: Iterator[Chunk]) -> tuple[_Pixels, 
 
 
 def _after_pixels(chunk: Chunk | None, walk: Iterator[Chunk], metadata: Metadata) -> None:
-    """Up to the end, or what is no chunk: the picture is complete without it."""
+    """Read the rest for its metadata. Whatever is wrong there, the picture is complete."""
     try:
         while chunk is not None and chunk.kind != b"IEND":
             if not chunk.is_ancillary() or chunk.kind == b"tRNS":
