@@ -35,7 +35,7 @@ from local.benchmark.servers.limited import (
 )
 from local.benchmark.servers.server import MeasurementError
 from local.common.cli import OneLineParser, UsageError, check_outputs, main, whole_number
-from local.common.machine import facts
+from local.common.machine import when_and_where
 from local.common.markdown import aligned_table
 from local.common.paths import SAMPLE
 from local.common.verdict import Threshold, add_gross_option, conclude, machine
@@ -303,7 +303,7 @@ def measure(arguments: Sequence[str] | None = None) -> int:
     print()
     if options.json:
         figures = {
-            **{key: value for key, value in facts().items() if key in ("date", "machine")},
+            **when_and_where(),
             "container": not options.no_docker,
             "memory": options.memory.text,
             "crowds": [each.to_json() for each in measured],

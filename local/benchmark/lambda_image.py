@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from local.common.cli import OneLineParser, UsageError, check_outputs, main
 from local.common.emulator import docker, docker_answers, python_in, running
-from local.common.machine import facts
+from local.common.machine import when_and_where
 from local.common.paths import ROOT
 from local.loadtest.lambda_target import function_url_event
 from local.loadtest.payload import Payload
@@ -150,7 +150,7 @@ def measure_lambda() -> int:
     except subprocess.CalledProcessError as error:
         why = error.stderr.strip().splitlines() or ["docker build printed no error"]
         raise UsageError(f"The image cannot be built: {why[-1]}. Try: docker build .") from None
-    where = {key: value for key, value in facts().items() if key in ("date", "machine")}
+    where = when_and_where()
     packages = {"packages_mb": package_megabytes()}
     figures: dict[str, Any] = {**where, **image_megabytes(), **packages, "sizes": []}
     print(f"image {figures['image_mb']} MB, {figures['added_mb']} MB of it on top of the base")

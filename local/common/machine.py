@@ -25,6 +25,11 @@ _TELLING_FLAGS: Final = {
 
 def facts() -> dict[str, Any]:
     """Machine, package versions and date (UTC)."""
+    return {**when_and_where(), "versions": {"python": platform.python_version(), **_versions()}}
+
+
+def when_and_where() -> dict[str, Any]:
+    """Date (UTC) and machine."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {
@@ -33,7 +38,6 @@ def facts() -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}",
             "load": round(os.getloadavg()[0], 2),
         },
-        "versions": {"python": platform.python_version(), **_versions()},
     }
 
 

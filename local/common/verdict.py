@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.common.cli import whole_number
-from local.common.machine import facts
+from local.common.machine import when_and_where
 
 GROSS: Final = 2.0
 """With --gross, a target fails only if every repetition misses it by this factor."""
@@ -96,7 +96,7 @@ def conclude(rounds: Sequence[Figures], targets: Sequence[Threshold], *, gross: 
 
 def machine() -> str:
     """Machine and date in one line."""
-    measured = facts()
+    measured = when_and_where()
     where = measured["machine"]
     return (
         f"{measured['date']}, {where['cores']} cores of {where['cpu']}, {where['system']}, "

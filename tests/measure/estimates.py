@@ -30,7 +30,7 @@ from local.benchmark.photos.kinds import EncoderMissing, Kind, Photo, Size
 from local.benchmark.photos.pictures import Picture
 from local.common.cli import OneLineParser, UsageError, check_outputs
 from local.common.cli import main as run_main
-from local.common.machine import facts
+from local.common.machine import when_and_where
 from local.common.paths import SAMPLE
 from local.common.verdict import Threshold, add_gross_option, conclude, machine
 from tests.hostile import corpus
@@ -292,7 +292,7 @@ def _figures(
     rows: Sequence[Row], missing: Sequence[str], malformed: Sequence[Malformed]
 ) -> Mapping[str, Any]:
     return {
-        **{key: value for key, value in facts().items() if key in ("date", "machine")},
+        **when_and_where(),
         "photos": [row.to_json() for row in rows],
         "missing": list(missing),
         "malformed_files": sum(each.files for each in malformed),

@@ -16,7 +16,7 @@ from local.benchmark.photos.sending import Outcome, Sender, worst_health_ms
 from local.benchmark.servers.limited import Memory, build_image, limited, memory_size
 from local.benchmark.servers.server import MeasurementError
 from local.common.cli import OneLineParser, UsageError, check_outputs
-from local.common.machine import facts
+from local.common.machine import when_and_where
 from local.common.markdown import aligned_table
 from local.common.paths import SAMPLE
 from local.common.verdict import Threshold, add_gross_option, conclude, machine
@@ -76,7 +76,7 @@ def photos(description: str, arguments: Sequence[str] | None = None) -> int:
         found = outcomes[photo.name]
         rows[photo.name]["outcomes"] = {name: found[name].to_json() for name in found}
     figures = {
-        **{key: value for key, value in facts().items() if key in ("date", "machine")},
+        **when_and_where(),
         "container": not options.no_docker,
         "memory": sizes,
         "photos": list(rows.values()),
