@@ -214,6 +214,12 @@ class StoreError(ServiceError):
 
 # Load and time
 
+RETRY_SECONDS: Final = 1
+"""Where the service is busy: the value of `Retry-After`"""
+
+_BUSY: Final = {"Retry-After": str(RETRY_SECONDS), "Connection": "close"}
+"""The rest of a refused body is not waited for."""
+
 
 class QueueFull(ServiceError):
     """As many images are queued as the service allows."""
@@ -224,7 +230,7 @@ class QueueFull(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("The queue is full. Retry in a second.")
-        self.headers = {"Retry-After": "1"}
+        self.headers = _BUSY
 
 
 class TooManyUploads(ServiceError):
@@ -236,7 +242,7 @@ class TooManyUploads(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("Too many uploads are in progress. Retry in a second.")
-        self.headers = {"Retry-After": "1"}
+        self.headers = _BUSY
 
 
 class BodyTimeout(ServiceError):

@@ -1,5 +1,6 @@
 """The FastAPI application."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from classifier.api.classify import ClassifyEndpoint, invalid_top_k
 from classifier.api.routes import add_routes
 from classifier.api.schemas import Problem
 from classifier.api.service import Service
-from classifier.settings import Settings
+from classifier.server import garbage
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def create_api(service: Service, endpoint: ClassifyEndpoint) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         telemetry=_NO_TELEMETRY,
-        lifespan=_install_timeouts(service.settings),
+        lifespan=_serve(service),
         exception_handlers={
             **service.errors.handlers(),
             RequestValidationError: refuse_parameter,
@@ -58,7 +59,7 @@ def create_api(service: Service, endpoint: ClassifyEndpoint) -> FastAPI:
     return app
 
 
-def _install_timeouts(settings: Settings) -> Any:
+def _serve(service: Service) -> Any:
     """The lifespan: uvicorn runs it before it accepts a connection, however it was started."""
 
     @asynccontextmanager
@@ -68,8 +69,13 @@ def _install_timeouts(settings: Settings) -> Any:
         except ImportError:
             _log.warning("Slow request heads have no timeout: install uvicorn and httptools.")
         else:
-            protocol.install(settings)
+            protocol.install(service.settings, service.admission)
+        garbage.configure()
+        collecting = asyncio.create_task(
+            garbage.collect_when(lambda: not service.admission.waiting)
+        )
         yield
+        collecting.cancel()
 
     return lifespan
 

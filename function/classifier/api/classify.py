@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from classifier.api.multipart import FRAMING_BYTES, Limits, read_key, read_uploads
+from classifier.api.multipart import (
+    FRAMING_BYTES,
+    Limits,
+    declared_size,
+    read_key,
+    read_uploads,
+)
 from classifier.api.results import results_response
 from classifier.api.service import Service
 from classifier.classifier import Classification
 from classifier.errors import BodyTimeout, ImageError, InvalidParameter
+from classifier.server.admission import CONNECTION_KEY
 from classifier.server.body import BodyStream
 from classifier.telemetry.request import record_of
 
@@ -44,6 +51,7 @@ class ClassifyEndpoint:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._pool = service.pool
+        self._admission = service.admission
         self._settings = settings = service.settings
         self._limits = Limits(
             bytes=min(settings.max_bytes, service.memory.bodies - FRAMING_BYTES),
@@ -53,15 +61,20 @@ class ClassifyEndpoint:
 
     async def __call__(self, request: Request, top_k: int) -> Response:
         """Raises `ServiceError` and `ClientDisconnect`."""
-        # Before the body is read: requests that cannot be served should not fill the memory.
-        self._pool.ensure_capacity()
         record = record_of(request.scope)
+        place = await self._admission.enter(
+            declared_size(request.headers, self._limits), request.scope.get(CONNECTION_KEY)
+        )
         body = BodyStream(request.receive, self._service.memory)
         try:
-            images = await self._read(request, body)
-            record.images = len(images)
-            self._pool.ensure_capacity()
-            jobs = [self._pool.submit(self._classify, image, top_k) for image in images]
+            try:
+                images = await self._read(request, body)
+                record.images = len(images)
+                if not place.kept:
+                    self._pool.ensure_capacity()
+                jobs = [self._pool.submit(self._classify, image, top_k) for image in images]
+            finally:
+                place.leave()
             del images  # the jobs hold them until they are done
             outcomes = await self._pool.gather(jobs, request.receive)
         finally:
@@ -80,7 +93,7 @@ class ClassifyEndpoint:
                 if self._settings.bucket:
                     key = await read_key(request.headers, body)
                 if key is None:
-                    return await read_uploads(request.headers, body, self._limits, body.expect)
+                    return await read_uploads(request.headers, body, self._limits)
         except TimeoutError:
             raise BodyTimeout(self._settings.body_seconds) from None
         find = self._pool.submit(self._find_upload, key)

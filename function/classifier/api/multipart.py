@@ -7,7 +7,7 @@ to temporary files; a read-only container has none.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -75,25 +75,25 @@ async def read_key(headers: Mapping[str, str], body: AsyncIterator[bytes]) -> st
     return key
 
 
-async def read_uploads(
-    headers: Mapping[str, str],
-    body: AsyncIterator[bytes],
-    limits: Limits,
-    expect: Callable[[int], None] = lambda size: None,
-) -> list[bytes]:
-    """The encoded images of a request, one or more, in the order of their fields.
-
-    `expect` gets the size that the request declares, before its body is read, and may raise.
-    Raises `MalformedMultipart`, `UploadTooLarge`, `TooManyImages`, `UnsupportedBody` or `NoImage`.
-    """
-    content_type, options = parse_options_header(headers.get("content-type"))
+def declared_size(headers: Mapping[str, str], limits: Limits) -> int:
+    """The bytes that the head declares for the body, or 0. Raises `UploadTooLarge`."""
     try:
         declared = int(headers.get("content-length", 0))
     except ValueError:
         declared = 0
     if declared > limits.bytes + FRAMING_BYTES:
         raise limits.too_large()
-    expect(declared)
+    return declared
+
+
+async def read_uploads(
+    headers: Mapping[str, str], body: AsyncIterator[bytes], limits: Limits
+) -> list[bytes]:
+    """The encoded images of a request, one or more, in the order of their fields.
+
+    Raises `MalformedMultipart`, `UploadTooLarge`, `TooManyImages`, `UnsupportedBody` or `NoImage`.
+    """
+    content_type, options = parse_options_header(headers.get("content-type"))
     if content_type == b"multipart/form-data":
         boundary = options.get(b"boundary")
         if not boundary:
@@ -101,7 +101,11 @@ async def read_uploads(
         return await _read_form(body, boundary, limits)
     if content_type.startswith(b"image/"):
         return [await _read_raw(body, limits)]
-    if not content_type and not declared and "transfer-encoding" not in headers:
+    if (
+        not content_type
+        and not declared_size(headers, limits)
+        and "transfer-encoding" not in headers
+    ):
         raise NoImage("The request has no body.")
     raise UnsupportedBody(_printable(content_type))
 

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from classifier.api.problems import ErrorResponder
 from classifier.classifier import Classifier
+from classifier.server.admission import Admission
 from classifier.server.middleware import ServiceMiddleware
 from classifier.server.pool import Pool
 from classifier.settings import Settings
@@ -16,14 +17,20 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """A classifier with its settings, its threads, and the memory for requests."""
+    """A classifier with its settings, its threads, and the memory and admission of requests."""
 
     def __init__(self, classifier: Classifier, settings: Settings) -> None:
         self.classifier = classifier
         self.settings = settings
         self.metrics = classifier.metrics
-        self.pool = Pool(settings.threads, settings.queue, self.metrics.observe_queue_wait)
         self.memory = classifier.memory
+        self.pool = Pool(settings.threads, settings.queue, self.metrics.observe_queue_wait)
+        self.admission = Admission(
+            lambda: self.pool.room,
+            self.memory,
+            threads=settings.threads,
+        )
+        self.pool.on_finished = self.admission.admit
         self.errors = ErrorResponder(self.metrics)
 
     def middleware(self, app: ASGIApp) -> ServiceMiddleware:

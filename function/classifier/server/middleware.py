@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from classifier.server.body import UnreadBody
 from classifier.settings import Settings
 from classifier.telemetry.access_log import AccessLog
 from classifier.telemetry.metrics import Metrics
@@ -46,7 +45,6 @@ class ServiceMiddleware:
         """`respond` makes the response for an exception that no handler has taken."""
         self.app = app
         self._metrics = metrics
-        self._max_bytes = settings.max_bytes
         self._access_log = AccessLog(settings.access_log)
         self._respond = respond
 
@@ -55,18 +53,12 @@ class ServiceMiddleware:
             await self.app(scope, receive, send)
             return
         record = scope[SCOPE_KEY] = RequestRecord(scope)
-        unread = None
-        if record.closes:
-            unread = UnreadBody(receive)
-            receive = unread.receive
         started = False
 
         async def complete(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                if unread:
-                    await unread.discard(self._max_bytes)
                 record.status = message["status"]
                 headers = message["headers"]
                 present = {name for name, _ in headers}

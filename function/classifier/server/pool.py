@@ -73,22 +73,29 @@ class Pool:
         threads: int,
         queue: int,
         observe_wait: Callable[[float], None] = lambda seconds: None,
+        on_finished: Callable[[], None] = lambda: None,
     ) -> None:
         """`queue` is the number of queued jobs from which on requests are rejected. A thread calls
-        `observe_wait` with the seconds that each job was queued."""
+        `observe_wait` with the seconds that each job was queued. `on_finished` is called in the
+        event loop when there is more room."""
         self._threads = threads
         self._queue_limit = queue
         self._observe_wait = observe_wait
+        self.on_finished = on_finished
         self._queue: deque[_Job] = deque()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._started: list[threading.Thread] = []
         self._unfinished = 0
 
     def ensure_capacity(self) -> None:
-        """Raises `QueueFull`. Called before a body is read, and again before its images are
-        submitted."""
-        if len(self._queue) >= self._queue_limit:
+        """Raises `QueueFull`."""
+        if self.room <= 0:
             raise QueueFull
+
+    @property
+    def room(self) -> int:
+        """The number of jobs that may still be queued; below 0 if one request has queued many."""
+        return self._queue_limit - max(0, self._unfinished - self._threads)
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
         """Run `function` in a thread. Cancelling the future drops a job that has not started."""
@@ -122,11 +129,14 @@ class Pool:
     def _drop(self, futures: Sequence["asyncio.Future[Any]"]) -> None:
         for future in futures:
             future.cancel()
+        before = self._unfinished
         for job in list(self._queue):  # a copy, made at once: threads take from the queue meanwhile
             if job.future.cancelled():
                 with suppress(ValueError):  # a thread has taken it, and skips it
                     self._queue.remove(job)
                     self._unfinished -= 1
+        if self._unfinished < before:
+            self.on_finished()
 
     def _run_jobs(self) -> None:
         _schedule_as_batch()
@@ -150,12 +160,12 @@ class Pool:
 
     def _finish(self, job: _Job, result: Any, error: Exception | None) -> None:
         self._unfinished -= 1
-        if job.future.done():
-            return
-        if error is None:
-            job.future.set_result(result)
-        else:
-            job.future.set_exception(error)
+        if not job.future.done():
+            if error is None:
+                job.future.set_result(result)
+            else:
+                job.future.set_exception(error)
+        self.on_finished()
 
 
 def _schedule_as_batch() -> None:

@@ -3,10 +3,15 @@
 import asyncio
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from classifier.server.admission import CONNECTION_KEY, Admission
+from classifier.server.closing import StagedTransport
+from classifier.server.hangups import Hangups
+from classifier.server.reading import Reader
 from classifier.settings import Settings
 
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -22,13 +27,17 @@ _RESPONSE: Final = (
 
 class TimeoutProtocol(HttpToolsProtocol):
     """Closes a connection whose request head arrives too slowly or is too large, and one that
-    keeps sending a body after the response.
+    keeps sending a body after the response. Where requests wait, their bodies are not read.
 
     `uvicorn --http classifier.server.protocol:TimeoutProtocol` chooses it; `install` does so for a
     uvicorn that was started without the option.
     """
 
     settings: ClassVar[Settings] = Settings()
+
+    admission: ClassVar[Admission | None] = None
+
+    hangups: ClassVar[Hangups]
 
     final_seconds: ClassVar[float] = 1.0
     """Time for the request of a connection that was accepted right before the shutdown"""
@@ -42,14 +51,20 @@ class TimeoutProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._final = False
         """The server is shutting down: the next request of this connection is its last."""
+        self._waiting = WaitingConnection(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        staged: Any = StagedTransport(transport, self)
+        super().connection_made(staged)
+        if self.admission:
+            transport.set_protocol(Reader(self, self._reads_little))
         self._start_timer(self.settings.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._waiting.lost()
         super().connection_lost(exc)
+        self.transport.forget()  # type: ignore[attr-defined]
 
     def on_message_begin(self) -> None:
         # A pipelined request may begin in the read that ended the previous one.
@@ -62,6 +77,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = True
         self._stop_timer()
+        self.scope[CONNECTION_KEY] = self._waiting  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if self._final and self.cycle:
             self.cycle.keep_alive = False
@@ -77,9 +93,12 @@ class TimeoutProtocol(HttpToolsProtocol):
             )
 
     def data_received(self, data: bytes) -> None:
+        in_head = self._in_head
         super().data_received(data)
         if self.transport.is_closing():
             return
+        if in_head and self._in_body and self._is_crowded():
+            self.flow.pause_reading()  # until the application reads the body
         if self._in_head:
             self._uncounted += len(data)
             if self._uncounted > MAX_HEAD_BYTES:
@@ -90,7 +109,7 @@ class TimeoutProtocol(HttpToolsProtocol):
             # The response came before the body; reading on lets the client receive it.
             self._uncounted += len(data)
             if self._uncounted > self.settings.max_bytes:
-                self.transport.close()
+                self.transport.abort()
             elif self._timer is None:
                 self._start_timer(self.settings.body_seconds)
 
@@ -104,6 +123,20 @@ class TimeoutProtocol(HttpToolsProtocol):
         else:
             super().shutdown()
 
+    @property
+    def has_unread_body(self) -> bool:
+        """Whether a request has not arrived completely."""
+        return self._in_body
+
+    def _reads_little(self) -> bool:
+        return self._in_head and self._is_crowded()
+
+    def _is_crowded(self) -> bool:
+        # Requests whose heads have just been read are not waiting yet; uvicorn counts them.
+        return self.admission is not None and (
+            len(self.tasks) >= self.settings.queue or self.admission.crowded
+        )
+
     def _start_timer(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._on_timeout)
 
@@ -116,21 +149,62 @@ class TimeoutProtocol(HttpToolsProtocol):
         if self._in_head and self._uncounted:
             self._refuse(b"408 Request Timeout")
         else:
-            self.transport.close()
+            self.transport.abort()
 
     def _refuse(self, status: bytes) -> None:
         self.transport.write(_RESPONSE % (status, len(status), status))
         self.transport.close()
 
 
-def install(settings: Settings) -> None:
-    """Use `TimeoutProtocol`, with `settings`, for all connections of this process's uvicorn.
+class WaitingConnection:
+    """Tells a request that waits when its client disconnects."""
+
+    __slots__ = ("_on_disconnect", "_protocol", "_watched")
+
+    def __init__(self, protocol: TimeoutProtocol) -> None:
+        self._protocol: TimeoutProtocol | None = protocol
+        self._on_disconnect: Callable[[], None] | None = None
+        self._watched: int | None = None
+        """The socket, if it is not read"""
+
+    def watch(self, on_disconnect: Callable[[], None]) -> None:
+        """See `classifier.server.admission.Connection`."""
+        protocol = self._protocol
+        if not protocol:
+            on_disconnect()
+            return
+        self._on_disconnect = on_disconnect
+        socket = protocol.transport.get_extra_info("socket")
+        if socket and protocol.flow.read_paused:
+            self._watched = socket.fileno()
+            protocol.hangups.watch(self._watched, protocol.transport.abort)
+
+    def stop_watching(self) -> None:
+        self._on_disconnect = None
+        if self._watched is not None:
+            TimeoutProtocol.hangups.stop(self._watched)
+            self._watched = None
+
+    def lost(self) -> None:
+        """The connection is lost. Its objects refer to each other no more."""
+        self._protocol = None
+        on_disconnect = self._on_disconnect
+        self.stop_watching()
+        if on_disconnect:
+            on_disconnect()
+
+
+def install(settings: Settings, admission: Admission | None = None) -> None:
+    """Use `TimeoutProtocol`, with `settings`, for all connections of this process's uvicorn. Where
+    requests have to wait for `admission`, their bodies are not read.
 
     uvicorn has no setting for these timeouts, and has chosen its protocol class before it imports
     the application. So that `uvicorn main:app` is protected without `--http`, instances of its
     class are made as instances of this subclass.
     """
     TimeoutProtocol.settings = settings
+    TimeoutProtocol.admission = admission
+    TimeoutProtocol.hangups = Hangups()
     HttpToolsProtocol.__new__ = _new  # type: ignore[method-assign, assignment]
     if "uvicorn.protocols.http.h11_impl" in sys.modules:
         _log.warning("Slow request heads have no timeout: install httptools, or drop --http h11.")

@@ -22,7 +22,6 @@ class RequestRecord:
 
     __slots__ = (
         "bytes_in",
-        "closes",
         "decode",
         "id",
         "images",
@@ -38,8 +37,6 @@ class RequestRecord:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.id = ""
-        self.closes = scope["http_version"] == "1.0"
-        """Whether the client asked for the connection to close after the response."""
         self.status = CLIENT_DISCONNECTED
         self.bytes_in = 0
         self.images = 0
@@ -48,8 +45,6 @@ class RequestRecord:
         for name, value in scope["headers"]:
             if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 self.id = str(value, "ascii")
-            elif name == b"connection" and b"close" in value.lower():
-                self.closes = True
         if not self.id:
             lambda_request_id = getattr(scope.get("aws.context"), "aws_request_id", "")
             self.id = lambda_request_id or f"{random.getrandbits(64):016x}"

@@ -24,4 +24,5 @@ def config() -> Config:
     )
     model = load_model(str(SHIPPED_MODEL))
     classifier = Classifier(model, Metrics(), max_pixels=settings.max_pixels)
-    return configured(create_app(Service(classifier, settings)), settings)
+    service = Service(classifier, settings)
+    return configured(create_app(service), settings, service.admission)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from classifier.server.admission import Admission
 from classifier.server.protocol import TimeoutProtocol, install
 from classifier.settings import Settings
 from tests.support.wait import HANG_SECONDS
@@ -62,6 +63,10 @@ class FakeClockLoop(asyncio.SelectorEventLoop):
             if not timer.cancelled() and timer.when() > self._now
         ]
 
+    def forget_timers(self) -> None:
+        """Keep no reference to timers and their callbacks."""
+        self._timers.clear()
+
     async def advance(self, seconds: float) -> None:
         """Advance the clock and run all callbacks that are due."""
         self._now = round(self._now + seconds, 6)
@@ -75,21 +80,50 @@ async def settle() -> None:
 
 
 class FakeTransport(asyncio.Transport):
-    """Collects in `written` the bytes for the client."""
+    """Collects in `written` the bytes for the client. Delivers what the client sends, in pieces as
+    large as the protocol's buffer, unless reading is paused."""
 
     def __init__(self, loop: FakeClockLoop) -> None:
         super().__init__()
         self.written = b""
-        self.protocol: TimeoutProtocol
+        self.unread = b""
+        """Sent by the client, and not read yet"""
+        self.has_ended = False
+        """Whether the service has closed its side"""
+        self.protocol: asyncio.BaseProtocol
         self._loop = loop
         self._closing = False
+        self._paused = False
+
+    def deliver(self, data: bytes = b"") -> None:
+        """Send `data` to the service."""
+        self.unread += data
+        while self.unread and not self._paused and not self._closing:
+            protocol = self.protocol
+            if isinstance(protocol, asyncio.BufferedProtocol):
+                buffer = protocol.get_buffer(-1)
+                size = min(len(buffer), len(self.unread))  # type: ignore[arg-type]
+                memoryview(buffer)[:size] = self.unread[:size]
+                self.unread = self.unread[size:]
+                protocol.buffer_updated(size)
+            else:
+                assert isinstance(protocol, asyncio.Protocol)
+                data, self.unread = self.unread, b""
+                protocol.data_received(data)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self._closing
+        assert not self.has_ended
         self.written += bytes(data)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.has_ended = True
 
     def is_closing(self) -> bool:
         return self._closing
@@ -97,13 +131,25 @@ class FakeTransport(asyncio.Transport):
     def close(self) -> None:
         if not self._closing:
             self._closing = True
-            self._loop.call_soon(self.protocol.connection_lost, None)
+            self._loop.call_soon(self._lose)
+
+    def _lose(self) -> None:
+        protocol = self.protocol
+        del self.protocol  # as uvloop does
+        protocol.connection_lost(None)
+
+    def abort(self) -> None:
+        self.close()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
 
     def pause_reading(self) -> None:
-        """The test decides when data arrives."""
+        self._paused = True
 
     def resume_reading(self) -> None:
-        pass
+        self._paused = False
+        self._loop.call_soon(self.deliver)
 
 
 class Connection:
@@ -119,7 +165,15 @@ class Connection:
 
     async def send(self, data: bytes) -> None:
         """Send `data` from the client and run the callbacks."""
-        self.protocol.data_received(data)
+        self.transport.deliver(data)
+        await settle()
+
+    async def close(self) -> None:
+        """Close the client's side, and run the callbacks."""
+        protocol = self.transport.protocol
+        assert isinstance(protocol, asyncio.Protocol | asyncio.BufferedProtocol)
+        protocol.eof_received()
+        self.transport.close()
         await settle()
 
     async def has_responded(self) -> None:
@@ -148,11 +202,11 @@ def run(test: Callable[[FakeClockLoop], Coroutine[Any, Any, None]]) -> None:
         runner.run(test(loop))
 
 
-def configured(app: ASGIApp, settings: Settings) -> Config:
+def configured(app: ASGIApp, settings: Settings, admission: Admission | None = None) -> Config:
     """uvicorn's configuration for `app`, without `--http`."""
     config = Config(app, http="httptools", lifespan="on", log_config=None)
     config.load()
-    install(settings)
+    install(settings, admission)
     return config
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from uvicorn.config import Config
 
+from classifier.server.closing import DRAIN_SECONDS
 from tests.classifier.server.fake_clock import (
     BODY_SECONDS,
     JUST,
@@ -16,8 +17,6 @@ from tests.classifier.server.fake_clock import (
     run,
 )
 from tests.support import raw
-
-LINGER_SECONDS = 5
 
 
 @pytest.mark.parametrize("content_type", ["image/jpeg", "multipart/form-data; boundary=b"])
@@ -105,40 +104,41 @@ async def test_unread_body_is_read_up_to_max_bytes(
 
 
 @on_fake_clock
-async def test_closing_connection_waits_for_the_rest_of_the_body(
+async def test_closing_connection_is_closed_in_stages(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    """Closing with unread data would reset the connection and could lose the response."""
-    closing = connect()
-    await closing.send(raw.post("text/plain", "Content-Length: 1000", "Connection: close") + b"z")
-    await loop.advance(LINGER_SECONDS - JUST)
-    assert closing.received == b""
-    await loop.advance(JUST)
-    assert raw.status(closing.received) == 415
-    assert closing.is_closed
+    """Closing with unread data would reset the connection and could lose the response. Whatever the
+    client sends is read until it has closed its side."""
+    client = connect()
+    await client.send(raw.post("text/plain", "Content-Length: 1000000", "Connection: close") + b"z")
+    assert raw.status(client.received) == 413
+    assert client.transport.has_ended
+    await client.send(bytes(10 * MAX_BYTES))
+    assert client.transport.unread == b""
+    assert not client.is_closed
+    await client.close()
+    assert client.is_closed
+    assert loop.armed() == []
 
 
 @on_fake_clock
-async def test_connection_closes_when_the_rest_of_the_body_has_arrived(
-    loop: FakeClockLoop, connect: Callable[[], Connection]
-) -> None:
-    closing = connect()
-    await closing.send(raw.post("text/plain", "Content-Length: 3", "Connection: close") + b"z")
-    assert closing.received == b""
-    await closing.send(b"zz")
-    assert raw.status(closing.received) == 415
-    assert closing.is_closed
-
-
-@on_fake_clock
-async def test_closing_connection_reads_at_most_max_bytes(
+async def test_closing_connection_is_read_for_a_few_seconds(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     client = connect()
-    length = f"Content-Length: {MAX_BYTES + 1}"
-    await client.send(raw.post("text/plain", length, "Connection: close"))
-    await client.send(b"x" * (MAX_BYTES - 1))
-    assert client.received == b""
-    await client.send(b"x")
+    await client.send(raw.post("text/plain", "Content-Length: 1000", "Connection: close") + b"z")
+    assert loop.armed() == [DRAIN_SECONDS]
+    await loop.advance(DRAIN_SECONDS - JUST)
+    assert not client.is_closed
+    await loop.advance(JUST)
+    assert client.is_closed
+
+
+@on_fake_clock
+async def test_closing_connection_closes_at_once_after_a_complete_body(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    client = connect()
+    await client.send(raw.post("text/plain", "Content-Length: 1", "Connection: close") + b"z")
     assert raw.status(client.received) == 415
     assert client.is_closed

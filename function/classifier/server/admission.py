@@ -1,0 +1,205 @@
+"""Which requests may send their body now, which wait for that, and which are refused.
+
+A request is admitted when the queue and the memory have room for it. Until then it waits, and its
+body stays with the client. Refusing a request costs CPU time that the admitted ones need, above all
+if its client retries at once, so requests are refused late, and only so many per second.
+"""
+
+import asyncio
+import math
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from starlette.requests import ClientDisconnect
+
+from classifier.errors import RETRY_SECONDS, QueueFull, TooManyUploads
+from classifier.images import MemoryBudget
+
+CONNECTION_KEY: Final = "classifier.connection"
+"""The key of the request's `Connection` in the ASGI scope, if the server has put it there"""
+
+REFUSALS_PER_SECOND: Final = 50
+"""For each thread. A refusal, with the connection that its client opens again, takes up to a
+millisecond of CPU: at this rate 5 % of a core."""
+
+MAX_WAITING: Final = 2_000
+"""For each thread: the last of them is refused after 40 seconds. More are refused at once."""
+
+WAITING_BYTES: Final = 32 * 1024
+"""Memory of a waiting request: its connection, its head, and its task (measured: 28 kB)"""
+
+ARRIVAL_SECONDS: Final = 0.25
+"""An admitted body that takes longer to arrive no longer keeps its place in the queue, so that slow
+clients cannot fill it."""
+
+_TICK_SECONDS: Final = 0.25
+"""Refusals are made together: each takes a fifth of the time while the code for it is in the
+processor's caches."""
+
+
+class Connection(Protocol):
+    """The connection of a request, as far as a wait needs it."""
+
+    def watch(self, on_disconnect: Callable[[], None]) -> None:
+        """Call `on_disconnect` once if the client disconnects while its body is not read."""
+
+    def stop_watching(self) -> None: ...
+
+
+class Place:
+    """A place in the queue for a request whose body is arriving."""
+
+    __slots__ = ("_leave", "kept", "since")
+
+    def __init__(self, since: float, leave: Callable[["Place"], None]) -> None:
+        self.since = since
+        self.kept = True
+        """Whether the place is still this request's."""
+        self._leave = leave
+
+    def leave(self) -> None:
+        """Give the place up: the images are in the queue, or the request has failed."""
+        self._leave(self)
+
+
+class _Waiting:
+    """A request that waits: the size of its body, and the future of its place."""
+
+    __slots__ = ("future", "since", "size")
+
+    def __init__(self, size: int, since: float, future: "asyncio.Future[Place]") -> None:
+        self.size = size
+        self.since = since
+        self.future = future
+
+
+class Admission:
+    """Admits requests in order of arrival while the oldest has waited less than `Retry-After` says.
+
+    Beyond that, the newest is admitted first: a wait that is short for some and ends in a refusal
+    for the others serves more clients than one that is too long for all. The oldest are then
+    refused, at most `REFUSALS_PER_SECOND`. The methods are called from the event loop.
+    """
+
+    def __init__(self, room: Callable[[], int], memory: MemoryBudget, *, threads: int = 1) -> None:
+        """`room` returns the number of images that may still be queued for the `threads`."""
+        self._room = room
+        self._memory = memory
+        self._refusals_per_tick = math.ceil(threads * REFUSALS_PER_SECOND * _TICK_SECONDS)
+        self._max_waiting = min(threads * MAX_WAITING, memory.bodies // 4 // WAITING_BYTES)
+        self._waiting: OrderedDict[_Waiting, None] = OrderedDict()
+        self._arriving: deque[Place] = deque()
+        self._kept = 0
+        """Places that are kept for arriving bodies"""
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """The number of requests that wait"""
+        return len(self._waiting)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a request that arrives now has to wait."""
+        return bool(self._waiting) or not self._has_room()
+
+    def time(self) -> float:
+        """Seconds on the event loop's clock"""
+        return asyncio.get_running_loop().time()
+
+    async def enter(self, size: int, connection: Connection | None = None) -> Place:
+        """Wait for room for an image, and for a body of `size` bytes (0 if unknown). Raises
+        `QueueFull` or `TooManyUploads` after a wait, and `ClientDisconnect`."""
+        if not self._waiting and self._fits(size):
+            return self._place()
+        return await self._wait(size, connection)
+
+    def admit(self) -> None:
+        """Admit waiting requests, as far as there is room. Called when there may be more."""
+        while self._waiting:
+            oldest = next(iter(self._waiting))
+            newest_first = self.time() > oldest.since + RETRY_SECONDS
+            chosen = next(reversed(self._waiting)) if newest_first else oldest
+            if not self._fits(chosen.size):
+                break
+            self._forget(chosen)
+            if not chosen.future.done():
+                chosen.future.set_result(self._place())
+
+    async def _wait(self, size: int, connection: Connection | None) -> Place:
+        if len(self._waiting) >= self._max_waiting:
+            raise QueueFull
+        self._memory.take_body(WAITING_BYTES)
+        loop = asyncio.get_running_loop()
+        request = _Waiting(size, loop.time(), loop.create_future())
+        self._waiting[request] = None
+        self._start_timer()
+        if connection:
+            connection.watch(lambda: self._drop(request))
+        try:
+            return await request.future
+        except asyncio.CancelledError:
+            if request.future.done() and not request.future.cancelled():
+                request.future.result().leave()  # admitted at the moment of the cancellation
+            raise
+        finally:
+            if connection:
+                connection.stop_watching()
+            self._forget(request)
+            self._memory.give_back_body(WAITING_BYTES)
+
+    def _place(self) -> Place:
+        place = Place(self.time(), self._leave)
+        self._arriving.append(place)
+        self._kept += 1
+        return place
+
+    def _leave(self, place: Place) -> None:
+        if place.kept:
+            place.kept = False
+            self._kept -= 1
+        self.admit()
+
+    def _fits(self, size: int) -> bool:
+        return self._has_room() and self._memory.has_room(max(1, size))
+
+    def _has_room(self) -> bool:
+        late = self.time() - ARRIVAL_SECONDS
+        while self._arriving and (not self._arriving[0].kept or self._arriving[0].since < late):
+            place = self._arriving.popleft()
+            if place.kept:
+                place.kept = False
+                self._kept -= 1
+        return self._room() > self._kept
+
+    def _forget(self, request: _Waiting) -> None:
+        self._waiting.pop(request, None)
+
+    def _drop(self, request: _Waiting) -> None:
+        """The client has disconnected."""
+        self._forget(request)
+        if not request.future.done():
+            request.future.set_exception(ClientDisconnect())
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.admit()  # places of slow bodies have become free
+        self._refuse()
+        if self._waiting:
+            self._start_timer()
+
+    def _refuse(self) -> None:
+        now = self.time()
+        for _ in range(self._refusals_per_tick):
+            oldest = next(iter(self._waiting), None)
+            if oldest is None or now < oldest.since + RETRY_SECONDS:
+                break
+            self._forget(oldest)
+            if not oldest.future.done():
+                error = TooManyUploads() if self._has_room() else QueueFull()
+                oldest.future.set_exception(error)

@@ -1,0 +1,161 @@
+"""Requests that wait for room in the queue, on a fake clock: their bodies are not read."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from uvicorn.config import Config
+
+from classifier.api.app import create_app
+from classifier.api.service import Service
+from classifier.classifier import Classifier
+from classifier.errors import RETRY_SECONDS
+from classifier.model import Model, load_model
+from classifier.server.admission import ARRIVAL_SECONDS
+from classifier.settings import SHIPPED_MODEL, Settings
+from classifier.telemetry.metrics import Metrics
+from tests.classifier.server.fake_clock import (
+    Connection,
+    FakeClockLoop,
+    configured,
+    run,
+    settle,
+)
+from tests.support import raw
+
+HEAD: Final = raw.post("image/jpeg", "Content-Length: 88000")
+BODY: Final = bytes(88_000)
+HEAD_BUFFER: Final = 8 * 1024
+"""What is read at once of a connection in a crowd"""
+
+MODEL: Final = load_model(str(SHIPPED_MODEL))
+
+
+class Crowded:
+    """The service with one thread, which is blocked, and a full queue of one job."""
+
+    def __init__(self, loop: FakeClockLoop, model: Model) -> None:
+        settings = Settings(threads=1, queue=1, access_log=False)
+        self.service = Service(Classifier(model, Metrics()), settings)
+        self._config: Config = configured(
+            create_app(self.service), settings, self.service.admission
+        )
+        self._loop = loop
+        self._blocking = threading.Event()
+
+    @asynccontextmanager
+    async def full(self) -> AsyncIterator[None]:
+        """The queue stays full until `make_room`, or until the end."""
+        jobs = [self.service.pool.submit(self._blocking.wait) for _ in range(2)]
+        try:
+            yield
+        finally:
+            self._blocking.set()
+            await asyncio.gather(*jobs)
+
+    async def make_room(self) -> None:
+        self._blocking.set()
+        while self.service.pool.room < 1:
+            await asyncio.sleep(0)
+        await settle()
+
+    def connect(self) -> Connection:
+        return Connection(self._loop, self._config)
+
+    @property
+    def waiting(self) -> int:
+        return self.service.admission.waiting
+
+
+def test_refused_body_is_not_read_before_the_response() -> None:
+    async def test(loop: FakeClockLoop) -> None:
+        crowd = Crowded(loop, MODEL)
+        async with crowd.full():
+            client = crowd.connect()
+            await client.send(HEAD + BODY)
+            assert crowd.waiting == 1
+            unread = len(client.transport.unread)
+            assert unread == len(HEAD) + len(BODY) - HEAD_BUFFER
+            await loop.advance(RETRY_SECONDS - 0.001)
+            assert client.received == b""
+            assert len(client.transport.unread) == unread
+            await loop.advance(0.25)
+            assert raw.status(client.received) == 503
+            assert b"\r\nretry-after: 1\r\n" in client.received
+            assert b"\r\nconnection: close\r\n" in client.received
+            assert client.transport.has_ended
+            await client.close()
+            assert client.is_closed
+
+    run(test)
+
+
+def test_body_is_read_when_there_is_room() -> None:
+    async def test(loop: FakeClockLoop) -> None:
+        crowd = Crowded(loop, MODEL)
+        async with crowd.full():
+            client = crowd.connect()
+            await client.send(HEAD + BODY)
+            assert client.transport.unread
+            await crowd.make_room()
+            await client.has_responded()
+            assert raw.status(client.received) == 415  # read, and not an image
+            assert not client.transport.unread
+            assert not client.is_closed
+
+    run(test)
+
+
+def test_waiting_request_whose_client_disconnects_leaves() -> None:
+    async def test(loop: FakeClockLoop) -> None:
+        crowd = Crowded(loop, MODEL)
+        async with crowd.full():
+            client = crowd.connect()
+            await client.send(raw.post("image/jpeg", "Content-Length: 3") + b"abc")
+            assert crowd.waiting == 1
+            await client.close()
+            assert crowd.waiting == 0
+
+    run(test)
+
+
+def test_other_routes_do_not_wait() -> None:
+    async def test(loop: FakeClockLoop) -> None:
+        crowd = Crowded(loop, MODEL)
+        async with crowd.full():
+            client = crowd.connect()
+            await client.send(raw.get("/healthz"))
+            assert raw.status(client.received) == 200
+
+    run(test)
+
+
+def test_body_that_is_too_large_is_refused_at_once() -> None:
+    async def test(loop: FakeClockLoop) -> None:
+        crowd = Crowded(loop, MODEL)
+        async with crowd.full():
+            client = crowd.connect()
+            await client.send(raw.post("image/jpeg", f"Content-Length: {10**9}"))
+            assert raw.status(client.received) == 413
+            assert crowd.waiting == 0
+
+    run(test)
+
+
+def test_slow_body_that_finds_the_queue_full_is_refused() -> None:
+    """Given a body that arrives so slowly that it has lost its place."""
+
+    async def test(loop: FakeClockLoop) -> None:
+        crowd = Crowded(loop, MODEL)
+        client = crowd.connect()
+        await client.send(raw.post("image/jpeg", "Content-Length: 3") + b"a")
+        await loop.advance(2 * ARRIVAL_SECONDS)
+        async with crowd.full():
+            other = crowd.connect()
+            await other.send(HEAD)
+            await client.send(b"bc")
+            assert raw.status(client.received) == 503
+
+    run(test)
