@@ -34,6 +34,10 @@ FRAMING_BYTES: Final = 64 * 1024
 _OTHER_FIELDS: Final = 64
 """Parts of a form beside its images"""
 
+_LARGE_BYTES: Final = 2 << 20
+"""Zeroed memory of this size and more comes from the system, which gives it page by page. See
+`M_MMAP_THRESHOLD` in `classifier.images.pillow`."""
+
 
 class Limits(NamedTuple):
     """The limits of one request: the sum of its image `bytes`, and the number of its `files`.
@@ -93,36 +97,42 @@ async def read_uploads(
 
     Raises `MalformedMultipart`, `UploadTooLarge`, `TooManyImages`, `UnsupportedBody` or `NoImage`.
     """
+    declared = declared_size(headers, limits)
     content_type, options = parse_options_header(headers.get("content-type"))
     if content_type == b"multipart/form-data":
         boundary = options.get(b"boundary")
         if not boundary:
             raise MalformedMultipart("the Content-Type header names no boundary")
-        return await _read_form(body, boundary, limits)
+        return await _read_form(body, boundary, limits, declared)
     if content_type.startswith(b"image/"):
-        return [await _read_raw(body, limits)]
-    if (
-        not content_type
-        and not declared_size(headers, limits)
-        and "transfer-encoding" not in headers
-    ):
+        return [await _read_raw(body, limits, declared)]
+    if not content_type and not declared and "transfer-encoding" not in headers:
         raise NoImage("The request has no body.")
     raise UnsupportedBody(_printable(content_type))
 
 
-async def _read_raw(body: AsyncIterator[bytes], limits: Limits) -> bytes:
-    content = BytesIO()
+async def _read_raw(body: AsyncIterator[bytes], limits: Limits, declared: int = 0) -> bytes:
+    content = _buffer(declared)
     async for chunk in body:
         content.write(chunk)
         if content.tell() > limits.bytes:
             raise limits.too_large()
     if not content.tell():
         raise NoImage("The body is empty.")
+    content.truncate()
     return content.getvalue()
 
 
-async def _read_form(body: AsyncIterator[bytes], boundary: bytes, limits: Limits) -> list[bytes]:
-    form = _Form(limits)
+def _buffer(expected: int) -> BytesIO:
+    """An empty buffer for about `expected` bytes. Where these are many, it has room for them from
+    the start, and is not copied while it grows; memory is taken as it is written to."""
+    return BytesIO(bytes(expected)) if expected >= _LARGE_BYTES else BytesIO()
+
+
+async def _read_form(
+    body: AsyncIterator[bytes], boundary: bytes, limits: Limits, declared: int
+) -> list[bytes]:
+    form = _Form(limits, declared)
     try:
         parser = MultipartParser(boundary, form.callbacks())
         received = 0
@@ -139,8 +149,10 @@ async def _read_form(body: AsyncIterator[bytes], boundary: bytes, limits: Limits
 class _Form:
     """The parts named `file`, from the callbacks of the multipart parser."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, declared: int) -> None:
+        """`declared`: the bytes of the whole body, 0 if unknown."""
         self._limits = limits
+        self._declared = declared
         self._part = _Part()
         self._header_name = b""
         self._header_value = b""
@@ -193,7 +205,7 @@ class _Form:
         if self._part.name != FIELD:
             self._other_names.add(_printable(self._part.name.encode()))
             return
-        self._files.append((self._part, BytesIO()))
+        self._files.append((self._part, _buffer(self._declared - self._bytes)))
         if len(self._files) > self._limits.files:
             raise TooManyImages(self._limits.files)
 
@@ -217,6 +229,7 @@ def _content(part: _Part, written: BytesIO) -> bytes:
             "Choose an image and send the form again.",
             how=False,
         )
+    written.truncate()
     content = written.getvalue()
     if part.filename is None and content.isascii():
         raise NoImage(

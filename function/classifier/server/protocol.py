@@ -6,16 +6,20 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from classifier.server.admission import CONNECTION_KEY, Admission
 from classifier.server.closing import StagedTransport
 from classifier.server.hangups import Hangups
-from classifier.server.reading import Reader
+from classifier.server.reading import BODY_BYTES, HEAD_BYTES, LARGE_BODY_BYTES, Reader
 from classifier.settings import Settings
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers; h11 has the same limit."""
+
+_FEW_REQUESTS: Final = 8
+"""Up to so many requests in progress, there is memory for reading much of a body at once."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +61,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         staged: Any = StagedTransport(transport, self)
         super().connection_made(staged)
         if self.admission:
-            transport.set_protocol(Reader(self, self._reads_little))
+            transport.set_protocol(Reader(self, self._read_size))
         self._start_timer(self.settings.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -81,6 +85,18 @@ class TimeoutProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self._final and self.cycle:
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self.cycle
+        if cycle.body or cycle.response_complete or self.parser.should_upgrade():
+            if isinstance(cycle.body, bytes):
+                cycle.body = bytearray(cycle.body)
+            super().on_body(body)
+            return
+        cycle.body = body  # type: ignore[assignment] # uvicorn would copy it twice
+        if len(body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         self._in_body = False
@@ -128,8 +144,10 @@ class TimeoutProtocol(HttpToolsProtocol):
         """Whether a request has not arrived completely."""
         return self._in_body
 
-    def _reads_little(self) -> bool:
-        return self._in_head and self._is_crowded()
+    def _read_size(self) -> int:
+        if self._in_head and self._is_crowded():
+            return HEAD_BYTES
+        return LARGE_BODY_BYTES if len(self.tasks) <= _FEW_REQUESTS else BODY_BYTES
 
     def _is_crowded(self) -> bool:
         # Requests whose heads have just been read are not waiting yet; uvicorn counts them.

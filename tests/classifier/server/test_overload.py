@@ -55,6 +55,29 @@ def test_requests_beyond_the_queue_get_503(tmp_path: Path) -> None:
     assert raw.status(late) == 200
 
 
+def test_waiting_request_whose_client_disconnects_ends(tmp_path: Path) -> None:
+    """Its body is not read, so the end of the connection is not read either."""
+    with (
+        serving_gated(tmp_path / "log", THREADS="1", QUEUE="1") as server,
+        Clients(server.url) as clients,
+    ):
+        for number in range(2):
+            clients.post(image(number))
+            wait_until(lambda: Scrape(server.client).in_flight > number, "an accepted request")
+
+        def ends_by_disconnect() -> bool:
+            """False if the machine is so slow that the request was refused before."""
+            before = Scrape(server.client)
+            with raw.connection(server.url) as client:
+                client.sendall(raw.post("image/png", "Content-Length: 60000") + bytes(50_000))
+                wait_until(lambda: Scrape(server.client).in_flight != 2, "a waiting request")
+            wait_until(lambda: Scrape(server.client).in_flight == 2, "the end of the wait")
+            return Scrape(server.client).finished(499) > before.finished(499)
+
+        wait_until(ends_by_disconnect, "a disconnect while a request waits")
+        server.gate.open()
+
+
 def test_accepted_requests_are_classified_in_order_of_arrival(tmp_path: Path) -> None:
     """Each gets its response when its image is done; the later ones keep waiting."""
     numbers = range(5)

@@ -14,6 +14,7 @@ from classifier.classifier import Classifier
 from classifier.errors import RETRY_SECONDS
 from classifier.model import Model, load_model
 from classifier.server.admission import ARRIVAL_SECONDS
+from classifier.server.reading import HEAD_BYTES
 from classifier.settings import SHIPPED_MODEL, Settings
 from classifier.telemetry.metrics import Metrics
 from tests.classifier.server.fake_clock import (
@@ -27,9 +28,6 @@ from tests.support import raw
 
 HEAD: Final = raw.post("image/jpeg", "Content-Length: 88000")
 BODY: Final = bytes(88_000)
-HEAD_BUFFER: Final = 8 * 1024
-"""What is read at once of a connection in a crowd"""
-
 MODEL: Final = load_model(str(SHIPPED_MODEL))
 
 
@@ -77,7 +75,7 @@ def test_refused_body_is_not_read_before_the_response() -> None:
             await client.send(HEAD + BODY)
             assert crowd.waiting == 1
             unread = len(client.transport.unread)
-            assert unread == len(HEAD) + len(BODY) - HEAD_BUFFER
+            assert unread == len(HEAD) + len(BODY) - HEAD_BYTES
             await loop.advance(RETRY_SECONDS - 0.001)
             assert client.received == b""
             assert len(client.transport.unread) == unread
