@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from pydantic.json_schema import models_json_schema
-from starlette.responses import Response
 
 from classifier import __version__
-from classifier.api.classify import ClassifyEndpoint, invalid_top_k
+from classifier.api.classify import ClassifyEndpoint
 from classifier.api.routes import add_routes
 from classifier.api.schemas import Problem
 from classifier.api.service import Service
@@ -36,11 +34,6 @@ def create_app(service: Service) -> FastAPI:
 def create_api(service: Service, endpoint: ClassifyEndpoint) -> FastAPI:
     """The routes and the exception handlers, without middleware."""
 
-    async def refuse_parameter(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        (first, *_) = error.errors()  # top_k is the only parameter
-        return service.errors.respond(request, invalid_top_k(str(first["input"])))
-
     app = FastAPI(
         title="Image classifier",
         description="Send a photo, get the most probable ImageNet classes.",
@@ -49,10 +42,7 @@ def create_api(service: Service, endpoint: ClassifyEndpoint) -> FastAPI:
         redoc_url=None,
         telemetry=_NO_TELEMETRY,
         lifespan=_serve(service),
-        exception_handlers={
-            **service.errors.handlers(),
-            RequestValidationError: refuse_parameter,
-        },
+        exception_handlers=service.errors.handlers(),
     )
     add_routes(app, service, endpoint)
     _describe_problems(app)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from classifier.api.auth import check_key
 from classifier.api.multipart import (
     FRAMING_BYTES,
     Limits,
@@ -30,23 +31,20 @@ MAX_TOP_K = 100
 _MAX_DIGITS = 9
 
 
-def invalid_top_k(value: str) -> InvalidParameter:
-    return InvalidParameter(f"top_k must be a whole number from 1 to {MAX_TOP_K}; it is {value!r}.")
-
-
 def parse_top_k(value: str | None) -> int:
-    """For routing tables without a validating framework. Raises `InvalidParameter`."""
+    """Raises `InvalidParameter`."""
     if value is None:
         return DEFAULT_TOP_K
-    if not (value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS):
-        raise invalid_top_k(value)
-    if not 1 <= int(value) <= MAX_TOP_K:
-        raise invalid_top_k(value)
+    is_number = value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS
+    if not (is_number and 1 <= int(value) <= MAX_TOP_K):
+        raise InvalidParameter(
+            f"top_k must be a whole number from 1 to {MAX_TOP_K}; it is {value!r}."
+        )
     return int(value)
 
 
 class ClassifyEndpoint:
-    """The images of a request -> the response."""
+    """The images of a request -> the response. The same endpoint is in both routing tables."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -59,8 +57,10 @@ class ClassifyEndpoint:
             alternative=" POST /uploads takes larger images." if settings.bucket else "",
         )
 
-    async def __call__(self, request: Request, top_k: int) -> Response:
+    async def handle(self, request: Request) -> Response:
         """Raises `ServiceError` and `ClientDisconnect`."""
+        check_key(request, self._settings.api_key)
+        top_k = parse_top_k(request.query_params.get("top_k"))
         record = record_of(request.scope)
         place = await self._admission.enter(
             declared_size(request.headers, self._limits), request.scope.get(CONNECTION_KEY)

@@ -6,13 +6,10 @@
 import functools
 from collections.abc import Callable
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from classifier.api.auth import check_key
-from classifier.api.classify import ClassifyEndpoint, parse_top_k
+from classifier.api.classify import ClassifyEndpoint
 from classifier.api.service import Service
 from classifier.server.middleware import ServiceMiddleware
 
@@ -31,14 +28,10 @@ def create_lambda_app(service: Service) -> ServiceMiddleware:
     """Like `create_app`, for the same `service`."""
     endpoint = ClassifyEndpoint(service)
 
-    async def classify(request: Request) -> Response:
-        check_key(request, service.settings.api_key)
-        return await endpoint(request, parse_top_k(request.query_params.get("top_k")))
-
     def create_api() -> ASGIApp:
         from classifier.api.app import create_api
 
         return create_api(service, endpoint)
 
-    table = Router([Route("/", classify, methods=["POST"]), Mount("/", LazyApp(create_api))])
+    table = Router([Route("/", endpoint.handle, methods=["POST"]), Mount("/", LazyApp(create_api))])
     return service.middleware(table)

@@ -136,4 +136,4 @@ def test_endpoint_takes_a_starlette_request() -> None:
     """The endpoint does not depend on FastAPI."""
     from classifier.api.classify import ClassifyEndpoint
 
-    assert ClassifyEndpoint.__call__.__annotations__["request"] is Request
+    assert ClassifyEndpoint.handle.__annotations__["request"] is Request

@@ -61,9 +61,10 @@ def test_waiting_request_whose_client_disconnects_ends(tmp_path: Path) -> None:
         serving_gated(tmp_path / "log", THREADS="1", QUEUE="1") as server,
         Clients(server.url) as clients,
     ):
-        for number in range(2):
-            clients.post(image(number))
-            wait_until(lambda: Scrape(server.client).in_flight > number, "an accepted request")
+        clients.post(image(0))
+        server.gate.next()
+        clients.post(image(1))
+        wait_until(lambda: Scrape(server.client).in_flight == 2, "a full queue")
 
         def ends_by_disconnect() -> bool:
             """False if the machine is so slow that the request was refused before."""
