@@ -54,7 +54,7 @@ class Settings:
         default=0,
     )
     max_held_bytes: int = _setting(
-        "The part of it that request bodies may take; requests above it get 503. The default is a "
+        "The part of it that request bodies may take; further requests wait. The default is a "
         "quarter",
         "bytes",
         default=0,
@@ -66,8 +66,8 @@ class Settings:
         default_factory=usable_cores,
     )
     queue: int = _setting(
-        "Maximum number of queued images; requests above it get 503. The default is about a "
-        "second's work",
+        "Maximum number of queued images; further requests wait, and get 503 after a second or "
+        "more. The default is about a second's work",
         "images",
         default_factory=lambda: 128 * usable_cores(),
     )

@@ -29,6 +29,7 @@ class Service:
             lambda: self.pool.room,
             self.memory,
             threads=settings.threads,
+            metrics=self.metrics,
         )
         self.pool.on_finished = self.admission.admit
         self.errors = ErrorResponder(self.metrics)

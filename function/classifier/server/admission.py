@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from classifier.errors import RETRY_SECONDS, QueueFull, TooManyUploads
 from classifier.images import MemoryBudget
+from classifier.telemetry.metrics import Metrics
 
 CONNECTION_KEY: Final = "classifier.connection"
 """The key of the request's `Connection` in the ASGI scope, if the server has put it there"""
@@ -82,10 +83,18 @@ class Admission:
     refused, at most `REFUSALS_PER_SECOND`. The methods are called from the event loop.
     """
 
-    def __init__(self, room: Callable[[], int], memory: MemoryBudget, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        room: Callable[[], int],
+        memory: MemoryBudget,
+        *,
+        threads: int = 1,
+        metrics: Metrics | None = None,
+    ) -> None:
         """`room` returns the number of images that may still be queued for the `threads`."""
         self._room = room
         self._memory = memory
+        self._metrics = metrics or Metrics()
         self._refusals_per_tick = math.ceil(threads * REFUSALS_PER_SECOND * _TICK_SECONDS)
         self._max_waiting = min(threads * MAX_WAITING, memory.bodies // 4 // WAITING_BYTES)
         self._waiting: OrderedDict[_Waiting, None] = OrderedDict()
@@ -134,6 +143,7 @@ class Admission:
         loop = asyncio.get_running_loop()
         request = _Waiting(size, loop.time(), loop.create_future())
         self._waiting[request] = None
+        self._metrics.wait_started()
         self._start_timer()
         if connection:
             connection.watch(lambda: self._drop(request))
@@ -148,6 +158,7 @@ class Admission:
                 connection.stop_watching()
             self._forget(request)
             self._memory.give_back_body(WAITING_BYTES)
+            self._metrics.wait_ended()
 
     def _place(self) -> Place:
         place = Place(self.time(), self._leave)

@@ -13,6 +13,12 @@ class Metrics:
     def observe_queue_wait(self, seconds: float) -> None:
         """A thread took an image from the queue."""
 
+    def wait_started(self) -> None:
+        """A request waits for room in the queue."""
+
+    def wait_ended(self) -> None:
+        """It is admitted or refused, or its client has disconnected."""
+
     def request_started(self) -> None:
         """A request's head has arrived."""
 

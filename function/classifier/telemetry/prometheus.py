@@ -46,7 +46,13 @@ class PrometheusMetrics(Metrics):
         )
         self._in_flight = Gauge(
             "classifier_in_flight",
-            "Requests in flight",
+            "Requests in flight, those that wait included",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "classifier_waiting",
+            "Requests that wait for room in the queue",
             multiprocess_mode="livesum",
             registry=registry,
         )
@@ -75,6 +81,12 @@ class PrometheusMetrics(Metrics):
 
     def observe_queue_wait(self, seconds: float) -> None:
         self._queue.observe(seconds)
+
+    def wait_started(self) -> None:
+        self._waiting.inc()
+
+    def wait_ended(self) -> None:
+        self._waiting.dec()
 
     def request_started(self) -> None:
         self._in_flight.inc()
