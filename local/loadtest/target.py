@@ -12,6 +12,7 @@ from local.loadtest.payload import Payload
 from local.loadtest.result import ResponseClassifier, classify_response
 
 _CONNECT_SECONDS: Final = 5.0
+_CLOSE: Final = "Connection: close\r\n"
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def _unreachable(parts: SplitResult, reason: object) -> UsageError:
     )
 
 
-def post_request(parts: SplitResult, body: Payload) -> bytes:
-    """The complete request, as sent."""
+def post_request(parts: SplitResult, body: Payload, *, keep_alive: bool = False) -> bytes:
+    """The complete request, as sent. Without `keep_alive`, it is the last of its connection."""
     path = parts.path or "/"
     head = (
         f"POST {path}{'?' + parts.query if parts.query else ''} HTTP/1.1\r\n"
@@ -97,6 +98,6 @@ def post_request(parts: SplitResult, body: Payload) -> bytes:
         "Accept: application/json\r\n"
         f"Content-Type: {body.content_type}\r\n"
         f"Content-Length: {len(body.content)}\r\n"
-        "Connection: close\r\n\r\n"
+        f"{'' if keep_alive else _CLOSE}\r\n"
     )
     return head.encode("utf-8") + body.content

@@ -33,8 +33,7 @@ def load_of_at_least(
             try:
                 load = apply_load(url, requests, connections=connections, seconds=seconds, wrk=wrk)
             except MeasurementError:
-                if not wrk:  # wrk does not wait for responses at the end
-                    raise
+                pass  # it does not wait for responses at the end
             else:
                 assert load.wall_s >= 0.9 * seconds
                 if load.requests >= count:
@@ -54,9 +53,8 @@ def test_each_request_is_counted_and_takes_at_least_as_long_as_the_server(
     # then
     assert load.failed == 0
     assert 1000 * DELAY <= load.p50_ms <= load.p99_ms
-    # wrk does not wait for the requests that are in flight when the time is over
-    in_flight = len(received) - load.requests
-    assert 0 <= in_flight <= (2 if wrk else 0)
+    # requests that are in flight when the time is over are dropped
+    assert 0 <= len(received) - load.requests <= 2
 
 
 @BOTH
@@ -98,4 +96,4 @@ def test_no_successful_response_is_an_error(stub: Stub, requests: Path, wrk: boo
 
 
 def test_client_name() -> None:
-    assert client_name().startswith("wrk " if has_wrk() else "local.loadtest")
+    assert client_name().startswith("wrk " if has_wrk() else "local.benchmark")

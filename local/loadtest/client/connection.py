@@ -43,7 +43,7 @@ class HttpConnection:
         try:
             self.socket = socket.socket(address.family, socket.SOCK_STREAM)
         except OSError as error:
-            raise ConnectionFailed(_kind(error)) from None
+            raise ConnectionFailed(failure_kind(error)) from None
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.descriptor = self.socket.fileno()
@@ -51,7 +51,7 @@ class HttpConnection:
     def connect(self) -> None:
         code = self.socket.connect_ex(self._address.address)
         if code not in _CONNECTING:
-            raise ConnectionFailed(_kind(OSError(code, "")))
+            raise ConnectionFailed(failure_kind(OSError(code, "")))
 
     def advance(self) -> int:
         """Send or receive as much as possible. Returns the event to wait for, `READ` or `WRITE`, or
@@ -79,7 +79,7 @@ class HttpConnection:
                 return WRITE if self._unsent else READ
             if error.errno in _GONE and waits_for == WRITE:
                 return self._read_early_response(error)
-            raise ConnectionFailed(_kind(error)) from None
+            raise ConnectionFailed(failure_kind(error)) from None
 
     def close(self) -> None:
         self.socket.close()
@@ -121,10 +121,11 @@ class HttpConnection:
                 return 0
         except (OSError, MalformedResponse):
             pass
-        raise ConnectionFailed(_kind(error)) from None
+        raise ConnectionFailed(failure_kind(error)) from None
 
 
-def _kind(error: OSError) -> str:
+def failure_kind(error: OSError) -> str:
+    """The kind of failure, for counts."""
     if error.errno == errno.ECONNREFUSED:
         return REFUSED
     if error.errno in _GONE or error.errno == errno.ECONNABORTED:

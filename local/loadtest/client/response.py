@@ -22,6 +22,8 @@ class Response:
         """By lower-case name."""
         self.body = b""
         """The body so far, without transfer coding."""
+        self.keeps_open = False
+        """Whether the connection may be used again; known when the response is complete."""
         self._parser = HttpResponseParser(self)
         self._head_bytes = 0
         self._head_complete = False
@@ -68,4 +70,6 @@ class Response:
             self.body += data
 
     def on_message_complete(self) -> None:
+        if not self._complete and self._head_complete:
+            self.keeps_open = self._parser.should_keep_alive()
         self._complete = self._head_complete
