@@ -31,6 +31,8 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    port: int
+    """Of the client's end of the connection."""
 
 
 @dataclass
@@ -138,7 +140,8 @@ async def _handle(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.Stre
         path = next(stub.plan)
     if path != "early":
         body = await reader.readexactly(int(headers["content-length"]))
-        stub.received.append(Received(time.perf_counter(), path, headers, body))
+        port = writer.get_extra_info("peername")[1]
+        stub.received.append(Received(time.perf_counter(), path, headers, body, port))
     name, _, argument = path.partition("/")
     await _BEHAVIOURS[name](stub, writer, argument)
     return headers.get("connection") != "close"
@@ -176,6 +179,19 @@ async def _together(stub: Stub, writer: asyncio.StreamWriter, count: str) -> Non
 
 async def _status(_: Stub, writer: asyncio.StreamWriter, status: str) -> None:
     writer.write(_response(b'{"title": "no"}', int(status)))
+
+
+async def _busy(_: Stub, writer: asyncio.StreamWriter, seconds: str) -> None:
+    """Refuse for so many seconds."""
+    head = f"HTTP/1.1 503 Any\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\n\r\n"
+    writer.write(head.encode())
+
+
+async def _last(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
+    """Respond, and close the connection."""
+    writer.write(_response(PREDICTIONS).replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+    await writer.drain()
+    raise ConnectionError
 
 
 async def _json(_: Stub, writer: asyncio.StreamWriter, content: str) -> None:
@@ -233,6 +249,8 @@ _BEHAVIOURS: dict[str, Callable[[Stub, asyncio.StreamWriter, str], Awaitable[Non
     "": _delay,
     "delay": _delay,
     "status": _status,
+    "busy": _busy,
+    "last": _last,
     "json": _json,
     "held": _held,
     "half": _half,

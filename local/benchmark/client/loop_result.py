@@ -54,7 +54,13 @@ class GroupResult:
 
     @property
     def attempts(self) -> int:
-        return sum(found.count for found in self.statuses.values()) + sum(self.failures.values())
+        return self.counts().total()
+
+    def counts(self) -> Counter[str]:
+        """Requests by status or kind of failure."""
+        return Counter(
+            {**{str(status): each.count for status, each in self.statuses.items()}, **self.failures}
+        )
 
 
 @dataclass(frozen=True)
@@ -95,11 +101,7 @@ class LoopResult:
 
     def counts(self) -> Counter[str]:
         """Requests by status or kind of failure."""
-        found = Counter[str]()
-        for group in self.groups:
-            found.update({str(status): each.count for status, each in group.statuses.items()})
-            found.update(group.failures)
-        return found
+        return self.hammering.counts() + self.polite.counts()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
