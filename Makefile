@@ -107,8 +107,8 @@ bench-estimates: $(VENV)/.test ## memory reserved for images against what decodi
 bench-crowd: $(VENV)/.test ## many clients with large images against a container of 512 MB (ARGS="--quick --no-docker")
 	$(BIN)/python -m local.benchmark.crowd $(ARGS)
 
-overload: $(VENV)/.test ## five times the load that the service sustains, for a minute
-	$(BIN)/python -m tests.measure.overload $(ARGS)
+overload: $(VENV)/.test ## goodput under 8 to 4,000 connections that retry (ARGS="--quick --json FILE --peers --before DIR")
+	$(BIN)/python -m local.benchmark.overload $(ARGS)
 
 soak: $(VENV)/.test ## 100,000 requests of every kind: nothing may grow (ARGS="--requests 20000")
 	$(BIN)/python -m tests.measure.soak $(ARGS)
@@ -125,7 +125,7 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run tests.measure.estimates --quick --no-corpus; \
 	run local.benchmark.photos --quick --no-docker; \
 	run local.benchmark.crowd --quick --no-docker; \
-	run tests.measure.overload --seconds 8; \
+	run local.benchmark.overload --quick; \
 	run tests.measure.soak --requests 5000 --repeat 3; \
 	exit $$status
 
@@ -147,11 +147,13 @@ check: lint test ## lint and test, before a pull request
 readme: $(VENV)/.run ## renew the tables in README.md, SECURITY.md and docs/
 	$(BIN)/python -m local.docs
 
-measure: build/fp32.onnx ## renew the figures of those tables (an hour; needs Docker)
+measure: build/fp32.onnx ## renew the figures of those tables (two hours; needs Docker; BEFORE=another checkout)
 	$(BIN)/python -m local.benchmark --peers --json docs/measured/benchmark.json
 	$(BIN)/python -m local.benchmark.lambda_image --json docs/measured/lambda.json
 	$(BIN)/python -m local.benchmark.photos --json docs/measured/photos.json
 	$(BIN)/python -m tests.measure.estimates --json docs/measured/estimates.json
+	$(BIN)/python -m local.benchmark.overload --peers --json docs/measured/overload.json \
+	  $(if $(BEFORE),--before "$(BEFORE)")
 	$(BIN)/python -m local.docs
 
 lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays

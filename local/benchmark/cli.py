@@ -17,7 +17,7 @@ from local.benchmark.rounds import BURSTS, PARTS, BenchmarkPlan, measure
 from local.benchmark.servers.server import COMPETITORS, NAIVE, SERVICE, MeasurementError, Server
 from local.benchmark.tables import report
 from local.benchmark.targets import GROSS_RUNS, judge
-from local.common.cli import OneLineParser, UsageError, check_outputs, whole_number
+from local.common.cli import OneLineParser, UsageError, check_outputs, print_progress, whole_number
 from local.common.machine import facts, version
 from local.common.paths import FLOAT_MODEL
 from local.common.verdict import add_gross_option
@@ -158,11 +158,9 @@ def _measure(
 ) -> dict[str, Any]:
     rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
     pythons = {
-        server.key: python_of(server, _print_progress)
-        for server in servers
-        if server in COMPETITORS
+        server.key: python_of(server, print_progress) for server in servers if server in COMPETITORS
     }
-    _print_progress("making the images")
+    print_progress("making the images")
     images, large = _images(options.images, folder)
     model = folder / "naive.onnx" if NAIVE in servers else None
     if model:
@@ -182,7 +180,7 @@ def _measure(
             "mean_bytes": round(sum(path.stat().st_size for path in images) / len(images)),
             "large_bytes": large.stat().st_size,
         },
-        **measure(plan, _payload, _print_progress),
+        **measure(plan, _payload, print_progress),
     }
     for server in servers if "servers" in figures else ():
         if server.key in pythons:
@@ -216,12 +214,6 @@ def _report_of(path: Path) -> str:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{path} was not written by --json.") from None
-
-
-def _print_progress(line: str) -> None:
-    """Print progress on a terminal."""
-    if sys.stderr.isatty():
-        print(line, file=sys.stderr, flush=True)
 
 
 def _stop(number: int, _: object) -> NoReturn:

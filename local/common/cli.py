@@ -44,6 +44,12 @@ def check_outputs(*paths: Path | None) -> None:
             )
 
 
+def print_progress(line: str) -> None:
+    """Print progress on a terminal."""
+    if sys.stderr.isatty():
+        print(line, file=sys.stderr, flush=True)
+
+
 def main(command: Callable[[], int]) -> None:
     """Run `command` and exit with its status; a `UsageError` is one line on stderr and status 2."""
     try:

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md, SECURITY.md and docs/*.md, in place.
+"""Write the generated parts of README.md, SECURITY.md and docs/*.md, in place, and the plots.
 
 A generated part stands between `<!-- made: NAME -->` and `<!-- end -->`. Settings and limits come
 from the code, model facts from the model card, speed and cost from docs/measured/*.json, which
@@ -21,6 +21,7 @@ from local.common.paths import ROOT
 from local.docs.cost import cost_table
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
 from local.docs.model import accuracy_table, model_table
+from local.docs.overload import overload_plot, overload_tables
 from local.docs.photos import estimates_table, photos_table
 from local.docs.problems import problems_table
 from local.docs.settings import limits_table, settings_table
@@ -37,7 +38,13 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "cost": cost_table,
     "photos": photos_table,
     "estimates": estimates_table,
+    "overload": overload_tables,
 }
+PLOTS: Final[Mapping[str, Callable[[], str]]] = {"goodput.svg": overload_plot}
+"""By file name, in docs/images"""
+
+IMAGES: Final = ROOT / "docs" / "images"
+
 _PART: Final = re.compile(r"(<!-- made: ([^>]*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _MARKER: Final = re.compile(r"<!-- (?:made: .*?|end) -->")
 
@@ -77,19 +84,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    changed = []
+    made: dict[Path, str] = {IMAGES / name: plot() for name, plot in PLOTS.items()}
     for path in pages():
-        page = path.read_text("utf-8")
-        name = path.relative_to(ROOT)
         try:
-            new = render(page)
+            made[path] = render(path.read_text("utf-8"))
         except MarkerError as error:
-            print(f"error: {name}: {error}.", file=sys.stderr)
+            print(f"error: {path.relative_to(ROOT)}: {error}.", file=sys.stderr)
             return 2
-        if new != page:
-            changed.append(str(name))
+    changed = []
+    for path, text in made.items():
+        if not path.exists() or path.read_text("utf-8") != text:
+            changed.append(str(path.relative_to(ROOT)))
             if not check:
-                path.write_text(new, "utf-8")
+                path.write_text(text, "utf-8")
     if check and changed:
         print(f"error: {', '.join(changed)} out of date. Run: make readme", file=sys.stderr)
         return 1

@@ -20,6 +20,7 @@ COMMANDS = [
     "-m local.benchmark.lambda_image",
     "-m local.benchmark.photos",
     "-m local.benchmark.crowd",
+    "-m local.benchmark.overload",
     "-m local.models.build",
     "-m local.models.evaluate",
     "-m local.models.float_model",

@@ -22,7 +22,7 @@ from typing import Final
 
 from local.benchmark.client.loop_client import READY, LoopClient
 from local.benchmark.client.loop_plan import TIMEOUT_SECONDS, LoopPlan
-from local.benchmark.client.loop_result import Latencies, LoopResult, Tally
+from local.benchmark.client.loop_result import SUCCESS, LoopResult, Tally, loop_result
 from local.common.cli import OneLineParser, UsageError, main, whole_number
 from local.common.descriptors import allow_descriptors
 from local.loadtest.client.connection import REFUSED, ConnectionFailed
@@ -81,11 +81,7 @@ class ClosedLoop:
         for client in self._connected.values():
             client.close()
         self._poll.close()
-        hammering, polite = self._tallies[False], self._tallies[True]
-        return LoopResult(
-            *(window_start, now, cpu, hammering.result(), polite.result()),
-            accepted=Latencies.of([*hammering.accepted(), *polite.accepted()]),
-        )
+        return loop_result((window_start, now), cpu, self._tallies[False], self._tallies[True])
 
     def _spread(self) -> Iterator[bool]:
         """Whether each client is polite: spread evenly over the order in which they connect."""
@@ -144,7 +140,7 @@ class ClosedLoop:
             self._tallies[client.polite].add(
                 response.status, now - client.started, now - client.first_try
             )
-        if 200 <= response.status < 300:
+        if response.status in SUCCESS:
             client.first_try = 0.0
         if not response.keeps_open:
             self._close(client)

@@ -1,14 +1,14 @@
 """The result of a closed loop, and its JSON."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
 from local.loadtest.stats import percentile
 
-_SUCCESS: Final = range(200, 300)
-_UNAVAILABLE: Final = 503
+SUCCESS: Final = range(200, 300)
+UNAVAILABLE: Final = 503
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class GroupResult:
     @property
     def good(self) -> int:
         """Responses with status 2xx."""
-        return sum(found.count for status, found in self.statuses.items() if status in _SUCCESS)
+        return sum(found.count for status, found in self.statuses.items() if status in SUCCESS)
 
     @property
     def refused(self) -> int:
         """Responses with status 503."""
-        return self.statuses[_UNAVAILABLE].count if _UNAVAILABLE in self.statuses else 0
+        return self.statuses[UNAVAILABLE].count if UNAVAILABLE in self.statuses else 0
 
     @property
     def attempts(self) -> int:
@@ -77,6 +77,8 @@ class LoopResult:
     polite: GroupResult
     accepted: Latencies
     """Responses of both groups with status 2xx."""
+    refused: Latencies
+    """Responses of both groups with status 503."""
 
     @property
     def groups(self) -> Sequence[GroupResult]:
@@ -95,7 +97,7 @@ class LoopResult:
         return sum(group.attempts for group in self.groups)
 
     @property
-    def goodput(self) -> float:
+    def good_rate(self) -> float:
         """Responses with status 2xx per second."""
         return self.good / self.window_s
 
@@ -110,7 +112,8 @@ class LoopResult:
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Raises `KeyError`, `TypeError` or `ValueError` unless `to_json` made it."""
         groups = {name: _group(content[name]) for name in ("hammering", "polite")}
-        return cls(**{**content, **groups, "accepted": Latencies(**content["accepted"])})
+        both = {name: Latencies(**content[name]) for name in ("accepted", "refused")}
+        return cls(**{**content, **groups, **both})
 
 
 def _group(content: Mapping[str, Any]) -> GroupResult:
@@ -119,6 +122,30 @@ def _group(content: Mapping[str, Any]) -> GroupResult:
         {int(status): Latencies(**found) for status, found in content["statuses"].items()},
         content["failures"],
         Latencies(**content["successes"]),
+    )
+
+
+def loop_result(
+    window: tuple[float, float], cpu_s: float, hammering: "Tally", polite: "Tally"
+) -> LoopResult:
+    """The result of two tallies. `window`: its start and end."""
+
+    def latencies(statuses: Container[int]) -> Latencies:
+        return Latencies.of(
+            seconds
+            for tally in (hammering, polite)
+            for status, found in tally.latencies.items()
+            if status in statuses
+            for seconds in found
+        )
+
+    return LoopResult(
+        *window,
+        cpu_s,
+        hammering.result(),
+        polite.result(),
+        accepted=latencies(SUCCESS),
+        refused=latencies({UNAVAILABLE}),
     )
 
 
@@ -135,18 +162,11 @@ class Tally:
         """Count a response. `since_success` is the time since the client's first attempt after its
         last success."""
         self.latencies.setdefault(status, []).append(seconds)
-        if status in _SUCCESS:
+        if status in SUCCESS:
             self.successes.append(since_success)
 
-    def accepted(self) -> list[float]:
-        return [
-            seconds
-            for status, found in self.latencies.items()
-            if status in _SUCCESS
-            for seconds in found
-        ]
-
     def result(self) -> GroupResult:
+        """The tally as a result."""
         statuses = {status: Latencies.of(found) for status, found in self.latencies.items()}
         return GroupResult(
             self.clients, statuses, dict(self.failures), Latencies.of(self.successes)

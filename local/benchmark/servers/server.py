@@ -46,14 +46,15 @@ class Server:
     fp32: bool = False
     """It runs the float model, so its predictions may differ."""
     environment: Settings = field(default_factory=dict)
+    root: Path = ROOT
+    """The checkout of the project that it is part of."""
 
 
-SERVICE: Final = Server(
-    "service",
-    "this service",
+UVICORN: Final = (
     "{python} -m uvicorn --app-dir function main:app"
-    " --http classifier.server.protocol:TimeoutProtocol --host 127.0.0.1 --port {port}",
+    " --http classifier.server.protocol:TimeoutProtocol --host 127.0.0.1 --port {port}"
 )
+SERVICE: Final = Server("service", "this service", UVICORN)
 NAIVE: Final = Server(
     "naive",
     "tutorial app, FP32",
@@ -72,6 +73,12 @@ BENTOML: Final = Server(
     environment={"BENTOML_DO_NOT_TRACK": "True"},
 )
 COMPETITORS: Final = (LITSERVE, BENTOML)
+
+
+def earlier(root: Path) -> Server:
+    """The service of another checkout, in this environment."""
+    # Only `uvicorn main:app` is a contract of all versions.
+    return Server("before", "this service, before", UVICORN, root=root)
 
 
 @dataclass
@@ -127,10 +134,10 @@ class Running:
         return int(predictions[0]["index"])
 
 
-def process_environment(**more: str) -> dict[str, str]:
+def process_environment(root: Path = ROOT, /, **more: str) -> dict[str, str]:
     """Environment variables of every measured process: import path, and telemetry disabled."""
     return {
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(FUNCTION)]),
+        "PYTHONPATH": os.pathsep.join([str(root), str(root / FUNCTION.name)]),
         "ORT_DISABLE_TELEMETRY": "1",
         "OTEL_SDK_DISABLED": "true",
         **more,
@@ -148,6 +155,7 @@ def running(
     port = free_port()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         variables = process_environment(
+            server.root,
             PORT=str(port),
             WORKERS=str(cpu_count()),
             TMPDIR=folder,
@@ -157,5 +165,5 @@ def running(
         )
         command = [part.format(python=python, port=port) for part in server.command.split()]
         log = Path(folder) / "log"
-        with process_tree(command, log=log, folder=ROOT, environment=variables) as tree:
+        with process_tree(command, log=log, folder=server.root, environment=variables) as tree:
             yield Running(server, port, tree, log)

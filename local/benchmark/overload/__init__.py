@@ -1,0 +1,1 @@
+"""Measures the service under overload: crowds of clients that retry, and an open loop."""

@@ -1,0 +1,13 @@
+"""The time that an accepted request may take."""
+
+import math
+from typing import Final
+
+WAIT_SECONDS: Final = 1.0
+"""A request waits for room as long, before newer ones go first."""
+
+
+def full_queue_seconds(queue: int, threads: int, rate: float) -> float:
+    """The time that a full queue, and the images that are being classified, take at `rate` images
+    per second, after the wait for room."""
+    return (queue + threads) / rate + WAIT_SECONDS if rate else math.inf

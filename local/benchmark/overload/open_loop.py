@@ -1,0 +1,155 @@
+"""An open loop: five times the load that the service sustains, whatever the responses.
+
+Images are slow to decode and small to send, so the service is loaded and its client is not. One
+thread classifies; the queue holds eight images. Only times of the same run are compared.
+"""
+
+import json
+import math
+import statistics
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from local.benchmark.overload.bounds import full_queue_seconds
+from local.benchmark.overload.monitor import Watched, watching
+from local.benchmark.overload.rounds import PROBED
+from local.benchmark.servers.server import SERVICE, MeasurementError, Running, running
+from local.loadtest.client.runner import Run, run
+from local.loadtest.payload import Payload
+from local.loadtest.plan import WavePlan
+from local.loadtest.report.progress import Progress
+from local.loadtest.result import ANSWERED, RequestResult
+from local.loadtest.stats import percentile
+from local.loadtest.target import Target, http_target, parse_url, post_request
+
+QUEUE: Final = 8
+FACTOR: Final = 5
+REFUSED: Final = "status 503, Retry-After: 1"
+
+_SERVER: Final = replace(SERVICE, environment={"THREADS": "1", "QUEUE": str(QUEUE)})
+_WAVE_SECONDS: Final = 0.1
+"""Requests that are due within this time are sent at once, by one process."""
+
+_BEFORE: Final = 30
+_AFTER: Final = 10
+_HANG_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One overload. Times are in seconds; latencies count from the time when a request is due."""
+
+    before: Sequence[float]
+    outcomes: Sequence[RequestResult]
+    start: float
+    work: Sequence[float]
+    """Decoding and inference of the image of each accepted request"""
+    watched: Watched
+    after: Sequence[float]
+
+    def losses(self) -> Counter[str]:
+        """Requests that were neither accepted nor refused, by failure."""
+        lost = Counter(
+            outcome.failure
+            for outcome in self.outcomes
+            if outcome.failure not in (ANSWERED, REFUSED)
+        )
+        return lost + Counter(self.watched.failures())
+
+    def to_json(self) -> dict[str, Any]:
+        """Its figures."""
+        accepted = [outcome for outcome in self.outcomes if outcome.failure == ANSWERED]
+        latencies = sorted(outcome.latency for outcome in accepted)
+        end = max((outcome.ended for outcome in accepted), default=math.inf)
+        wall = end - self.start
+        bound = full_queue_seconds(QUEUE, 1, len(accepted) / wall)
+        return {
+            "offered": len(self.outcomes),
+            "accepted": len(accepted),
+            "losses": dict(self.losses()),
+            "busy": sum(self.work) / wall,
+            "p99_of_bound": percentile(latencies, 99) / bound if accepted else None,
+            "probes": {
+                path: {"slowest_ms": self.watched.slowest_ms(path, self.start, end)}
+                for path in self.watched.probes
+            },
+            "memory_growth_mb": self.watched.growth_bytes(self.start, end) / 1e6,
+            "recovery": statistics.mean(self.after) / statistics.mean(self.before),
+        }
+
+
+def measure_open_loop(seconds: float) -> Mapping[str, Any]:
+    """The figures of one overload of a new service. Raises `MeasurementError`, `OSError` or
+    `http.client.HTTPException`, and `SystemExit` if a signal stops it."""
+    image = Payload(slow_image(), "image/png")
+    with running(_SERVER) as server:
+        server.wait_for_response(image)
+        before = _one_by_one(server, image, _BEFORE)
+        rate = FACTOR / statistics.mean(before)
+        with watching(server, PROBED) as watched:
+            overload = _send(load_target(server.url, image), rate, seconds)
+        after = _one_by_one(server, image, _AFTER)
+        accepted = sum(outcome.failure == ANSWERED for outcome in overload.results)
+        work = work_seconds(server.log)[1 + len(before) :][:accepted]
+    return Measured(before, overload.results, overload.start, work, watched, after).to_json()
+
+
+def classify_response(status: int, headers: Mapping[str, str], body: bytes) -> str:
+    """For `local.loadtest`: `ANSWERED`, `REFUSED`, or the failure."""
+    if status == 200 and b'"predictions"' in body:
+        return ANSWERED
+    if status == 503 and headers.get("retry-after") == "1":
+        return REFUSED
+    return f"status {status}"
+
+
+def slow_image() -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (4000, 3000), "orange").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def load_target(url: str, image: Payload) -> Target:
+    """Every second request keeps its connection open."""
+    parts = parse_url(url)
+    messages = [post_request(parts, image, keep_alive=keep) for keep in (False, True)]
+    target = http_target(url, [image])
+    return replace(target, classify=classify_response, requests=lambda: messages)
+
+
+def work_seconds(log: Path) -> list[float]:
+    """The seconds of decoding and inference of each successful request, in log order."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if '"decode_ms"' in line]
+    return [(line["decode_ms"] + line["infer_ms"]) / 1e3 for line in lines if line["status"] == 200]
+
+
+def _send(target: Target, rate: float, seconds: float) -> Run:
+    """Send `rate` requests per second, whatever the responses."""
+    parallel = max(1, round(rate * _WAVE_SECONDS))
+    period = parallel / rate
+    plan = WavePlan(parallel, period, max(2, round(seconds / period)))
+    progress = Progress(plan.requests)
+    done = run(target, plan, _HANG_SECONDS, progress.add)
+    progress.clear()
+    if done.stopped_by is not None:
+        raise SystemExit(128 + done.stopped_by)
+    if not done.results:
+        raise MeasurementError("no request was due")
+    return done
+
+
+def _one_by_one(server: Running, image: Payload, count: int) -> list[float]:
+    """Send `count` requests one after the other. Returns the seconds of each."""
+    seconds = []
+    for _ in range(count):
+        start = time.monotonic()
+        server.post(image)
+        seconds.append(time.monotonic() - start)
+    return seconds
