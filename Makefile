@@ -152,8 +152,7 @@ measure: build/fp32.onnx ## renew the figures of those tables (two hours; needs 
 	$(BIN)/python -m local.benchmark.lambda_image --json docs/measured/lambda.json
 	$(BIN)/python -m local.benchmark.photos --json docs/measured/photos.json
 	$(BIN)/python -m tests.measure.estimates --json docs/measured/estimates.json
-	$(BIN)/python -m local.benchmark.overload --peers --json docs/measured/overload.json \
-	  $(if $(BEFORE),--before "$(BEFORE)")
+	$(BIN)/python -m local.benchmark.overload --peers $(if $(BEFORE),--before "$(BEFORE)") --json docs/measured/overload.json
 	$(BIN)/python -m local.docs
 
 lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays

@@ -2,10 +2,13 @@
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from local.benchmark.overload.plan import REFERENCE
@@ -16,13 +19,17 @@ from local.benchmark.overload.tables import (
     numbers,
     polite_table,
     service_table,
+    tails_s,
 )
 from local.docs.measurements import MEASURED, where
-from local.loadtest.report.plots import BLUE, GREY, PURPLE, RED, STYLE, figure, svg
+from local.loadtest.report.plots import BLUE, GREY, PURPLE, RED, STYLE, svg
 
 Figures = Mapping[str, Any]
 
 _COLORS: Final = {"service": BLUE, "before": RED, "litserve": PURPLE, "bentoml": GREY}
+_CROWDED: Final = 300
+"""Its label would touch that of 256."""
+
 _MARKERS: Final = {"service": "o", "before": "x", "litserve": "s", "bentoml": "^"}
 
 
@@ -43,7 +50,8 @@ def overload_tables() -> str:
         f"{counted}."
     )
     parts = [
-        f"Goodput, and in parentheses divided by that at {REFERENCE} connections before and after:",
+        f"Goodput, in parentheses divided by that at {REFERENCE} connections before and after, and "
+        "p99 of the good responses:",
         goodput_table(figures),
         "This service:",
         service_table(figures),
@@ -54,35 +62,43 @@ def overload_tables() -> str:
 
 
 def overload_plot() -> str:
-    """An SVG: the goodput of each server against connections, with the range of repetitions."""
+    """An SVG: goodput and p99 of each server by connections, with the range of the repetitions."""
     figures = overload()
     counts = numbers(figures)
     with mpl.rc_context({**STYLE, "svg.hashsalt": "goodput"}):
-        made, axes = figure(4.4)
-        made.patch.set_facecolor("white")  # readable on a dark page, too
+        made = Figure(figsize=(9, 6.4), layout="constrained", facecolor="white")
+        goodput, tail = made.subplots(2, sharex=True, height_ratios=[3, 2])
         for key, server in figures["servers"].items():
-            if server not in measured(figures):
-                continue
-            found = [goodputs(server, connections) for connections in counts]
-            color = _COLORS[key]
-            axes.fill_between(
-                counts, list(map(min, found)), list(map(max, found)), color=color, alpha=0.15, lw=0
-            )
-            axes.plot(
-                counts,
-                [statistics.median(values) for values in found],
-                marker=_MARKERS[key],
-                color=color,
-                linewidth=2.5 if key == "service" else 1.8,
-                label=server["title"],
-            )
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        axes.xaxis.set_minor_locator(NullLocator())
-        # 256 and 300 would touch
-        axes.set_xticks([count for count in counts if count != 300])
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("connections that retry at once")
-        axes.set_ylabel("good responses per second")
-        made.legend(loc="outside upper right", ncols=len(figures["servers"]))
+            if server in measured(figures):
+                _line(goodput, key, server["title"], counts, partial(goodputs, server))
+                _line(tail, key, "", counts, partial(tails_s, server))
+        goodput.set_ylim(bottom=0)
+        goodput.set_ylabel("goodput, good responses/s")
+        tail.set_yscale("log")
+        tail.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        tail.set_ylabel("p99 of them, s")
+        tail.set_xscale("log", base=2)
+        tail.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        tail.set_xticks([count for count in counts if count != _CROWDED])
+        tail.xaxis.set_minor_locator(NullLocator())
+        tail.set_xlabel("connections that retry at once")
+        made.legend(loc="outside upper center", ncols=len(measured(figures)))
         return svg(made)
+
+
+def _line(
+    axes: Axes, key: str, title: str, counts: Sequence[int], values: Callable[[int], list[float]]
+) -> None:
+    """The medians of `values` for each of `counts`, and their ranges as a band."""
+    found = [values(connections) for connections in counts]
+    color = _COLORS[key]
+    lowest, highest = list(map(min, found)), list(map(max, found))
+    axes.fill_between(counts, lowest, highest, color=color, alpha=0.15, linewidth=0)
+    axes.plot(
+        counts,
+        list(map(statistics.median, found)),
+        marker=_MARKERS[key],
+        color=color,
+        linewidth=2.5 if key == "service" else 1.8,
+        label=title,
+    )

@@ -28,4 +28,4 @@ def test_the_tables_say_where_they_were_measured() -> None:
         "Measured on 2026-01-02, 2 cores of CPU; JPEGs of 96 kB; windows of 10 s, medians" in text
     )
     assert "| 512 " in text
-    assert "500 that wait for Retry-After" in text
+    assert "500 wait for Retry-After" in text

@@ -91,7 +91,8 @@ def overload(description: str, arguments: Sequence[str] | None = None) -> int:
 
 def _measure(options: argparse.Namespace, effort: Effort) -> int:
     series = _series(options)
-    repeat = options.repeat or (1 if options.quick else _REPETITIONS)
+    # With --gross, the first repetition that is good enough is the last.
+    repeat = options.repeat or (1 if options.quick and not options.gross else _REPETITIONS)
     open_seconds = _QUICK_OPEN_SECONDS if options.quick else _OPEN_SECONDS
     open_loops: list[Any] = []
     own, *others = series
@@ -129,10 +130,12 @@ def _measure_other(series: _Series, effort: Effort, images: Images) -> None:
     """Another server may fail; then it is not measured again."""
     if series.why:
         return
-    plain = replace(effort, crowds=tuple(crowd for crowd in effort.crowds if crowd.is_plain))
+    if series.server in COMPETITORS:  # they send no Retry-After
+        plain = tuple(crowd for crowd in effort.crowds if crowd.is_plain)
+        effort = replace(effort, crowds=plain)
     try:
         series.rounds.append(
-            measure_round(series.server, series.python, plain, images, print_progress)
+            measure_round(series.server, series.python, effort, images, print_progress)
         )
     except _ERRORS as error:
         series.why = str(error) or type(error).__name__
@@ -156,7 +159,7 @@ def _series(options: argparse.Namespace) -> list[_Series]:
 
 def _report(figures: Any) -> str:
     parts = [
-        f"goodput (÷ at {REFERENCE} connections):",
+        f"goodput (÷ at {REFERENCE} connections), p99:",
         goodput_table(figures),
         "this service:",
         service_table(figures),
@@ -187,7 +190,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
         "--repeat",
         type=whole_number(),
         metavar="N",
-        help=f"repetitions, of which medians are compared (default: {_REPETITIONS}; 1 if quick)",
+        help=f"repetitions, of which medians are compared (default: {_REPETITIONS}; 1 with --quick)",
     )
     add_gross_option(parser)
     add("--json", type=Path, metavar="FILE", help="write the figures")

@@ -60,8 +60,9 @@ class Effort:
     longest_warm_up: float
 
     def warm_up_seconds(self, connections: int) -> float:
-        """Until the crowd is steady: refusals are paced, and the first come together."""
-        return min(self.longest_warm_up, 2 + connections / 200)
+        """Until the crowd is steady: refusals are paced, and a server that refuses nothing takes
+        the images of all connections once."""
+        return min(self.longest_warm_up, 2 + connections / 150)
 
     @property
     def total_seconds(self) -> float:
@@ -81,7 +82,7 @@ FULL: Final = Effort(
     ),
     seconds=10,
     reference_seconds=5,
-    longest_warm_up=22,
+    longest_warm_up=30,
 )
 QUICK: Final = Effort(
     (Crowd(512), Crowd(MANY, POLITE)), seconds=5, reference_seconds=3, longest_warm_up=5

@@ -12,8 +12,8 @@ Figures = Mapping[str, Any]
 
 
 def goodput_table(figures: Figures) -> str:
-    """A row for each number of connections: the good responses per second of each server, and its
-    share of that with the reference before and after; medians of the repetitions."""
+    """A row for each number of connections: the goodput of each server, its share of that with the
+    reference before and after, and p99 of the good responses; medians of the repetitions."""
     servers = measured(figures)
     header = ("connections", *(server["title"] for server in servers))
     rows = []
@@ -38,30 +38,22 @@ def service_table(figures: Figures) -> str:
 def polite_table(figures: Figures) -> str:
     """The polite clients and the others of the same crowds, all repetitions together; empty if they
     were not measured."""
-    crowds = [
-        crowd
-        for measured_round in figures["servers"]["service"]["rounds"]
-        for crowd in measured_round["crowds"]
-        if crowd["groups"]["polite"]["clients"]
-    ]
-    if not crowds:
-        return ""
-    header = ("clients", "attempts", "successes", "successes per attempt", "s to a success")
-    rows = []
+    header = ("server", "clients", "attempts", "successes", "per attempt", "s to a success")
     titles = {"polite": "wait for Retry-After", "hammering": "retry at once"}
-    for name, title in titles.items():
-        groups = [crowd["groups"][name] for crowd in crowds]
-        attempts, good = (sum(group[key] for group in groups) for key in ("attempts", "good"))
-        client_s = sum(crowd["groups"][name]["clients"] * crowd["window_s"] for crowd in crowds)
-        rows.append(
-            (
-                f"{groups[0]['clients']:,} that {title}",
-                *(f"{attempts:,}", f"{good:,}"),
-                f"{good / attempts:.2f}" if attempts else "",
-                f"{client_s / good:.1f}" if good else "never",
-            )
-        )
-    return aligned_table(header, rows)
+    rows = []
+    for server in measured(figures):
+        crowds = [
+            crowd
+            for measured_round in server["rounds"]
+            for crowd in measured_round["crowds"]
+            if crowd["groups"]["polite"]["clients"]
+        ]
+        rows += [
+            (server["title"], *_group_cells(crowds, name, title))
+            for name, title in titles.items()
+            if crowds
+        ]
+    return aligned_table(header, rows) if rows else ""
 
 
 def measured(figures: Figures) -> list[Figures]:
@@ -83,6 +75,16 @@ def goodputs(server: Figures, connections: int) -> list[float]:
     if connections == REFERENCE:
         return [statistics.median(each["references"]) for each in server["rounds"]]
     return [crowd["goodput"] for crowd in _plain(server, connections)]
+
+
+def tails_s(server: Figures, connections: int) -> list[float]:
+    """p99 of the good responses in each repetition, in seconds."""
+    same = (
+        [each["reference"] for each in server["rounds"]]
+        if connections == REFERENCE
+        else _plain(server, connections)
+    )
+    return [crowd["accepted_p99_ms"] / 1000 for crowd in same]
 
 
 def shares(server: Figures, connections: int) -> list[float]:
@@ -107,11 +109,22 @@ def _plain(server: Figures, connections: int) -> list[Figures]:
     ]
 
 
+def _group_cells(crowds: Sequence[Figures], name: str, title: str) -> tuple[str, ...]:
+    groups = [crowd["groups"][name] for crowd in crowds]
+    attempts, good = (sum(group[key] for group in groups) for key in ("attempts", "good"))
+    client_s = sum(crowd["groups"][name]["clients"] * crowd["window_s"] for crowd in crowds)
+    return (
+        f"{groups[0]['clients']:,} {title}",
+        *(f"{attempts:,}", f"{good:,}"),
+        f"{good / attempts:.2f}" if attempts else "",
+        f"{client_s / good:.1f}" if good else "never",
+    )
+
+
 def _goodput_cell(server: Figures, connections: int) -> str:
-    good = f"{statistics.median(goodputs(server, connections)):.1f}"
-    if connections == REFERENCE:
-        return f"{good} (1.00)"
-    return f"{good} ({statistics.median(shares(server, connections)):.2f})"
+    good = statistics.median(goodputs(server, connections))
+    share = 1 if connections == REFERENCE else statistics.median(shares(server, connections))
+    return f"{good:.1f} ({share:.2f}), {statistics.median(tails_s(server, connections)):.1f} s"
 
 
 def _service_row(service: Figures, crowds: Sequence[Figures]) -> tuple[str, ...]:
