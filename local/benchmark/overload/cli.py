@@ -190,7 +190,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
         "--repeat",
         type=whole_number(),
         metavar="N",
-        help=f"repetitions, of which medians are compared (default: {_REPETITIONS}; 1 with --quick)",
+        help=f"repetitions, of which medians count (default: {_REPETITIONS}; 1 with --quick)",
     )
     add_gross_option(parser)
     add("--json", type=Path, metavar="FILE", help="write the figures")
