@@ -1,5 +1,6 @@
 """The command that measures overload: `make overload`."""
 
+import contextlib
 import json
 import math
 import threading
@@ -45,6 +46,7 @@ from tests.support.stub import Stub
 from tests.support.wait import wait_until
 
 COMMAND = ("-m", "local.benchmark.overload")
+MARK = "TEST_OVERLOAD"
 
 
 def figures_for(*crowds: dict[str, Any], **of_open_loop: Any) -> dict[str, float]:
@@ -373,13 +375,28 @@ def test_invalid_options_are_refused(arguments: Sequence[str], message: str) -> 
         cli.overload("", arguments)
 
 
-def test_ctrl_c_stops_the_measurement() -> None:
-    """No server or process outlives it."""
-    process = start(*COMMAND)
+def marked(value: str) -> list[psutil.Process]:
+    """The processes that have inherited the environment variable `MARK` with this value."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == value:
+                found.append(process)
+    return found
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4], ids=["at once", "with a server", "under load"])
+def test_ctrl_c_leaves_no_process(processes: int, tmp_path: Path) -> None:
+    process = start(*COMMAND, environment={MARK: str(tmp_path)})
     assert process.stdout
     assert "cores of" in process.stdout.readline()  # the machine comes first
+    wait_until(lambda: len(marked(str(tmp_path))) >= processes)
     interrupt(process)
     done = finish(process)
+    left = marked(str(tmp_path))
+    for each in left:
+        each.kill()
+    assert left == []
     assert (done.returncode, done.stderr) == (130, "")
 
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -83,30 +85,54 @@ def process_tree(
     Output goes to the file `log`. With `piped`, stdin and stdout are pipes and only stderr is
     logged.
     """
-    with log.open("w") as output:
-        started_at = time.monotonic()
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            cwd=folder,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
-            stdout=subprocess.PIPE if piped else output,
-            stderr=output,
-            text=True,
-            start_new_session=True,
-        )
-    with process:
-        tree = ProcessTree(process, started_at)
-        try:
-            yield tree
-        finally:
-            tree.end()
+    tree: ProcessTree | None = None
+    try:
+        # In a session of its own, it would outlive a Ctrl-C that comes before `tree` is set.
+        with _deferred_signals(), log.open("w") as output:
+            started_at = time.monotonic()
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                cwd=folder,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if piped else output,
+                stderr=output,
+                text=True,
+                start_new_session=True,
+            )
+            tree = ProcessTree(process, started_at)
+        yield tree
+    finally:
+        if tree:
+            with tree.popen:
+                tree.end()
 
 
 def last_line(log: Path) -> str:
     """The last line of `log`, truncated to fit in a message."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
     return next((line[:200] for line in reversed(lines) if line), "no output")
+
+
+@contextlib.contextmanager
+def _deferred_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM take effect at the end. Blocking them instead would block them in a new
+    process, too."""
+    if threading.current_thread() is not threading.main_thread():  # which handles all signals
+        yield
+        return
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for each in came:
+            signal.raise_signal(each)
 
 
 def _session(pid: int) -> int | None:
