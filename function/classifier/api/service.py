@@ -26,8 +26,9 @@ class Service:
         self.memory = classifier.memory
         self.pool = Pool(settings.threads, settings.queue, self.metrics.observe_queue_wait)
         self.admission = Admission(
-            lambda: self.pool.room,
+            lambda: self.pool.queued,
             self.memory,
+            limit=settings.queue,
             threads=settings.threads,
             metrics=self.metrics,
         )

@@ -27,6 +27,9 @@ millisecond of CPU: at this rate 5 % of a core."""
 MAX_WAITING: Final = 2_000
 """For each thread: the last of them is refused after 40 seconds. More are refused at once."""
 
+SHORT_QUEUE: Final = 8
+"""Images for each thread that keep it busy: 0.1 s of work"""
+
 WAITING_BYTES: Final = 32 * 1024
 """Memory of a waiting request: its connection, its head, and its task (measured: 28 kB)"""
 
@@ -78,21 +81,26 @@ class _Waiting:
 class Admission:
     """Admits requests in order of arrival while the oldest has waited less than `Retry-After` says.
 
-    Beyond that, the newest is admitted first: a wait that is short for some and ends in a refusal
-    for the others serves more clients than one that is too long for all. The oldest are then
-    refused, at most `REFUSALS_PER_SECOND`. The methods are called from the event loop.
+    Beyond that, the newest is admitted first, and only into a short queue: a wait that is short for
+    some and ends in a refusal for the others serves more clients than one that is too long for all.
+    The oldest are then refused, at most `REFUSALS_PER_SECOND`. The methods are called from the
+    event loop.
     """
 
     def __init__(
         self,
-        room: Callable[[], int],
+        queued: Callable[[], int],
         memory: MemoryBudget,
         *,
+        limit: int,
         threads: int = 1,
         metrics: Metrics | None = None,
     ) -> None:
-        """`room` returns the number of images that may still be queued for the `threads`."""
-        self._room = room
+        """`queued` returns the number of images in the queue for the `threads`; below `limit`
+        there is room for more."""
+        self._queued = queued
+        self._limit = limit
+        self._short = min(limit, threads * SHORT_QUEUE)
         self._memory = memory
         self._metrics = metrics or Metrics()
         self._refusals_per_tick = math.ceil(threads * REFUSALS_PER_SECOND * _TICK_SECONDS)
@@ -111,7 +119,7 @@ class Admission:
     @property
     def crowded(self) -> bool:
         """Whether a request that arrives now has to wait."""
-        return bool(self._waiting) or not self._has_room()
+        return bool(self._waiting) or not self._has_room(self._limit)
 
     def time(self) -> float:
         """Seconds on the event loop's clock"""
@@ -120,7 +128,7 @@ class Admission:
     async def enter(self, size: int, connection: Connection | None = None) -> Place:
         """Wait for room for an image, and for a body of `size` bytes (0 if unknown). Raises
         `QueueFull` or `TooManyUploads` after a wait, and `ClientDisconnect`."""
-        if not self._waiting and self._fits(size):
+        if not self._waiting and self._fits(size, self._limit):
             return self._place()
         return await self._wait(size, connection)
 
@@ -130,7 +138,7 @@ class Admission:
             oldest = next(iter(self._waiting))
             newest_first = self.time() > oldest.since + RETRY_SECONDS
             chosen = next(reversed(self._waiting)) if newest_first else oldest
-            if not self._fits(chosen.size):
+            if not self._fits(chosen.size, self._short if newest_first else self._limit):
                 break
             self._forget(chosen)
             if not chosen.future.done():
@@ -172,17 +180,17 @@ class Admission:
             self._kept -= 1
         self.admit()
 
-    def _fits(self, size: int) -> bool:
-        return self._has_room() and self._memory.has_room(max(1, size))
+    def _fits(self, size: int, limit: int) -> bool:
+        return self._has_room(limit) and self._memory.has_room(max(1, size))
 
-    def _has_room(self) -> bool:
+    def _has_room(self, limit: int) -> bool:
         late = self.time() - ARRIVAL_SECONDS
         while self._arriving and (not self._arriving[0].kept or self._arriving[0].since < late):
             place = self._arriving.popleft()
             if place.kept:
                 place.kept = False
                 self._kept -= 1
-        return self._room() > self._kept
+        return self._queued() + self._kept < limit
 
     def _forget(self, request: _Waiting) -> None:
         self._waiting.pop(request, None)
@@ -212,5 +220,5 @@ class Admission:
                 break
             self._forget(oldest)
             if not oldest.future.done():
-                error = TooManyUploads() if self._has_room() else QueueFull()
-                oldest.future.set_exception(error)
+                memory = self._memory.has_room(oldest.size)
+                oldest.future.set_exception(QueueFull() if memory else TooManyUploads())

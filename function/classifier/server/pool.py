@@ -89,13 +89,13 @@ class Pool:
 
     def ensure_capacity(self) -> None:
         """Raises `QueueFull`."""
-        if self.room <= 0:
+        if self.queued >= self._queue_limit:
             raise QueueFull
 
     @property
-    def room(self) -> int:
-        """The number of jobs that may still be queued; below 0 if one request has queued many."""
-        return self._queue_limit - max(0, self._unfinished - self._threads)
+    def queued(self) -> int:
+        """The number of jobs that wait for a thread"""
+        return max(0, self._unfinished - self._threads)
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
         """Run `function` in a thread. Cancelling the future drops a job that has not started."""

@@ -13,6 +13,7 @@ from classifier.server.admission import (
     ARRIVAL_SECONDS,
     MAX_WAITING,
     REFUSALS_PER_SECOND,
+    SHORT_QUEUE,
     WAITING_BYTES,
     Admission,
     Place,
@@ -23,14 +24,18 @@ LONG_ENOUGH = 1.0
 """Seconds; more than the time between two rounds of refusals"""
 
 
+LIMIT = 100
+"""Images in the queue"""
+
+
 class Queue:
-    """A queue with room for `room` images, and the requests that wait for it."""
+    """A queue with room for `room` more images, and the requests that wait for it."""
 
     def __init__(
         self, loop: FakeClockLoop, room: int = 0, memory: MemoryBudget = UNLIMITED
     ) -> None:
         self.room = room
-        self.admission = Admission(lambda: self.room, memory)
+        self.admission = Admission(lambda: LIMIT - self.room, memory, limit=LIMIT)
         self.admitted: list[str] = []
         self._loop = loop
         self._tasks: dict[str, asyncio.Task[Place]] = {}
@@ -109,7 +114,7 @@ async def test_requests_are_admitted_in_order_of_arrival(loop: FakeClockLoop) ->
 
 
 @on_fake_clock
-async def test_newest_request_comes_first_once_the_oldest_has_waited_for_long(
+async def test_newest_request_enters_a_short_queue_once_the_oldest_has_waited_for_long(
     loop: FakeClockLoop,
 ) -> None:
     queue = Queue(loop)
@@ -119,6 +124,8 @@ async def test_newest_request_comes_first_once_the_oldest_has_waited_for_long(
     await queue.give(1)
     assert queue.admitted == ["old 0"]
     await loop.advance(2 * JUST)
+    await queue.give(LIMIT - SHORT_QUEUE)
+    assert queue.admitted == ["old 0"]
     await queue.give(2)
     assert queue.admitted[1:] == ["new", "old 999"]
 

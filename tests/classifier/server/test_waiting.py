@@ -55,7 +55,7 @@ class Crowded:
 
     async def make_room(self) -> None:
         self._blocking.set()
-        while self.service.pool.room < 1:
+        while self.service.pool.queued:
             await asyncio.sleep(0)
         await settle()
 
