@@ -20,12 +20,15 @@ from classifier.telemetry.metrics import Metrics
 CONNECTION_KEY: Final = "classifier.connection"
 """The key of the request's `Connection` in the ASGI scope, if the server has put it there"""
 
-REFUSALS_PER_SECOND: Final = 50
+REFUSALS_PER_SECOND: Final = 25
 """For each thread. A refusal, with the connection that its client opens again, takes up to a
-millisecond of CPU: at this rate 5 % of a core."""
+millisecond of CPU: at this rate 2.5 % of a core. More only if the wait would get too long."""
+
+MAX_WAIT_SECONDS: Final = 40
+"""The wait after which requests are refused in any case; common timeouts are 30 and 60 seconds."""
 
 MAX_WAITING: Final = 2_000
-"""For each thread: the last of them is refused after 40 seconds. More are refused at once."""
+"""Waiting requests for each thread; more are refused at once."""
 
 SHORT_QUEUE: Final = 8
 """Images for each thread that keep it busy: 0.1 s of work"""
@@ -37,7 +40,7 @@ ARRIVAL_SECONDS: Final = 0.25
 """An admitted body that takes longer to arrive no longer keeps its place in the queue, so that slow
 clients cannot fill it."""
 
-_TICK_SECONDS: Final = 0.25
+_TICK_SECONDS: Final = 0.2
 """Refusals are made together: each takes a fifth of the time while the code for it is in the
 processor's caches."""
 
@@ -79,12 +82,12 @@ class _Waiting:
 
 
 class Admission:
-    """Admits requests in order of arrival while the oldest has waited less than `Retry-After` says.
+    """Admits requests in order of arrival, within the wait that `Retry-After` would ask for.
 
-    Beyond that, the newest is admitted first, and only into a short queue: a wait that is short for
-    some and ends in a refusal for the others serves more clients than one that is too long for all.
-    The oldest are then refused, at most `REFUSALS_PER_SECOND`. The methods are called from the
-    event loop.
+    A request that has waited for longer is passed over: a short wait for some, which ends in a
+    refusal for the others, serves more clients than a wait that is too long for all. It is admitted
+    when no younger one waits, and refused before long otherwise. While there are such requests, the
+    queue is kept short. The methods are called from the event loop.
     """
 
     def __init__(
@@ -103,9 +106,12 @@ class Admission:
         self._short = min(limit, threads * SHORT_QUEUE)
         self._memory = memory
         self._metrics = metrics or Metrics()
-        self._refusals_per_tick = math.ceil(threads * REFUSALS_PER_SECOND * _TICK_SECONDS)
+        self._refusals_per_second = threads * REFUSALS_PER_SECOND
         self._max_waiting = min(threads * MAX_WAITING, memory.bodies // 4 // WAITING_BYTES)
         self._waiting: OrderedDict[_Waiting, None] = OrderedDict()
+        """In order of arrival, without those that are passed over"""
+        self._passed_over: OrderedDict[_Waiting, None] = OrderedDict()
+        """In order of arrival"""
         self._arriving: deque[Place] = deque()
         self._kept = 0
         """Places that are kept for arriving bodies"""
@@ -114,12 +120,12 @@ class Admission:
     @property
     def waiting(self) -> int:
         """The number of requests that wait"""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._passed_over)
 
     @property
     def crowded(self) -> bool:
         """Whether a request that arrives now has to wait."""
-        return bool(self._waiting) or not self._has_room(self._limit)
+        return self.waiting > 0 or not self._has_room(self._limit)
 
     def time(self) -> float:
         """Seconds on the event loop's clock"""
@@ -128,24 +134,23 @@ class Admission:
     async def enter(self, size: int, connection: Connection | None = None) -> Place:
         """Wait for room for an image, and for a body of `size` bytes (0 if unknown). Raises
         `QueueFull` or `TooManyUploads` after a wait, and `ClientDisconnect`."""
-        if not self._waiting and self._fits(size, self._limit):
+        if not self.waiting and self._fits(size, self._limit):
             return self._place()
         return await self._wait(size, connection)
 
     def admit(self) -> None:
         """Admit waiting requests, as far as there is room. Called when there may be more."""
-        while self._waiting:
-            oldest = next(iter(self._waiting))
-            newest_first = self.time() > oldest.since + RETRY_SECONDS
-            chosen = next(reversed(self._waiting)) if newest_first else oldest
-            if not self._fits(chosen.size, self._short if newest_first else self._limit):
+        self._pass_over()
+        while self.waiting:
+            first = next(iter(self._waiting or self._passed_over))
+            if not self._fits(first.size, self._short if self._passed_over else self._limit):
                 break
-            self._forget(chosen)
-            if not chosen.future.done():
-                chosen.future.set_result(self._place())
+            self._forget(first)
+            if not first.future.done():
+                first.future.set_result(self._place())
 
     async def _wait(self, size: int, connection: Connection | None) -> Place:
-        if len(self._waiting) >= self._max_waiting:
+        if self.waiting >= self._max_waiting:
             raise QueueFull
         self._memory.take_body(WAITING_BYTES)
         loop = asyncio.get_running_loop()
@@ -192,8 +197,18 @@ class Admission:
                 self._kept -= 1
         return self._queued() + self._kept < limit
 
+    def _pass_over(self) -> None:
+        late = self.time() - RETRY_SECONDS
+        while self._waiting:
+            first = next(iter(self._waiting))
+            if first.since > late:
+                break
+            self._waiting.popitem(last=False)
+            self._passed_over[first] = None
+
     def _forget(self, request: _Waiting) -> None:
         self._waiting.pop(request, None)
+        self._passed_over.pop(request, None)
 
     def _drop(self, request: _Waiting) -> None:
         """The client has disconnected."""
@@ -209,16 +224,15 @@ class Admission:
         self._timer = None
         self.admit()  # places of slow bodies have become free
         self._refuse()
-        if self._waiting:
+        if self.waiting:
             self._start_timer()
 
     def _refuse(self) -> None:
-        now = self.time()
-        for _ in range(self._refusals_per_tick):
-            oldest = next(iter(self._waiting), None)
-            if oldest is None or now < oldest.since + RETRY_SECONDS:
+        per_second = max(self._refusals_per_second, self.waiting / MAX_WAIT_SECONDS)
+        for _ in range(math.ceil(per_second * _TICK_SECONDS)):
+            if not self._passed_over:
                 break
-            self._forget(oldest)
+            oldest, _ = self._passed_over.popitem(last=False)
             if not oldest.future.done():
                 memory = self._memory.has_room(oldest.size)
                 oldest.future.set_exception(QueueFull() if memory else TooManyUploads())

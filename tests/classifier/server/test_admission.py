@@ -11,6 +11,7 @@ from classifier.errors import RETRY_SECONDS, QueueFull, TooManyUploads
 from classifier.images import UNLIMITED, MemoryBudget
 from classifier.server.admission import (
     ARRIVAL_SECONDS,
+    MAX_WAIT_SECONDS,
     MAX_WAITING,
     REFUSALS_PER_SECOND,
     SHORT_QUEUE,
@@ -114,20 +115,32 @@ async def test_requests_are_admitted_in_order_of_arrival(loop: FakeClockLoop) ->
 
 
 @on_fake_clock
-async def test_newest_request_enters_a_short_queue_once_the_oldest_has_waited_for_long(
-    loop: FakeClockLoop,
-) -> None:
+async def test_request_that_has_waited_for_a_second_is_passed_over(loop: FakeClockLoop) -> None:
+    """While there is one, the queue is kept short."""
     queue = Queue(loop)
-    await queue.arrive(*(f"old {number}" for number in range(1000)))
+    await queue.arrive(*(f"old {number}" for number in range(100)))
     await loop.advance(RETRY_SECONDS - JUST)
-    await queue.arrive("new")
+    await queue.arrive("new", "newer")
     await queue.give(1)
     assert queue.admitted == ["old 0"]
-    await loop.advance(2 * JUST)
+    await loop.advance(JUST)
     await queue.give(LIMIT - SHORT_QUEUE)
     assert queue.admitted == ["old 0"]
     await queue.give(2)
-    assert queue.admitted[1:] == ["new", "old 999"]
+    assert queue.admitted[1:] == ["new", "newer"]
+
+
+@on_fake_clock
+async def test_request_that_was_passed_over_is_admitted_when_no_other_waits(
+    loop: FakeClockLoop,
+) -> None:
+    queue = Queue(loop)
+    await queue.arrive(*(f"old {number}" for number in range(100)))
+    await loop.advance(RETRY_SECONDS)
+    refused = len(queue.refused())
+    await queue.arrive("new")
+    await queue.give(LIMIT - SHORT_QUEUE + 3)
+    assert queue.admitted == ["new", f"old {refused}", f"old {refused + 1}"]
 
 
 @on_fake_clock
@@ -145,14 +158,24 @@ async def test_nobody_is_refused_before_retry_after_has_passed(loop: FakeClockLo
 @on_fake_clock
 async def test_crowd_is_refused_slowly_the_oldest_first(loop: FakeClockLoop) -> None:
     queue = Queue(loop)
-    count = 4 * REFUSALS_PER_SECOND
-    await queue.arrive(*map(str, range(count)))
+    await queue.arrive(*map(str, range(4 * REFUSALS_PER_SECOND)))
     await loop.advance(RETRY_SECONDS)
     for _ in range(20):
         await loop.advance(0.05)
     refused = len(queue.refused())
     assert 0.5 * REFUSALS_PER_SECOND <= refused <= 1.5 * REFUSALS_PER_SECOND
     assert queue.refused() == [str(number) for number in range(refused)]
+
+
+@on_fake_clock
+async def test_large_crowd_is_refused_within_the_longest_wait(loop: FakeClockLoop) -> None:
+    queue = Queue(loop)
+    await queue.arrive(*map(str, range(MAX_WAITING)))
+    for _ in range(int(MAX_WAIT_SECONDS * 20)):
+        await loop.advance(0.05)
+    first_half = len(queue.refused())
+    assert first_half > MAX_WAITING / 2
+    assert queue.refused() == [str(number) for number in range(first_half)]
 
 
 @on_fake_clock
