@@ -72,6 +72,7 @@ class ClosedLoop:
         while (now := time.monotonic()) < end:
             if not self._open and now >= window_start:
                 self._open, window_start, cpu_start = True, now, time.process_time()
+                end = window_start + plan.seconds
             for client in new[-_RAMP:]:
                 self._begin(client)
             del new[-_RAMP:]
