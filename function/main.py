@@ -16,16 +16,18 @@ from classifier.aws_lambda.handler import create_handler
 from classifier.classifier import Classifier
 from classifier.model import load_model
 from classifier.server.memory import process_budget
+from classifier.server.workers import refusal_status, service_processes
 from classifier.settings import Settings, SettingsError
 from classifier.telemetry.metrics import Metrics
 
 try:
     settings = Settings.from_environment()
+    settings = settings.share(service_processes(settings))
     model = load_model(settings.model_dir, intra_op_threads=settings.intra_op_threads)
     memory = process_budget(settings)
 except (SettingsError, ArtifactError) as error:
     print(f"error: {error}", file=sys.stderr)
-    raise SystemExit(2) from None
+    raise SystemExit(refusal_status()) from None
 
 
 def _metrics() -> Metrics:

@@ -16,18 +16,26 @@ one that is being built). Measured in a container of 512 MB under load."""
 THREAD_BYTES: Final = 16 * _MIB
 """What a thread keeps for itself: ONNX Runtime's intermediate results, and its allocator's arena"""
 
+SUPERVISOR_BYTES: Final = 40 * _MIB
+"""What uvicorn's supervisor of several processes takes, with multiprocessing's resource tracker.
+Measured: 26 and 13 MB"""
+
 _STATUS: Final = Path("/proc/self/status")
 
 
-def available_memory(lambda_megabytes: int, threads: int) -> int:
+def available_memory(lambda_megabytes: int, threads: int, processes: int = 1) -> int:
     """Bytes for images and bodies: the memory that the process may use, less what it has taken and
     what `threads` will take.
 
     `lambda_megabytes` is a function's memory size; 0 elsewhere. Where only the machine limits
-    the process, it may use half of it: other programs run there, too.
+    the process, it may use half of it: other programs run there, too. The process is one of
+    `processes` equal ones, and may use its share.
     """
     own = resident_memory() + SERVICE_BYTES + threads * THREAD_BYTES
-    return (lambda_megabytes * _MIB or usable_memory()) - own
+    usable = lambda_megabytes * _MIB or usable_memory()
+    if processes > 1:
+        usable -= SUPERVISOR_BYTES
+    return usable // processes - own
 
 
 def usable_memory(membership: Path = MEMBERSHIP, groups: Path = GROUPS) -> int:

@@ -1,8 +1,9 @@
 """Every setting of the service: an environment variable, its default, unit and meaning."""
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -26,6 +27,9 @@ class SettingsError(ValueError):
 _RETIRED: Final = {"MAX_DECODE_BYTES": "MEMORY_BYTES, the memory for all images together"}
 """Variables of earlier versions, and what replaces them"""
 
+_NOT_ON_LAMBDA: Final = ("web_concurrency",)
+"""An environment of a function is one process."""
+
 
 def _setting(meaning: str, unit: str = "", **options: Any) -> Any:
     return field(metadata={"meaning": meaning, "unit": unit}, **options)
@@ -33,7 +37,8 @@ def _setting(meaning: str, unit: str = "", **options: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings; each field's environment variable is its name in capitals."""
+    """The settings; each field's environment variable is its name in capitals. They are those of
+    the service as a whole; `share` gives those of one of its processes."""
 
     model_dir: str = _setting(
         "Directory or s3://bucket/prefix with model.onnx, labels.txt and model.json",
@@ -71,6 +76,12 @@ class Settings:
         "images",
         default_factory=lambda: 128 * usable_cores(),
     )
+    web_concurrency: int = _setting(
+        "Worker processes, which divide THREADS, QUEUE and memory. The default of "
+        "python -m classifier.server follows from cores and memory",
+        "processes",
+        default=0,
+    )
     body_seconds: int = _setting("Maximum time for a request body to arrive", "seconds", default=30)
     head_seconds: int = _setting(
         "Maximum time for request headers to arrive", "seconds", default=10
@@ -93,7 +104,9 @@ class Settings:
     )
     access_log: bool = _setting("Write a line of JSON for each request: 1 or 0", default=True)
     prometheus_multiproc_dir: str = _setting(
-        "Empty directory in which the workers of uvicorn --workers share their metrics", default=""
+        "Empty directory in which worker processes share their metrics. By default, "
+        "python -m classifier.server makes one",
+        default="",
     )
     lambda_function: str = ""
     """Name of the Lambda function; empty elsewhere"""
@@ -108,7 +121,7 @@ class Settings:
         if 0 < self.max_held_bytes < self.max_bytes:
             raise SettingsError(
                 f"MAX_HELD_BYTES must be MAX_BYTES, {self.max_bytes}, or more; it is "
-                f"{self.max_held_bytes}."
+                f"{self.max_held_bytes}{self.in_each_process()}."
             )
         if self.prometheus_multiproc_dir and not Path(self.prometheus_multiproc_dir).is_dir():
             raise SettingsError(
@@ -134,6 +147,8 @@ class Settings:
             text = environment.get(each.name.upper(), "").strip()
             if not text or not each.metadata:
                 continue
+            if each.name in _NOT_ON_LAMBDA and "lambda_function" in values:
+                continue
             if each.type is bool:
                 values[each.name] = _switch(each.name, text)
                 continue
@@ -143,7 +158,34 @@ class Settings:
                 raise _unusable(each.name, each.metadata["unit"], text) from None
             if values[each.name] == 0:  # only a default may be 0: it stands for a derived value
                 raise _unusable(each.name, each.metadata["unit"], text)
+        if values.get("threads", math.inf) < values.get("web_concurrency", 0):
+            raise SettingsError(
+                f"THREADS must be WEB_CONCURRENCY, {values['web_concurrency']}, or more: each "
+                f"process needs a thread. It is {values['threads']}."
+            )
         return cls(**values)
+
+    def share(self, processes: int) -> Self:
+        """The settings of one of `processes` equal processes: rounded up, so that no core is idle
+        and each has a thread. Raises `SettingsError` if a share is too small."""
+
+        def part(total: int) -> int:
+            return math.ceil(total / processes)
+
+        return replace(
+            self,
+            web_concurrency=processes,
+            threads=part(self.threads),
+            queue=part(self.queue),
+            memory_bytes=part(self.memory_bytes),
+            max_held_bytes=part(self.max_held_bytes),
+        )
+
+    def in_each_process(self) -> str:
+        """Words for messages about a share; empty if there is one process."""
+        if self.web_concurrency <= 1:
+            return ""
+        return f" in each of {self.web_concurrency} processes (WEB_CONCURRENCY)"
 
 
 def _lambda_defaults(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from classifier import memory
-from classifier.memory import SERVICE_BYTES, THREAD_BYTES, available_memory, usable_memory
+from classifier.memory import (
+    SERVICE_BYTES,
+    SUPERVISOR_BYTES,
+    THREAD_BYTES,
+    available_memory,
+    usable_memory,
+)
 
 GIB = 2**30
 MIB = 2**20
@@ -75,6 +81,8 @@ def test_needs_of_the_service_are_not_available(
     assert available_memory(0, threads=1) == GIB - own - THREAD_BYTES
     assert available_memory(0, threads=4) == GIB - own - 4 * THREAD_BYTES
     assert available_memory(2048, threads=1) == 2 * GIB - own - THREAD_BYTES
+    shared = GIB - SUPERVISOR_BYTES
+    assert available_memory(0, threads=1, processes=4) == shared // 4 - own - THREAD_BYTES
 
 
 def test_resident_memory_grows_with_the_process() -> None:

@@ -51,11 +51,49 @@ def test_invalid_number_is_refused(value: str) -> None:
         ("BODY_SECONDS", "none", "BODY_SECONDS must be a whole number of seconds, 1 or more"),
         ("MAX_PIXELS", "lots", "MAX_PIXELS must be a whole number of pixels, 1 or more"),
         ("PROMETHEUS_MULTIPROC_DIR", "/none", "PROMETHEUS_MULTIPROC_DIR must be a directory"),
+        ("WEB_CONCURRENCY", "auto", "WEB_CONCURRENCY must be a whole number of processes, 1 or"),
+        ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY must be a whole number of processes, 1 or more"),
     ],
 )
 def test_invalid_setting_is_refused_with_a_reason(variable: str, value: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.from_environment({variable: value})
+
+
+@pytest.mark.parametrize(
+    ("processes", "threads", "queue", "memory"), [(1, 7, 10, 900), (2, 4, 5, 450), (4, 2, 3, 225)]
+)
+def test_share_of_a_process_is_rounded_up(
+    processes: int, threads: int, queue: int, memory: int
+) -> None:
+    service = Settings(threads=7, queue=10, memory_bytes=900, max_held_bytes=900, max_bytes=100)
+    share = service.share(processes)
+    assert (share.threads, share.queue, share.web_concurrency) == (threads, queue, processes)
+    assert (share.memory_bytes, share.max_held_bytes) == (memory, memory)
+    assert share.max_bytes == 100  # of one request
+
+
+def test_share_has_a_thread_and_derives_what_the_service_derives() -> None:
+    share = Settings(threads=1, queue=1).share(3)
+    assert (share.threads, share.queue) == (1, 1)
+    assert (share.memory_bytes, share.max_held_bytes) == (0, 0)
+
+
+def test_share_that_cannot_hold_the_largest_body_is_refused() -> None:
+    message = "MAX_HELD_BYTES must be MAX_BYTES, 100, or more; it is 75 in each of 2 processes"
+    with pytest.raises(SettingsError, match=message):
+        Settings(max_bytes=100, max_held_bytes=150).share(2)
+
+
+def test_fewer_threads_than_processes_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^THREADS must be WEB_CONCURRENCY, 3, or more: .* 2"):
+        Settings.from_environment({"THREADS": "2", "WEB_CONCURRENCY": "3"})
+    assert Settings.from_environment({"WEB_CONCURRENCY": "999"}).web_concurrency == 999
+
+
+def test_lambda_ignores_the_number_of_processes() -> None:
+    environment = {"AWS_LAMBDA_FUNCTION_NAME": "name", "WEB_CONCURRENCY": "auto"}
+    assert Settings.from_environment(environment).web_concurrency == 0
 
 
 def test_repr_does_not_show_the_key() -> None:

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,8 @@ import httpx
 
 from tests.support.paths import ROOT
 from tests.support.wait import HANG_SECONDS, wait_until
+
+SERVER_COMMAND: Final = (sys.executable, "-m", "classifier.server")
 
 _ADDRESS: Final = re.compile(r"Uvicorn running on (http://\S+) \(")
 
@@ -45,10 +47,27 @@ def serving(
 ) -> Iterator[Server]:
     """uvicorn with `options` on a free loopback port, with `environment` added to the environment
     of this process. It is started in the root, or in the folder "function"."""
+    command = [*_command(folder), app, *options, "--port", "0"]
+    with _serving(log, command, ROOT / folder, environment) as server:
+        yield server
+
+
+@contextmanager
+def serving_by_command(log: Path, *options: str, **environment: str) -> Iterator[Server]:
+    """Like `serving`, with `python -m classifier.server` in the folder "function"."""
+    command = [*SERVER_COMMAND, *options, "--port", "0"]
+    with _serving(log, command, ROOT / "function", environment) as server:
+        yield server
+
+
+@contextmanager
+def _serving(
+    log: Path, command: list[str], folder: Path, environment: Mapping[str, str]
+) -> Iterator[Server]:
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*_command(folder), app, *options, "--port", "0"],
-            cwd=ROOT / folder,
+            command,
+            cwd=folder,
             env={**os.environ, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,

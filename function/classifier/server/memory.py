@@ -11,18 +11,24 @@ MIN_BYTES: Final = 64 * 2**20
 
 
 def process_budget(settings: Settings) -> MemoryBudget:
-    """The budget that `settings` give, or else the memory of the process. Called when the model is
-    loaded, so that its memory is not given away. Raises `SettingsError` below 64 MiB."""
-    limit = settings.memory_bytes or available_memory(settings.lambda_megabytes, settings.threads)
+    """The budget that `settings`, the share of this process, give, or else the memory of the
+    process. Called when the model is loaded, so that its memory is not given away. Raises
+    `SettingsError` below 64 MiB."""
+    processes = max(1, settings.web_concurrency)
+    limit = settings.memory_bytes or available_memory(
+        settings.lambda_megabytes, settings.threads, processes
+    )
     if limit < MIN_BYTES:
+        reducible = "THREADS" if processes == 1 else "WEB_CONCURRENCY"
         raise SettingsError(
-            f"{max(0, limit) / 2**20:.0f} MiB of memory are left for images; at least "
-            f"{MIN_BYTES / 2**20:.0f} MiB are needed. Give the container more memory, or reduce "
-            "THREADS."
+            f"{max(0, limit) / 2**20:.0f} MiB of memory are left for images"
+            f"{settings.in_each_process()}; at least {MIN_BYTES / 2**20:.0f} MiB are needed. Give "
+            f"the container more memory, or reduce {reducible}."
         )
     if settings.max_held_bytes > limit - MIN_BYTES // 2:
         raise SettingsError(
             f"MAX_HELD_BYTES must leave {MIN_BYTES // 2**21} MiB for images: at most "
-            f"{limit - MIN_BYTES // 2} of the {limit} bytes; it is {settings.max_held_bytes}."
+            f"{limit - MIN_BYTES // 2} of the {limit} bytes; it is {settings.max_held_bytes}"
+            f"{settings.in_each_process()}."
         )
     return MemoryBudget(limit, bodies=settings.max_held_bytes or None)

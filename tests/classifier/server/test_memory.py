@@ -33,6 +33,12 @@ def test_container_that_is_too_small_is_refused(monkeypatch: pytest.MonkeyPatch,
         process_budget(Settings())
 
 
+def test_share_that_is_too_small_names_the_number_of_processes() -> None:
+    message = "^50 MiB .* in each of 3 processes .* reduce WEB_CONCURRENCY.$"
+    with pytest.raises(SettingsError, match=message):
+        process_budget(Settings(memory_bytes=150 * MIB).share(3))
+
+
 def test_bodies_must_leave_memory_for_images() -> None:
     with pytest.raises(SettingsError, match="MAX_HELD_BYTES must leave 32 MiB for images"):
         process_budget(Settings(memory_bytes=128 * MIB, max_held_bytes=100 * MIB))

@@ -1,0 +1,86 @@
+"""Serve with uvicorn: `python -m classifier.server`, with uvicorn's options.
+
+This is `uvicorn main:app --http classifier.server.protocol:TimeoutProtocol`, with as many worker
+processes as the cores need, unless --workers or WEB_CONCURRENCY gives their number. One process is
+plain uvicorn. Several divide the limits of the service among them, each accepts its share of the
+connections, and `/metrics` has their sums. Exit status 2 if a setting is invalid.
+"""
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any, Final
+
+import click
+from uvicorn.config import LOGGING_CONFIG, Config
+from uvicorn.main import main as uvicorn_command
+
+from classifier.server.supervisor import supervise
+from classifier.server.workers import default_workers
+from classifier.settings import Settings, SettingsError
+
+_PROGRAM: Final = "python -m classifier.server"
+_APPLICATION: Final = "main:app"
+_DEFAULTS: Final = ("--http", "classifier.server.protocol:TimeoutProtocol")
+
+
+def main() -> None:
+    """The command. Exits with its status."""
+    command = click.Command(
+        "server",
+        params=[option for option in uvicorn_command.params if option.name != "app"],
+        context_settings=uvicorn_command.context_settings,
+        help=__doc__,
+        callback=_serve,
+    )
+    command.main([*_DEFAULTS, *sys.argv[1:]], prog_name=_PROGRAM)
+
+
+def _serve(**options: Any) -> None:
+    options["app"] = _APPLICATION
+    if options["env_file"]:
+        from dotenv import load_dotenv  # as uvicorn does, which comes later
+
+        load_dotenv(options["env_file"])
+    try:
+        workers = _workers(options)
+        if workers > 1:
+            supervise(_config(**{**options, "workers": workers}))
+            return
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    assert uvicorn_command.callback
+    uvicorn_command.callback(**options)
+
+
+def _workers(options: dict[str, Any]) -> int:
+    """Worker processes for uvicorn's `options`. Raises `SettingsError`."""
+    settings = Settings.from_environment()
+    if options["reload"]:  # uvicorn ignores the number
+        return 1
+    workers = settings.web_concurrency or default_workers(settings)
+    if options["workers"] is None:
+        os.environ["WEB_CONCURRENCY"] = str(workers)  # uvicorn reads it, and so does main
+    else:
+        workers = max(1, options["workers"])  # as uvicorn reads it
+    settings.share(workers)
+    return workers
+
+
+def _config(
+    *, app_dir: str | None, headers: list[str], log_config: str | None, **options: Any
+) -> Config:
+    """uvicorn's configuration for its options, as `uvicorn.main` makes it."""
+    if app_dir is not None:
+        sys.path.insert(0, app_dir)
+    return Config(
+        **options,
+        headers=[(name, value) for name, _, value in (each.partition(":") for each in headers)],
+        log_config=log_config or LOGGING_CONFIG,
+    )
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main()

@@ -1,0 +1,49 @@
+"""uvicorn's supervisor of worker processes, with sockets and metrics for each."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
+
+from classifier.server.listener import reserve_address
+from classifier.server.shared_metrics import shared_metrics
+
+_POLL_SECONDS: Final = 0.1
+
+
+class _Supervisor(Multiprocess):
+    def init_processes(self) -> None:
+        """Start one worker, and the others when it serves: if it cannot, because of the model or
+        the memory, its message is the only one."""
+        first = self._start()
+        while not self.signal_queue and first.process.is_alive():
+            if first.is_ready(timeout=1):
+                break
+            time.sleep(_POLL_SECONDS)
+        if first.exitcode == STARTUP_FAILURE:
+            return
+        for _ in range(1, self.processes_num):
+            self._start()
+
+    def _start(self) -> Process:
+        process = Process(self.config, self.sockets)
+        process.start()
+        self.processes.append(process)
+        return process
+
+
+def supervise(config: Config) -> None:
+    """Run the workers of `config` until a signal ends them. Raises `SettingsError`; exits with
+    status 2 if a worker cannot start, which says why."""
+    supervisor = _Supervisor(config, sockets=[reserve_address(config)])
+    try:
+        with shared_metrics(config.workers):
+            supervisor.run()
+    finally:
+        if config.uds:
+            Path(config.uds).unlink(missing_ok=True)
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise SystemExit(2)
