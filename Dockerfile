@@ -41,8 +41,7 @@ EXPOSE 8000
 USER 65534:65534
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
-ENTRYPOINT ["python", "-m", "uvicorn", "main:app", "--http", \
-  "classifier.server.protocol:TimeoutProtocol"]
+ENTRYPOINT ["python", "-m", "classifier.server"]
 CMD ["--host", "0.0.0.0", "--port", "8000"]
 
 FROM runtime AS lambda

@@ -13,9 +13,6 @@ LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --
 REQUIREMENTS := function/requirements function/requirements-web requirements local/models/requirements tests/requirements \
   tests/aws_lambda/requirements tests/hostile/requirements tests/requirements-audit local/benchmark/competitors/litserve local/benchmark/competitors/bentoml
 
-# Timeouts for slow clients. The application also installs it by itself, for `uvicorn main:app`.
-PROTOCOL := classifier.server.protocol:TimeoutProtocol
-
 # More processes than cores: most tests wait for servers. A file's tests stay in one process.
 TEST := pytest -n 4 --dist loadfile
 QUICK := -m "not (slow or browser or docker)"
@@ -23,7 +20,7 @@ QUICK := -m "not (slow or browser or docker)"
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
-  bench-estimates bench-crowd bench-colour bench-all overload soak \
+  bench-estimates bench-crowd bench-colour bench-cores bench-all overload soak \
   fuzz clean
 
 help: ## this list
@@ -31,7 +28,7 @@ help: ## this list
 
 run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for another port)
 	@echo "Open http://localhost:$(PORT)/ or: curl -X POST --form file=@local/sample.jpg http://localhost:$(PORT)/"
-	@exec $(BIN)/uvicorn --app-dir function main:app --http $(PROTOCOL) --host $(HOST) --port $(PORT)
+	@exec env PYTHONPATH=function $(BIN)/python -m classifier.server --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.test ## set up and run the tests (2 minutes)
 	$(BIN)/$(TEST) $(QUICK) $(ARGS)
@@ -95,6 +92,9 @@ bench-colour: $(VENV)/.test ## predictions for photos in other colour spaces tha
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make bench-colour PHOTOS=folder" >&2; exit 2; }
 	$(BIN)/python -m tests.measure.colour --photos "$(PHOTOS)" $(ARGS)
 
+bench-cores: $(VENV)/.test ## cores that one process feeds, and the rate of 4, 16 and 64 cores (ARGS="--quick")
+	$(BIN)/python -m local.benchmark.cores $(ARGS)
+
 bench-simulation: $(VENV)/.test ## speed of the forecast
 	$(BIN)/python -m tests.measure.simulation $(ARGS)
 
@@ -126,6 +126,7 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run local.benchmark.photos --quick --no-docker; \
 	run local.benchmark.crowd --quick --no-docker; \
 	run local.benchmark.overload --quick; \
+	run local.benchmark.cores --quick; \
 	run tests.measure.soak --requests 5000 --repeat 3; \
 	exit $$status
 
@@ -153,6 +154,7 @@ measure: build/fp32.onnx ## renew the figures of those tables (two hours; needs 
 	$(BIN)/python -m local.benchmark.photos --json docs/measured/photos.json
 	$(BIN)/python -m tests.measure.estimates --json docs/measured/estimates.json
 	$(BIN)/python -m local.benchmark.overload --peers $(if $(BEFORE),--before "$(BEFORE)") --json docs/measured/overload.json
+	$(BIN)/python -m local.benchmark.cores --json docs/measured/cores.json
 	$(BIN)/python -m local.docs
 
 lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays

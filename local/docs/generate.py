@@ -18,6 +18,7 @@ from typing import Final
 
 from local.common.cli import OneLineParser, UsageError
 from local.common.paths import ROOT
+from local.docs.cores import cores_table
 from local.docs.cost import cost_table
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
 from local.docs.model import accuracy_table, model_table
@@ -36,6 +37,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "benchmark": benchmark_report,
     "cold starts": cold_start_table,
     "cost": cost_table,
+    "cores": cores_table,
     "photos": photos_table,
     "estimates": estimates_table,
     "overload": overload_tables,

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from local.common.emulator import docker
+from tests.support.metrics import Scrape
 from tests.support.paths import SAMPLE
 from tests.support.ports import free_port
 from tests.support.wait import HANG_SECONDS, wait_until
@@ -76,3 +77,23 @@ def test_image_contains_no_secrets(web: str) -> None:
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", web)
     assert not SECRET.search(variables), variables
     assert not SECRET.search(history), history
+
+
+def test_worker_processes_need_no_writable_directory(web: str) -> None:
+    """They share their metrics in memory."""
+    port = free_port()
+    options = ["--memory", "1g", "--env", "WEB_CONCURRENCY=2"]
+    publish = ["--publish", f"127.0.0.1:{port}:8000"]
+    name = docker("run", "--detach", *RESTRICTED, *options, *publish, web)
+    try:
+        wait_until(lambda: is_healthy(name), "a healthy container")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=HANG_SECONDS) as client:
+            for _ in range(4):
+                headers = {"connection": "close"}
+                files = {"file": SAMPLE.read_bytes()}
+                assert client.post("/", files=files, headers=headers).status_code == 200
+            wait_until(lambda: Scrape(client).decoded == 4, "the sum of both workers")
+        docker("stop", name)
+        assert docker("inspect", "-f", "{{.State.ExitCode}}", name) == "0"
+    finally:
+        docker("rm", "--force", name)

@@ -1,7 +1,6 @@
 """The command line, and a complete run."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,11 +116,9 @@ def test_run_without_the_tutorial_app(tmp_path: Path) -> None:
 
 def test_service_command_matches_make_run() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    (recipe,) = [line for line in makefile.splitlines() if "uvicorn --app-dir" in line]
-    (protocol,) = re.findall(r"^PROTOCOL := (.*)$", makefile, re.MULTILINE)
-    started = recipe.partition("uvicorn ")[2].replace("$(HOST)", "127.0.0.1")
-    started = started.replace("$(PROTOCOL)", protocol)
-    assert SERVICE.command == "{python} -m uvicorn " + started.replace("$(PORT)", "{port}")
+    (recipe,) = [line for line in makefile.splitlines() if "classifier.server" in line]
+    started = recipe.partition("/python ")[2].replace("$(HOST)", "127.0.0.1")
+    assert SERVICE.command == "{python} " + started.replace("$(PORT)", "{port}")
 
 
 def test_medians_of_each_number_and_sum_of_failures() -> None:

@@ -21,6 +21,7 @@ COMMANDS = [
     "-m local.benchmark.photos",
     "-m local.benchmark.crowd",
     "-m local.benchmark.overload",
+    "-m local.benchmark.cores",
     "-m local.models.build",
     "-m local.models.evaluate",
     "-m local.models.float_model",

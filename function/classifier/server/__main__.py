@@ -39,9 +39,7 @@ def main() -> None:
 def _serve(**options: Any) -> None:
     options["app"] = _APPLICATION
     if options["env_file"]:
-        from dotenv import load_dotenv  # as uvicorn does, which comes later
-
-        load_dotenv(options["env_file"])
+        _load_environment(options["env_file"])
     try:
         workers = _workers(options)
         if workers > 1:
@@ -52,6 +50,15 @@ def _serve(**options: Any) -> None:
         raise SystemExit(2) from None
     assert uvicorn_command.callback
     uvicorn_command.callback(**options)
+
+
+def _load_environment(path: str) -> None:
+    """As uvicorn does, but before the settings are read."""
+    try:
+        from dotenv import load_dotenv
+    except ImportError:
+        raise click.UsageError("--env-file needs the package python-dotenv.") from None
+    load_dotenv(path)
 
 
 def _workers(options: dict[str, Any]) -> int:

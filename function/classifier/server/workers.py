@@ -23,12 +23,17 @@ def default_workers(settings: Settings) -> int:
     1 or more."""
     memory = settings.memory_bytes or usable_memory()
     limits = [
-        math.ceil(min(settings.threads, usable_cores()) / CORES_PER_PROCESS),
+        workers_for(min(settings.threads, usable_cores())),
         memory // PROCESS_BYTES,
     ]
     if settings.max_held_bytes:
         limits.append(settings.max_held_bytes // settings.max_bytes)
     return max(1, min(limits))
+
+
+def workers_for(cores: int) -> int:
+    """Worker processes that keep `cores` busy."""
+    return math.ceil(cores / CORES_PER_PROCESS)
 
 
 def service_processes(settings: Settings) -> int:

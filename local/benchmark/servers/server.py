@@ -54,7 +54,13 @@ UVICORN: Final = (
     "{python} -m uvicorn --app-dir function main:app"
     " --http classifier.server.protocol:TimeoutProtocol --host 127.0.0.1 --port {port}"
 )
-SERVICE: Final = Server("service", "this service", UVICORN)
+"""The service of any version"""
+
+SERVICE: Final = Server(
+    "service",
+    "this service",
+    "{python} -m classifier.server --host 127.0.0.1 --port {port}",
+)
 NAIVE: Final = Server(
     "naive",
     "tutorial app, FP32",

@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ from tests.classifier.server.clients import Clients, image, request
 from tests.support import raw
 from tests.support.gate import GatedServer, serving_gated
 from tests.support.metrics import Scrape
-from tests.support.server import Server, serving
+from tests.support.server import Server, serving, serving_by_command
 from tests.support.wait import HANG_SECONDS, wait_until
 
 CLIENTS = 12
@@ -26,9 +27,20 @@ with_both_signals = pytest.mark.parametrize(
 
 
 @with_both_signals
-@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
+@pytest.mark.parametrize(
+    "serve",
+    [
+        serving,
+        lambda log, **environment: serving(log, "--workers", "2", **environment),
+        lambda log, **environment: serving_by_command(log, WEB_CONCURRENCY="2", **environment),
+    ],
+    ids=["one process", "two workers", "two workers with a socket each"],
+)
 def test_no_accepted_request_is_lost(
-    tmp_path: Path, sample: bytes, stop_signal: signal.Signals, options: tuple[str, ...]
+    tmp_path: Path,
+    sample: bytes,
+    stop_signal: signal.Signals,
+    serve: Callable[..., AbstractContextManager[Server]],
 ) -> None:
     """Given clients that send request after request, each on a new connection: every accepted one
     gets its response, later connections are refused, and the exit status is 0."""
@@ -47,7 +59,7 @@ def test_no_accepted_request_is_lost(
     limits = {"HEAD_SECONDS": "3600", "BODY_SECONDS": "3600"}  # the clients may be slow
     with (
         ThreadPoolExecutor(CLIENTS) as clients,
-        serving(tmp_path / "log", *options, **limits) as server,
+        serve(tmp_path / "log", **limits) as server,
     ):
         for _ in range(CLIENTS):
             clients.submit(send, server.url)
