@@ -24,8 +24,8 @@ REFUSALS_PER_SECOND: Final = 25
 """For each thread. A refusal, with the connection that its client opens again, takes up to a
 millisecond of CPU: at this rate 2.5 % of a core. More only if the wait would get too long."""
 
-MAX_WAIT_SECONDS: Final = 40
-"""The wait after which requests are refused in any case; common timeouts are 30 and 60 seconds."""
+MAX_WAIT_SECONDS: Final = 60
+"""The longest wait before a refusal; a common timeout of proxies and load balancers"""
 
 MAX_WAITING: Final = 2_000
 """Waiting requests for each thread; more are refused at once."""
@@ -71,14 +71,22 @@ class Place:
 
 
 class _Waiting:
-    """A request that waits: the size of its body, and the future of its place."""
+    """A request that waits: the size of its body, its connection, and the future of its place."""
 
-    __slots__ = ("future", "since", "size")
+    __slots__ = ("connection", "future", "since", "size")
 
-    def __init__(self, size: int, since: float, future: "asyncio.Future[Place]") -> None:
+    def __init__(
+        self, size: int, connection: Connection | None, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.size = size
-        self.since = since
-        self.future = future
+        self.connection = connection
+        self.since = loop.time()
+        self.future: asyncio.Future[Place] = loop.create_future()
+
+    def disconnect(self) -> None:
+        """The client has disconnected."""
+        if not self.future.done():
+            self.future.set_exception(ClientDisconnect())
 
 
 class Admission:
@@ -153,13 +161,10 @@ class Admission:
         if self.waiting >= self._max_waiting:
             raise QueueFull
         self._memory.take_body(WAITING_BYTES)
-        loop = asyncio.get_running_loop()
-        request = _Waiting(size, loop.time(), loop.create_future())
+        request = _Waiting(size, connection, asyncio.get_running_loop())
         self._waiting[request] = None
         self._metrics.wait_started()
         self._start_timer()
-        if connection:
-            connection.watch(lambda: self._drop(request))
         try:
             return await request.future
         except asyncio.CancelledError:
@@ -205,16 +210,12 @@ class Admission:
                 break
             self._waiting.popitem(last=False)
             self._passed_over[first] = None
+            if first.connection:  # most are admitted before it is worthwhile to watch them
+                first.connection.watch(first.disconnect)
 
     def _forget(self, request: _Waiting) -> None:
         self._waiting.pop(request, None)
         self._passed_over.pop(request, None)
-
-    def _drop(self, request: _Waiting) -> None:
-        """The client has disconnected."""
-        self._forget(request)
-        if not request.future.done():
-            request.future.set_exception(ClientDisconnect())
 
     def _start_timer(self) -> None:
         if self._timer is None:
@@ -222,8 +223,8 @@ class Admission:
 
     def _tick(self) -> None:
         self._timer = None
-        self.admit()  # places of slow bodies have become free
         self._refuse()
+        self.admit()  # places of slow bodies have become free
         if self.waiting:
             self._start_timer()
 

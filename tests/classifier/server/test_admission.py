@@ -21,8 +21,8 @@ from classifier.server.admission import (
 )
 from tests.classifier.server.fake_clock import JUST, FakeClockLoop, run, settle
 
-LONG_ENOUGH = 1.0
-"""Seconds; more than the time between two rounds of refusals"""
+TICKS = 10
+"""Steps of 0.1 s; more than the time between two rounds of refusals"""
 
 
 LIMIT = 100
@@ -83,6 +83,11 @@ class Queue:
         place = await self.admission.enter(size, connection)
         self.admitted.append(name)
         return place
+
+
+async def wait(loop: FakeClockLoop) -> None:
+    for _ in range(TICKS):
+        await loop.advance(0.1)
 
 
 def on_fake_clock(
@@ -149,7 +154,7 @@ async def test_nobody_is_refused_before_retry_after_has_passed(loop: FakeClockLo
     await queue.arrive("a")
     await loop.advance(RETRY_SECONDS - JUST)
     assert queue.refused() == []
-    await loop.advance(LONG_ENOUGH)
+    await wait(loop)
     assert queue.refused() == ["a"]
     assert queue.admission.waiting == 0
     assert loop.armed() == []
@@ -219,7 +224,7 @@ async def test_refusal_names_the_memory_where_the_queue_has_room(loop: FakeClock
     queue = Queue(loop, room=5, memory=memory)
     await queue.arrive("large", size=60_000)
     await loop.advance(RETRY_SECONDS)
-    await loop.advance(LONG_ENOUGH)
+    await wait(loop)
     assert queue.refused(TooManyUploads) == ["large"]
     memory.give_back_body(150_000)
     assert memory.has_room(200_000)
@@ -279,7 +284,7 @@ async def test_request_that_is_cancelled_when_it_is_admitted_leaves_its_place(
 
 
 @on_fake_clock
-async def test_request_of_a_lost_connection_ends(loop: FakeClockLoop) -> None:
+async def test_request_that_was_passed_over_ends_with_its_connection(loop: FakeClockLoop) -> None:
     class Lost:
         def watch(self, on_disconnect: Callable[[], None]) -> None:
             self.disconnect = on_disconnect
@@ -290,6 +295,7 @@ async def test_request_of_a_lost_connection_ends(loop: FakeClockLoop) -> None:
     connection = Lost()
     queue = Queue(loop)
     await queue.arrive("a", connection=connection)
+    await loop.advance(RETRY_SECONDS)
     connection.disconnect()
     await settle()
     assert queue.refused(ClientDisconnect) == ["a"]
