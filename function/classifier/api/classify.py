@@ -18,8 +18,8 @@ from classifier.api.results import results_response
 from classifier.api.service import Service
 from classifier.classifier import Classification
 from classifier.errors import BodyTimeout, ImageError, InvalidParameter
-from classifier.server.admission import CONNECTION_KEY
 from classifier.server.body import BodyStream
+from classifier.server.connection import connection_of
 from classifier.telemetry.request import record_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class ClassifyEndpoint:
         top_k = parse_top_k(request.query_params.get("top_k"))
         record = record_of(request.scope)
         place = await self._admission.enter(
-            declared_size(request.headers, self._limits), request.scope.get(CONNECTION_KEY)
+            declared_size(request.headers, self._limits), connection_of(request.scope)
         )
         body = BodyStream(request.receive, self._service.memory)
         try:
@@ -76,7 +76,7 @@ class ClassifyEndpoint:
             finally:
                 place.leave()
             del images  # the jobs hold them until they are done
-            outcomes = await self._pool.gather(jobs, request.receive)
+            outcomes = await self._pool.gather(jobs, request)
         finally:
             record.bytes_in = body.size
             body.release()
@@ -97,9 +97,9 @@ class ClassifyEndpoint:
         except TimeoutError:
             raise BodyTimeout(self._settings.body_seconds) from None
         find = self._pool.submit(self._find_upload, key)
-        (found,) = await self._pool.gather([find], request.receive)
+        (found,) = await self._pool.gather([find], request)
         body.take(found.size)
-        return await self._pool.gather([self._pool.submit(found.read)], request.receive)
+        return await self._pool.gather([self._pool.submit(found.read)], request)
 
     def _find_upload(self, key: str) -> "StoredImage":
         return self._service.store.find_upload(key)

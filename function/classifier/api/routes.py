@@ -131,7 +131,7 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
             raise NotFound("This deployment takes no uploads: BUCKET is not set.")
         service.pool.ensure_capacity()
         job = service.pool.submit(lambda: service.store.offer_upload())  # noqa: PLW0108 - lazily
-        (offer,) = await service.pool.gather([job], request.receive)
+        (offer,) = await service.pool.gather([job], request)
         return JSONResponse(asdict(offer))
 
     @app.head("/", include_in_schema=False)

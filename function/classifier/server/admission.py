@@ -9,16 +9,14 @@ import asyncio
 import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from starlette.requests import ClientDisconnect
 
 from classifier.errors import RETRY_SECONDS, QueueFull, TooManyUploads
 from classifier.images import MemoryBudget
+from classifier.server.connection import Connection
 from classifier.telemetry.metrics import Metrics
-
-CONNECTION_KEY: Final = "classifier.connection"
-"""The key of the request's `Connection` in the ASGI scope, if the server has put it there"""
 
 REFUSALS_PER_SECOND: Final = 25
 """For each thread. A refusal, with the connection that its client opens again, takes up to a
@@ -43,15 +41,6 @@ clients cannot fill it."""
 _TICK_SECONDS: Final = 0.2
 """Refusals are made together: each takes a fifth of the time while the code for it is in the
 processor's caches."""
-
-
-class Connection(Protocol):
-    """The connection of a request, as far as a wait needs it."""
-
-    def watch(self, on_disconnect: Callable[[], None]) -> None:
-        """Call `on_disconnect` once if the client disconnects while its body is not read."""
-
-    def stop_watching(self) -> None: ...
 
 
 class Place:

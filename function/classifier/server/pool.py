@@ -10,15 +10,15 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.requests import ClientDisconnect, Request
 
 from classifier.errors import QueueFull
+from classifier.server.connection import connection_of
 
 T = TypeVar("T")
 
 DISCONNECT_CHECK_SECONDS: Final = 0.1
-"""Wait before a request is watched for its client's disconnect. Most are answered before, and a
+"""Where disconnects are found by reading: the wait before. Most requests are answered before, and a
 task for each of them would cost as much as the whole access log."""
 
 
@@ -36,17 +36,26 @@ class _Job:
 
 
 class _DisconnectWatch:
-    """Cancels `jobs` when their client disconnects."""
+    """Cancels `jobs` when the client of their request disconnects."""
 
-    def __init__(self, jobs: Sequence["asyncio.Future[Any]"], receive: Receive) -> None:
+    def __init__(self, jobs: Sequence["asyncio.Future[Any]"], request: Request) -> None:
         self.disconnected = False
         self._jobs = jobs
-        self._receive = receive
+        self._receive = request.receive
+        self._connection = connection_of(request.scope)
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(DISCONNECT_CHECK_SECONDS, self._start)
+        self._timer: asyncio.TimerHandle | None = None
+        if self._connection:
+            self._connection.watch(self._cancel)
+        else:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(DISCONNECT_CHECK_SECONDS, self._start)
 
     def stop(self) -> None:
-        self._timer.cancel()
+        if self._connection:
+            self._connection.stop_watching()
+        if self._timer:
+            self._timer.cancel()
         if self._task:
             self._task.cancel()
 
@@ -55,6 +64,9 @@ class _DisconnectWatch:
 
     async def _wait(self) -> None:
         await self._receive()
+        self._cancel()
+
+    def _cancel(self) -> None:
         self.disconnected = True
         for job in self._jobs:
             job.cancel()
@@ -111,10 +123,10 @@ class Pool:
         self._wake.put(None)
         return job.future
 
-    async def gather(self, jobs: Sequence["asyncio.Future[T]"], receive: Receive) -> list[T]:
-        """The results of `jobs`, in order. Raises `ClientDisconnect` when the client disconnects
-        while jobs are queued; these are dropped."""
-        watch = _DisconnectWatch(jobs, receive) if self._unfinished > self._threads else None
+    async def gather(self, jobs: Sequence["asyncio.Future[T]"], request: Request) -> list[T]:
+        """The results of the `jobs` of `request`, in order. Raises `ClientDisconnect` when the
+        client disconnects while jobs are queued; these are dropped."""
+        watch = _DisconnectWatch(jobs, request) if self._unfinished > self._threads else None
         try:
             return [await job for job in jobs]
         except BaseException:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Final
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from classifier.server.admission import CONNECTION_KEY, Admission
+from classifier.server.admission import Admission
 from classifier.server.closing import StagedTransport
+from classifier.server.connection import CONNECTION_KEY
 from classifier.server.hangups import Hangups
 from classifier.server.reading import BODY_BYTES, HEAD_BYTES, LARGE_BODY_BYTES, Reader
 from classifier.settings import Settings
@@ -55,7 +56,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._final = False
         """The server is shutting down: the next request of this connection is its last."""
-        self._waiting = WaitingConnection(self)
+        self._watchable = WatchableConnection(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         staged: Any = StagedTransport(transport, self)
@@ -66,7 +67,7 @@ class TimeoutProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
-        self._waiting.lost()
+        self._watchable.lost()
         super().connection_lost(exc)
         self.transport.forget()  # type: ignore[attr-defined]
 
@@ -81,7 +82,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = True
         self._stop_timer()
-        self.scope[CONNECTION_KEY] = self._waiting  # type: ignore[typeddict-unknown-key]
+        self.scope[CONNECTION_KEY] = self._watchable  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if self._final and self.cycle:
             self.cycle.keep_alive = False
@@ -174,8 +175,8 @@ class TimeoutProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-class WaitingConnection:
-    """Tells a request that waits when its client disconnects."""
+class WatchableConnection:
+    """Tells a request when its client disconnects."""
 
     __slots__ = ("_on_disconnect", "_protocol", "_watched")
 
@@ -186,7 +187,7 @@ class WaitingConnection:
         """The socket, if it is not read"""
 
     def watch(self, on_disconnect: Callable[[], None]) -> None:
-        """See `classifier.server.admission.Connection`."""
+        """See `classifier.server.connection.Connection`."""
         protocol = self._protocol
         if not protocol:
             on_disconnect()
