@@ -4,7 +4,7 @@ import math
 from typing import Final
 
 WAIT_SECONDS: Final = 1.0
-"""A request waits for room as long, before newer ones go first."""
+"""A request waits for room as long, before it is passed over."""
 
 
 def full_queue_seconds(queue: int, threads: int, rate: float) -> float:
