@@ -1,7 +1,6 @@
 """Threads that decode and classify, and the short queue in front of them."""
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from classifier.errors import QueueFull
 from classifier.server.connection import connection_of
+from classifier.server.scheduling import mark_compute_thread
 
 T = TypeVar("T")
 
@@ -151,7 +151,7 @@ class Pool:
             self.on_finished()
 
     def _run_jobs(self) -> None:
-        _schedule_as_batch()
+        mark_compute_thread()
         while True:
             self._wake.get()
             try:
@@ -178,11 +178,3 @@ class Pool:
             else:
                 job.future.set_exception(error)
         self.on_finished()
-
-
-def _schedule_as_batch() -> None:
-    """Mark this thread as compute-bound: Linux then does not preempt the event loop, or a client
-    on the same machine, when the thread gets work (sched(7), SCHED_BATCH)."""
-    if hasattr(os, "SCHED_BATCH"):
-        with suppress(OSError):  # a sandbox may forbid it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

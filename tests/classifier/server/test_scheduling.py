@@ -1,0 +1,42 @@
+"""The scheduling of threads that compute."""
+
+import os
+import platform
+import sys
+import threading
+
+import pytest
+
+from classifier.server.scheduling import mark_compute_thread
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's scheduler")
+
+
+def policy_after_marking(machine: str = "") -> tuple[bool, int, int]:
+    """In a thread of its own: whether the slice was taken, the policy, and the niceness."""
+    found: list[tuple[bool, int, int]] = []
+
+    def compute() -> None:
+        taken = mark_compute_thread(machine)
+        found.append((taken, os.sched_getscheduler(0), os.nice(0)))
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_compute_threads_are_batch_threads_with_a_long_slice() -> None:
+    taken, policy, niceness = policy_after_marking()
+    assert policy == os.SCHED_BATCH
+    assert niceness == os.nice(0)
+    assert taken == (platform.machine() in ("x86_64", "aarch64"))
+
+
+def test_unknown_machine_has_the_policy_alone() -> None:
+    assert policy_after_marking("riscv64")[:2] == (False, os.SCHED_BATCH)
+
+
+def test_other_threads_keep_their_policy() -> None:
+    policy_after_marking()
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
