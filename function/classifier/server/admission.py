@@ -113,6 +113,7 @@ class Admission:
         self._kept = 0
         """Places that are kept for arriving bodies"""
         self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
 
     @property
     def waiting(self) -> int:
@@ -146,8 +147,14 @@ class Admission:
             if not first.future.done():
                 first.future.set_result(self._place())
 
+    def end(self) -> None:
+        """The server shuts down: refuse all requests that wait, now, and those that would have
+        to."""
+        self._ended = True
+        self._refuse(self.waiting)
+
     async def _wait(self, size: int, connection: Connection | None) -> Place:
-        if self.waiting >= self._max_waiting:
+        if self._ended or self.waiting >= self._max_waiting:
             raise QueueFull
         self._memory.take_body(WAITING_BYTES)
         request = _Waiting(size, connection, asyncio.get_running_loop())
@@ -212,17 +219,16 @@ class Admission:
 
     def _tick(self) -> None:
         self._timer = None
-        self._refuse()
+        per_second = max(self._refusals_per_second, self.waiting / MAX_WAIT_SECONDS)
+        self._refuse(min(len(self._passed_over), math.ceil(per_second * _TICK_SECONDS)))
         self.admit()  # places of slow bodies have become free
         if self.waiting:
             self._start_timer()
 
-    def _refuse(self) -> None:
-        per_second = max(self._refusals_per_second, self.waiting / MAX_WAIT_SECONDS)
-        for _ in range(math.ceil(per_second * _TICK_SECONDS)):
-            if not self._passed_over:
-                break
-            oldest, _ = self._passed_over.popitem(last=False)
+    def _refuse(self, count: int) -> None:
+        """Refuse the oldest requests."""
+        for _ in range(count):
+            oldest, _ = (self._passed_over or self._waiting).popitem(last=False)
             if not oldest.future.done():
                 memory = self._memory.has_room(oldest.size)
                 oldest.future.set_exception(QueueFull() if memory else TooManyUploads())

@@ -132,7 +132,9 @@ class TimeoutProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Like uvicorn, but a connection that was accepted without a request yet gets the time to
-        send one."""
+        send one, and requests that wait are refused."""
+        if self.admission:
+            self.admission.end()
         if self.cycle is None:
             self._final = True
             self._stop_timer()

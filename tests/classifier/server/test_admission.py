@@ -310,3 +310,25 @@ async def test_crowded_means_that_the_next_request_waits(loop: FakeClockLoop) ->
     assert queue.admission.crowded
     await queue.leave("a")
     assert not queue.admission.crowded
+
+
+@on_fake_clock
+async def test_waiting_requests_are_refused_at_the_shutdown(loop: FakeClockLoop) -> None:
+    queue = Queue(loop)
+    await queue.arrive("old")
+    await loop.advance(RETRY_SECONDS)
+    await queue.arrive("new")
+    queue.admission.end()
+    await queue.arrive("late")
+    assert queue.refused() == ["old", "new", "late"]
+    assert queue.admission.waiting == 0
+
+
+@on_fake_clock
+async def test_requests_for_which_there_is_room_are_admitted_at_the_shutdown(
+    loop: FakeClockLoop,
+) -> None:
+    queue = Queue(loop, room=1)
+    queue.admission.end()
+    await queue.arrive("a")
+    assert queue.admitted == ["a"]

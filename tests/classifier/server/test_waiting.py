@@ -159,3 +159,18 @@ def test_slow_body_that_finds_the_queue_full_is_refused() -> None:
             assert raw.status(client.received) == 503
 
     run(test)
+
+
+def test_waiting_request_is_refused_at_the_shutdown() -> None:
+    async def test(loop: FakeClockLoop) -> None:
+        crowd = Crowded(loop, MODEL)
+        async with crowd.full():
+            client = crowd.connect()
+            await client.send(HEAD + BODY)
+            assert crowd.waiting == 1
+            client.protocol.shutdown()
+            await settle()
+            assert raw.status(client.received) == 503
+            assert client.transport.has_ended
+
+    run(test)
