@@ -39,10 +39,8 @@ ARRIVAL_SECONDS: Final = 0.25
 clients cannot fill it."""
 
 _TICK_SECONDS: Final = 0.2
-
-_BATCH_SECONDS: Final = 1.0
-"""The time between refusals, which are made together: each, and the connection that follows, takes
-a fraction of the time while the code for it is in the processor's caches."""
+"""Refusals are made together: each takes a fraction of the time while the code for it is in the
+processor's caches. Those of a whole second would stop the event loop for 0.1 s."""
 
 
 class Place:
@@ -115,8 +113,6 @@ class Admission:
         self._kept = 0
         """Places that are kept for arriving bodies"""
         self._timer: asyncio.TimerHandle | None = None
-        self._next_refusals = 0.0
-        """On the event loop's clock"""
         self._ended = False
 
     @property
@@ -223,10 +219,8 @@ class Admission:
 
     def _tick(self) -> None:
         self._timer = None
-        if self._passed_over and self.time() >= self._next_refusals:
-            self._next_refusals = self.time() + _BATCH_SECONDS
-            per_second = max(self._refusals_per_second, self.waiting / MAX_WAIT_SECONDS)
-            self._refuse(min(len(self._passed_over), math.ceil(per_second * _BATCH_SECONDS)))
+        per_second = max(self._refusals_per_second, self.waiting / MAX_WAIT_SECONDS)
+        self._refuse(min(len(self._passed_over), math.ceil(per_second * _TICK_SECONDS)))
         self.admit()  # places of slow bodies have become free
         if self.waiting:
             self._start_timer()
