@@ -202,6 +202,18 @@ def run(test: Callable[[FakeClockLoop], Coroutine[Any, Any, None]]) -> None:
         runner.run(test(loop))
 
 
+def on_fake_loop(
+    scenario: Callable[[FakeClockLoop], Coroutine[Any, Any, None]],
+) -> Callable[[], None]:
+    """A pytest test that calls `scenario` with a loop."""
+
+    def test() -> None:
+        run(scenario)
+
+    test.__name__, test.__doc__ = scenario.__name__, scenario.__doc__
+    return test
+
+
 def configured(app: ASGIApp, settings: Settings, admission: Admission | None = None) -> Config:
     """uvicorn's configuration for `app`, without `--http`."""
     config = Config(app, http="httptools", lifespan="on", log_config=None)

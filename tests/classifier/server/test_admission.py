@@ -1,7 +1,7 @@
 """Which requests are admitted, in which order, and when the others are refused, on a fake clock."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from classifier.server.admission import (
     Admission,
     Place,
 )
-from tests.classifier.server.fake_clock import JUST, FakeClockLoop, run, settle
+from tests.classifier.server.fake_clock import JUST, FakeClockLoop, on_fake_loop, settle
 
 TICKS = 10
 """Steps of 0.1 s; more than the time between two rounds of refusals"""
@@ -90,17 +90,7 @@ async def wait(loop: FakeClockLoop) -> None:
         await loop.advance(0.1)
 
 
-def on_fake_clock(
-    scenario: Callable[[FakeClockLoop], Coroutine[object, object, None]],
-) -> Callable[[], None]:
-    def test() -> None:
-        run(scenario)
-
-    test.__name__, test.__doc__ = scenario.__name__, scenario.__doc__
-    return test
-
-
-@on_fake_clock
+@on_fake_loop
 async def test_requests_are_admitted_at_once_while_there_is_room(loop: FakeClockLoop) -> None:
     queue = Queue(loop, room=2)
     await queue.arrive("a", "b", "c")
@@ -108,7 +98,7 @@ async def test_requests_are_admitted_at_once_while_there_is_room(loop: FakeClock
     assert queue.admission.waiting == 1
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_requests_are_admitted_in_order_of_arrival(loop: FakeClockLoop) -> None:
     queue = Queue(loop)
     await queue.arrive("a", "b", "c")
@@ -119,7 +109,7 @@ async def test_requests_are_admitted_in_order_of_arrival(loop: FakeClockLoop) ->
     assert queue.admitted == ["a", "b", "c"]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_request_that_has_waited_for_a_second_is_passed_over(loop: FakeClockLoop) -> None:
     """While there is one, the queue is kept short."""
     queue = Queue(loop)
@@ -135,7 +125,7 @@ async def test_request_that_has_waited_for_a_second_is_passed_over(loop: FakeClo
     assert queue.admitted[1:] == ["new", "newer"]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_request_that_was_passed_over_is_admitted_when_no_other_waits(
     loop: FakeClockLoop,
 ) -> None:
@@ -148,7 +138,7 @@ async def test_request_that_was_passed_over_is_admitted_when_no_other_waits(
     assert queue.admitted == ["new", f"old {refused}", f"old {refused + 1}"]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_nobody_is_refused_before_retry_after_has_passed(loop: FakeClockLoop) -> None:
     queue = Queue(loop)
     await queue.arrive("a")
@@ -160,7 +150,7 @@ async def test_nobody_is_refused_before_retry_after_has_passed(loop: FakeClockLo
     assert loop.armed() == []
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_crowd_is_refused_slowly_the_oldest_first(loop: FakeClockLoop) -> None:
     queue = Queue(loop)
     await queue.arrive(*map(str, range(4 * REFUSALS_PER_SECOND)))
@@ -172,7 +162,7 @@ async def test_crowd_is_refused_slowly_the_oldest_first(loop: FakeClockLoop) -> 
     assert queue.refused() == [str(number) for number in range(refused)]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_large_crowd_is_refused_within_the_longest_wait(loop: FakeClockLoop) -> None:
     queue = Queue(loop)
     await queue.arrive(*map(str, range(MAX_WAITING)))
@@ -183,14 +173,14 @@ async def test_large_crowd_is_refused_within_the_longest_wait(loop: FakeClockLoo
     assert queue.refused() == [str(number) for number in range(first_half)]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_requests_beyond_the_waiting_room_are_refused_at_once(loop: FakeClockLoop) -> None:
     queue = Queue(loop)
     await queue.arrive(*map(str, range(MAX_WAITING)), "one too many")
     assert queue.refused() == ["one too many"]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_waiting_requests_take_at_most_a_quarter_of_the_memory_for_bodies(
     loop: FakeClockLoop,
 ) -> None:
@@ -204,7 +194,7 @@ async def test_waiting_requests_take_at_most_a_quarter_of_the_memory_for_bodies(
     assert memory.has_room(40 * WAITING_BYTES)
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_request_waits_for_memory_for_its_body(loop: FakeClockLoop) -> None:
     memory = MemoryBudget(400_000, bodies=200_000)
     memory.take_body(150_000)
@@ -217,7 +207,7 @@ async def test_request_waits_for_memory_for_its_body(loop: FakeClockLoop) -> Non
     assert queue.admitted == ["large"]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_refusal_names_the_memory_where_the_queue_has_room(loop: FakeClockLoop) -> None:
     memory = MemoryBudget(400_000, bodies=200_000)
     memory.take_body(150_000)
@@ -230,7 +220,7 @@ async def test_refusal_names_the_memory_where_the_queue_has_room(loop: FakeClock
     assert memory.has_room(200_000)
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_arriving_body_keeps_its_place(loop: FakeClockLoop) -> None:
     queue = Queue(loop, room=1)
     await queue.arrive("a", "b")
@@ -241,7 +231,7 @@ async def test_arriving_body_keeps_its_place(loop: FakeClockLoop) -> None:
     assert queue.admitted == ["a"]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_slow_bodies_do_not_keep_others_waiting(loop: FakeClockLoop) -> None:
     queue = Queue(loop, room=1)
     await queue.arrive("slow", "b")
@@ -251,7 +241,7 @@ async def test_slow_bodies_do_not_keep_others_waiting(loop: FakeClockLoop) -> No
     assert not queue.place("slow").kept
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_failed_request_gives_its_place_to_the_next(loop: FakeClockLoop) -> None:
     queue = Queue(loop, room=1)
     await queue.arrive("a", "b", "c")
@@ -261,7 +251,7 @@ async def test_failed_request_gives_its_place_to_the_next(loop: FakeClockLoop) -
     assert queue.admitted == ["a", "b"]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_cancelled_request_waits_no_more(loop: FakeClockLoop) -> None:
     queue = Queue(loop)
     await queue.arrive("a", "b")
@@ -271,7 +261,7 @@ async def test_cancelled_request_waits_no_more(loop: FakeClockLoop) -> None:
     assert queue.admitted == ["b"]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_request_that_is_cancelled_when_it_is_admitted_leaves_its_place(
     loop: FakeClockLoop,
 ) -> None:
@@ -283,7 +273,7 @@ async def test_request_that_is_cancelled_when_it_is_admitted_leaves_its_place(
     assert queue.admitted == ["b"]
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_request_that_was_passed_over_ends_with_its_connection(loop: FakeClockLoop) -> None:
     class Lost:
         def watch(self, on_disconnect: Callable[[], None]) -> None:
@@ -302,7 +292,7 @@ async def test_request_that_was_passed_over_ends_with_its_connection(loop: FakeC
     assert queue.admission.waiting == 0
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_crowded_means_that_the_next_request_waits(loop: FakeClockLoop) -> None:
     queue = Queue(loop, room=1)
     assert not queue.admission.crowded
@@ -312,7 +302,7 @@ async def test_crowded_means_that_the_next_request_waits(loop: FakeClockLoop) ->
     assert not queue.admission.crowded
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_waiting_requests_are_refused_at_the_shutdown(loop: FakeClockLoop) -> None:
     queue = Queue(loop)
     await queue.arrive("old")
@@ -324,7 +314,7 @@ async def test_waiting_requests_are_refused_at_the_shutdown(loop: FakeClockLoop)
     assert queue.admission.waiting == 0
 
 
-@on_fake_clock
+@on_fake_loop
 async def test_requests_for_which_there_is_room_are_admitted_at_the_shutdown(
     loop: FakeClockLoop,
 ) -> None:

@@ -1,8 +1,9 @@
 """Requests that wait for room in the queue, on a fake clock: their bodies are not read."""
 
 import asyncio
+import functools
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -21,7 +22,7 @@ from tests.classifier.server.fake_clock import (
     Connection,
     FakeClockLoop,
     configured,
-    run,
+    on_fake_loop,
     settle,
 )
 from tests.support import raw
@@ -67,110 +68,110 @@ class Crowded:
         return self.service.admission.waiting
 
 
-def test_refused_body_is_not_read_before_the_response() -> None:
-    async def test(loop: FakeClockLoop) -> None:
-        crowd = Crowded(loop, MODEL)
-        async with crowd.full():
-            client = crowd.connect()
-            await client.send(HEAD + BODY)
-            assert crowd.waiting == 1
-            unread = len(client.transport.unread)
-            assert unread == len(HEAD) + len(BODY) - HEAD_BYTES
-            await loop.advance(RETRY_SECONDS - 0.001)
-            assert client.received == b""
-            assert len(client.transport.unread) == unread
-            for _ in range(5):
-                await loop.advance(0.1)
-            assert raw.status(client.received) == 503
-            assert b"\r\nretry-after: 1\r\n" in client.received
-            assert b"\r\nconnection: close\r\n" in client.received
-            assert client.transport.has_ended
-            await client.close()
-            assert client.is_closed
+def in_a_crowd(
+    scenario: Callable[[FakeClockLoop, Crowded], Coroutine[object, object, None]],
+) -> Callable[[], None]:
+    """A pytest test that calls `scenario` with a loop and the service."""
 
-    run(test)
+    @functools.wraps(scenario)
+    async def with_service(loop: FakeClockLoop) -> None:
+        await scenario(loop, Crowded(loop, MODEL))
+
+    return on_fake_loop(with_service)
 
 
-def test_body_is_read_when_there_is_room() -> None:
-    async def test(loop: FakeClockLoop) -> None:
-        crowd = Crowded(loop, MODEL)
-        async with crowd.full():
-            client = crowd.connect()
-            await client.send(HEAD + BODY)
-            assert client.transport.unread
-            await crowd.make_room()
-            await client.has_responded()
-            assert raw.status(client.received) == 415  # read, and not an image
-            assert not client.transport.unread
-            assert not client.is_closed
-
-    run(test)
-
-
-def test_waiting_request_whose_client_disconnects_leaves() -> None:
-    async def test(loop: FakeClockLoop) -> None:
-        crowd = Crowded(loop, MODEL)
-        async with crowd.full():
-            client = crowd.connect()
-            await client.send(raw.post("image/jpeg", "Content-Length: 3") + b"abc")
-            assert crowd.waiting == 1
-            await client.close()
-            await loop.advance(RETRY_SECONDS)
-            assert crowd.waiting == 0
-
-    run(test)
-
-
-def test_other_routes_do_not_wait() -> None:
-    async def test(loop: FakeClockLoop) -> None:
-        crowd = Crowded(loop, MODEL)
-        async with crowd.full():
-            client = crowd.connect()
-            await client.send(raw.get("/healthz"))
-            assert raw.status(client.received) == 200
-
-    run(test)
-
-
-def test_body_that_is_too_large_is_refused_at_once() -> None:
-    async def test(loop: FakeClockLoop) -> None:
-        crowd = Crowded(loop, MODEL)
-        async with crowd.full():
-            client = crowd.connect()
-            await client.send(raw.post("image/jpeg", f"Content-Length: {10**9}"))
-            assert raw.status(client.received) == 413
-            assert crowd.waiting == 0
-
-    run(test)
-
-
-def test_slow_body_that_finds_the_queue_full_is_refused() -> None:
-    """Given a body that arrives so slowly that it has lost its place."""
-
-    async def test(loop: FakeClockLoop) -> None:
-        crowd = Crowded(loop, MODEL)
+@in_a_crowd
+async def test_refused_body_is_not_read_before_the_response(
+    loop: FakeClockLoop, crowd: Crowded
+) -> None:
+    async with crowd.full():
         client = crowd.connect()
-        await client.send(raw.post("image/jpeg", "Content-Length: 3") + b"a")
-        await loop.advance(2 * ARRIVAL_SECONDS)
-        async with crowd.full():
-            other = crowd.connect()
-            await other.send(HEAD)
-            await client.send(b"bc")
-            assert raw.status(client.received) == 503
+        await client.send(HEAD + BODY)
+        assert crowd.waiting == 1
+        unread = len(client.transport.unread)
+        assert unread == len(HEAD) + len(BODY) - HEAD_BYTES
+        await loop.advance(RETRY_SECONDS - 0.001)
+        assert client.received == b""
+        assert len(client.transport.unread) == unread
+        for _ in range(5):
+            await loop.advance(0.1)
+        assert raw.status(client.received) == 503
+        assert b"\r\nretry-after: 1\r\n" in client.received
+        assert b"\r\nconnection: close\r\n" in client.received
+        assert client.transport.has_ended
+        await client.close()
+        assert client.is_closed
 
-    run(test)
+
+@in_a_crowd
+async def test_body_is_read_when_there_is_room(loop: FakeClockLoop, crowd: Crowded) -> None:
+    async with crowd.full():
+        client = crowd.connect()
+        await client.send(HEAD + BODY)
+        assert client.transport.unread
+        await crowd.make_room()
+        await client.has_responded()
+        assert raw.status(client.received) == 415  # read, and not an image
+        assert not client.transport.unread
+        assert not client.is_closed
 
 
-def test_waiting_request_is_refused_at_the_shutdown() -> None:
-    async def test(loop: FakeClockLoop) -> None:
-        crowd = Crowded(loop, MODEL)
-        async with crowd.full():
-            client = crowd.connect()
-            await client.send(HEAD + BODY)
-            assert crowd.waiting == 1
-            client.protocol.shutdown()
-            await settle()
-            assert raw.status(client.received) == 503
-            assert client.transport.has_ended
+@in_a_crowd
+async def test_waiting_request_whose_client_disconnects_leaves(
+    loop: FakeClockLoop, crowd: Crowded
+) -> None:
+    async with crowd.full():
+        client = crowd.connect()
+        await client.send(raw.post("image/jpeg", "Content-Length: 3") + b"abc")
+        assert crowd.waiting == 1
+        await client.close()
+        await loop.advance(RETRY_SECONDS)
+        assert crowd.waiting == 0
 
-    run(test)
+
+@in_a_crowd
+async def test_other_routes_do_not_wait(loop: FakeClockLoop, crowd: Crowded) -> None:
+    async with crowd.full():
+        client = crowd.connect()
+        await client.send(raw.get("/healthz"))
+        assert raw.status(client.received) == 200
+
+
+@in_a_crowd
+async def test_body_that_is_too_large_is_refused_at_once(
+    loop: FakeClockLoop, crowd: Crowded
+) -> None:
+    async with crowd.full():
+        client = crowd.connect()
+        await client.send(raw.post("image/jpeg", f"Content-Length: {10**9}"))
+        assert raw.status(client.received) == 413
+        assert crowd.waiting == 0
+
+
+@in_a_crowd
+async def test_slow_body_that_finds_the_queue_full_is_refused(
+    loop: FakeClockLoop, crowd: Crowded
+) -> None:
+    """Given a body that arrives so slowly that it has lost its place."""
+    client = crowd.connect()
+    await client.send(raw.post("image/jpeg", "Content-Length: 3") + b"a")
+    await loop.advance(2 * ARRIVAL_SECONDS)
+    async with crowd.full():
+        other = crowd.connect()
+        await other.send(HEAD)
+        await client.send(b"bc")
+        assert raw.status(client.received) == 503
+
+
+@in_a_crowd
+async def test_waiting_request_is_refused_at_the_shutdown(
+    loop: FakeClockLoop, crowd: Crowded
+) -> None:
+    async with crowd.full():
+        client = crowd.connect()
+        await client.send(HEAD + BODY)
+        assert crowd.waiting == 1
+        client.protocol.shutdown()
+        await settle()
+        assert raw.status(client.received) == 503
+        assert client.transport.has_ended
