@@ -24,7 +24,6 @@ class Service:
         self.settings = settings
         self.metrics = classifier.metrics
         self.memory = classifier.memory
-        self.pool = Pool(settings.threads, settings.queue, self.metrics.observe_queue_wait)
         self.admission = Admission(
             lambda: self.pool.queued,
             self.memory,
@@ -32,7 +31,12 @@ class Service:
             threads=settings.threads,
             metrics=self.metrics,
         )
-        self.pool.on_finished = self.admission.admit
+        self.pool = Pool(
+            settings.threads,
+            settings.queue,
+            self.metrics.observe_queue_wait,
+            self.admission.admit,
+        )
         self.errors = ErrorResponder(self.metrics)
 
     def middleware(self, app: ASGIApp) -> ServiceMiddleware:

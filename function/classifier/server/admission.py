@@ -125,10 +125,6 @@ class Admission:
         """Whether a request that arrives now has to wait."""
         return self.waiting > 0 or not self._has_room(self._limit)
 
-    def time(self) -> float:
-        """Seconds on the event loop's clock"""
-        return asyncio.get_running_loop().time()
-
     async def enter(self, size: int, connection: Connection | None = None) -> Place:
         """Wait for room for an image, and for a body of `size` bytes (0 if unknown). Raises
         `QueueFull` or `TooManyUploads` after a wait, and `ClientDisconnect`."""
@@ -174,8 +170,11 @@ class Admission:
             self._memory.give_back_body(WAITING_BYTES)
             self._metrics.wait_ended()
 
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
     def _place(self) -> Place:
-        place = Place(self.time(), self._leave)
+        place = Place(self._now(), self._leave)
         self._arriving.append(place)
         self._kept += 1
         return place
@@ -190,7 +189,7 @@ class Admission:
         return self._has_room(limit) and self._memory.has_room(max(1, size))
 
     def _has_room(self, limit: int) -> bool:
-        late = self.time() - ARRIVAL_SECONDS
+        late = self._now() - ARRIVAL_SECONDS
         while self._arriving and (not self._arriving[0].kept or self._arriving[0].since < late):
             place = self._arriving.popleft()
             if place.kept:
@@ -199,7 +198,7 @@ class Admission:
         return self._queued() + self._kept < limit
 
     def _pass_over(self) -> None:
-        late = self.time() - RETRY_SECONDS
+        late = self._now() - RETRY_SECONDS
         while self._waiting:
             first = next(iter(self._waiting))
             if first.since > late:

@@ -93,7 +93,7 @@ class Pool:
         self._threads = threads
         self._queue_limit = queue
         self._observe_wait = observe_wait
-        self.on_finished = on_finished
+        self._on_finished = on_finished
         self._queue: deque[_Job] = deque()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._started: list[threading.Thread] = []
@@ -148,7 +148,7 @@ class Pool:
                     self._queue.remove(job)
                     self._unfinished -= 1
         if self._unfinished < before:
-            self.on_finished()
+            self._on_finished()
 
     def _run_jobs(self) -> None:
         mark_compute_thread()
@@ -177,4 +177,4 @@ class Pool:
                 job.future.set_result(result)
             else:
                 job.future.set_exception(error)
-        self.on_finished()
+        self._on_finished()

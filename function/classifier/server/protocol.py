@@ -178,7 +178,7 @@ class TimeoutProtocol(HttpToolsProtocol):
 
 
 class WatchableConnection:
-    """Tells a request when its client disconnects."""
+    """Reports the disconnect of a request's client."""
 
     __slots__ = ("_on_disconnect", "_protocol", "_watched")
 
@@ -195,8 +195,10 @@ class WatchableConnection:
             on_disconnect()
             return
         self._on_disconnect = on_disconnect
+        if not protocol.flow.read_paused:
+            return  # its end is read
         socket = protocol.transport.get_extra_info("socket")
-        if socket and protocol.flow.read_paused:
+        if socket:
             self._watched = socket.fileno()
             protocol.hangups.watch(self._watched, protocol.transport.abort)
 
@@ -207,7 +209,7 @@ class WatchableConnection:
             self._watched = None
 
     def lost(self) -> None:
-        """The connection is lost. Its objects refer to each other no more."""
+        """Called when the connection is lost. Ends the references among its objects."""
         self._protocol = None
         on_disconnect = self._on_disconnect
         self.stop_watching()
