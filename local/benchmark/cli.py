@@ -3,12 +3,11 @@
 import argparse
 import json
 import math
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from local.benchmark.client.load import client_name
 from local.benchmark.competitors.environments import python_of
@@ -17,7 +16,14 @@ from local.benchmark.rounds import BURSTS, PARTS, BenchmarkPlan, measure
 from local.benchmark.servers.server import COMPETITORS, NAIVE, SERVICE, MeasurementError, Server
 from local.benchmark.tables import report
 from local.benchmark.targets import GROSS_RUNS, judge
-from local.common.cli import OneLineParser, UsageError, check_outputs, print_progress, whole_number
+from local.common.cli import (
+    OneLineParser,
+    UsageError,
+    check_outputs,
+    exit_on_sigterm,
+    print_progress,
+    whole_number,
+)
 from local.common.machine import facts, version
 from local.common.paths import FLOAT_MODEL
 from local.common.verdict import add_gross_option
@@ -56,7 +62,7 @@ def benchmark(description: str, arguments: Sequence[str] | None = None) -> int:
         raise UsageError(f"--images: {str(options.images)!r} is not a folder.")
     check_outputs(options.json)
     parts, servers = _selected(options)
-    signal.signal(signal.SIGTERM, _stop)
+    exit_on_sigterm()
 
     def run() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
@@ -214,7 +220,3 @@ def _report_of(path: Path) -> str:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{path} was not written by --json.") from None
-
-
-def _stop(number: int, _: object) -> NoReturn:
-    raise SystemExit(128 + number)

@@ -44,6 +44,15 @@ def check_outputs(*paths: Path | None) -> None:
             )
 
 
+def exit_on_sigterm() -> None:
+    """Have SIGTERM raise `SystemExit`, so that servers and temporary files do not outlive it."""
+    signal.signal(signal.SIGTERM, _exit)
+
+
+def _exit(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
 def print_progress(line: str) -> None:
     """Print progress on a terminal."""
     if sys.stderr.isatty():

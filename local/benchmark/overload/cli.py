@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from local.benchmark.client.load import write_requests
 from local.benchmark.competitors.environments import python_of
@@ -18,7 +17,7 @@ from local.benchmark.overload.figures import figures_of, targets_of
 from local.benchmark.overload.open_loop import measure_open_loop
 from local.benchmark.overload.plan import FULL, QUICK, REFERENCE, Effort
 from local.benchmark.overload.rounds import Images, limits, measure_round
-from local.benchmark.overload.tables import goodput_table, measured, polite_table, service_table
+from local.benchmark.overload.tables import goodput_table, polite_table, service_table
 from local.benchmark.servers.server import (
     COMPETITORS,
     SERVICE,
@@ -26,7 +25,14 @@ from local.benchmark.servers.server import (
     Server,
     earlier,
 )
-from local.common.cli import OneLineParser, UsageError, check_outputs, print_progress, whole_number
+from local.common.cli import (
+    OneLineParser,
+    UsageError,
+    check_outputs,
+    exit_on_sigterm,
+    print_progress,
+    whole_number,
+)
 from local.common.descriptors import allow_descriptors
 from local.common.machine import facts, version
 from local.common.paths import FUNCTION
@@ -81,7 +87,7 @@ def overload(description: str, arguments: Sequence[str] | None = None) -> int:
     most = max(crowd.connections for crowd in effort.crowds)
     # Servers inherit the limit. The service has no other setting for its connections.
     allow_descriptors(most + _OTHER_DESCRIPTORS)
-    signal.signal(signal.SIGTERM, _stop)
+    exit_on_sigterm()
     try:
         return _measure(options, effort)
     except _ERRORS as error:
@@ -170,7 +176,6 @@ def _report(figures: Any) -> str:
             if "why" in server
         ),
     ]
-    assert measured(figures)
     return "\n" + "\n\n".join(part for part in parts if part)
 
 
@@ -195,7 +200,3 @@ def _parser(description: str) -> argparse.ArgumentParser:
     add_gross_option(parser)
     add("--json", type=Path, metavar="FILE", help="write the figures")
     return parser
-
-
-def _stop(number: int, _: object) -> NoReturn:
-    raise SystemExit(128 + number)
