@@ -61,7 +61,7 @@ class StagedTransport:
 
 
 class _Drain(asyncio.BufferedProtocol):
-    """Reads and discards. Tells `protocol` when the connection is lost."""
+    """Reads and discards, until the connection is lost; then `protocol` is called."""
 
     def __init__(self, transport: asyncio.Transport, protocol: StagedProtocol) -> None:
         self._protocol = protocol

@@ -1,4 +1,4 @@
-"""What the parts of the server know of a request's connection."""
+"""The connection of a request, as other parts of the server see it."""
 
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -10,8 +10,8 @@ CONNECTION_KEY: Final = "classifier.connection"
 
 
 class Connection(Protocol):
-    """Tells when the client of a request disconnects. `receive` of ASGI does too, but reads the
-    body for that, and takes a task."""
+    """Reports the disconnect of a request's client. ASGI's `receive` does too, but it needs a task
+    and reads the body."""
 
     def watch(self, on_disconnect: Callable[[], None]) -> None:
         """Call `on_disconnect` once if the client disconnects, also if its body is not read."""

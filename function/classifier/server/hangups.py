@@ -1,7 +1,7 @@
 """Disconnects of clients whose connections are not read, from Linux's epoll.
 
-A connection that is not read does not tell that its client is gone: the end comes after the data.
-`EPOLLRDHUP` does. Elsewhere such a disconnect is found when the connection is read again.
+The end of a connection comes after its data, so it is not seen while the data is not read.
+`EPOLLRDHUP` reports it at once. On other systems, it is found when the connection is read again.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable
 class Hangups:
     """Watches the connections of one event loop.
 
-    Declined: `loop.add_reader` reads from sockets that belong to a transport, and refuses them.
+    Declined: `loop.add_reader`, which refuses sockets that belong to a transport.
     """
 
     def __init__(self) -> None:

@@ -9,8 +9,8 @@ from uvicorn.config import Config
 
 
 class PortReservation(socket.socket):
-    """Reserves an address without listening. A process that receives it gets a socket of its own
-    for that address (SO_REUSEPORT, socket(7)), and the kernel spreads new connections over all
+    """Reserves an address without listening. A process that receives it gets its own socket for
+    that address (SO_REUSEPORT, socket(7)), and the kernel spreads new connections over all
     processes that listen.
 
     A single socket, from which all processes accept, serves connections unevenly: the process that

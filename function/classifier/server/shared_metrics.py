@@ -12,7 +12,7 @@ from classifier.settings import SettingsError
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus_client when it is imported"""
 
-_FOLDERS: Final = ("/dev/shm", None)  # noqa: S108 - TemporaryDirectory makes a name of its own
+_FOLDERS: Final = ("/dev/shm", None)  # noqa: S108 - TemporaryDirectory finds an unused name
 """In memory: the service writes nothing to disk, and a read-only container has no other writable
 directory. Else the system's directory for temporary files."""
 

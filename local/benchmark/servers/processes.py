@@ -87,7 +87,7 @@ def process_tree(
     """
     tree: ProcessTree | None = None
     try:
-        # In a session of its own, it would outlive a Ctrl-C that comes before `tree` is set.
+        # In its own session, it would outlive a Ctrl-C that comes before `tree` is set.
         with _deferred_signals(), log.open("w") as output:
             started_at = time.monotonic()
             process = subprocess.Popen(

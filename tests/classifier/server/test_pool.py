@@ -47,7 +47,7 @@ async def disconnect() -> Message:
 
 
 async def never_read() -> Message:
-    raise AssertionError("the connection tells of a disconnect")
+    raise AssertionError("the connection reports the disconnect")
 
 
 CONNECTED = request(stay_connected)
@@ -86,7 +86,7 @@ def test_full_queue_refuses_until_a_job_finishes() -> None:
 
 @pytest.mark.parametrize("connection", [None, FakeConnection(lost=True)])
 def test_jobs_of_disconnected_clients_are_cancelled(connection: FakeConnection | None) -> None:
-    """A connection tells of the disconnect; without one, it is read."""
+    """The connection reports the disconnect; without one, it is read."""
     client = request(never_read if connection else disconnect, connection)
 
     async def cancel() -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's schedul
 
 
 def policy_after_marking(machine: str = "") -> tuple[bool, int, int]:
-    """In a thread of its own: whether the slice was taken, the policy, and the niceness."""
+    """In a new thread: whether the slice was taken, the policy, and the niceness."""
     found: list[tuple[bool, int, int]] = []
 
     def compute() -> None:
