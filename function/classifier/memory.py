@@ -13,8 +13,12 @@ SERVICE_BYTES: Final = 48 * _MIB
 its own files, memory that the allocator keeps, conversions of colours (at most 4 MB, and 2 for the
 one that is being built). Measured in a container of 512 MB under load."""
 
-THREAD_BYTES: Final = 16 * _MIB
-"""What a thread keeps for itself: ONNX Runtime's intermediate results, and its allocator's arena"""
+THREAD_BODY_BYTES: Final = 8 * _MIB
+"""Memory of finished request bodies that is kept for the next ones, for each thread"""
+
+THREAD_BYTES: Final = 16 * _MIB + THREAD_BODY_BYTES
+"""What a thread keeps for itself: ONNX Runtime's intermediate results, its allocator's arena, and
+the memory of a body"""
 
 SUPERVISOR_BYTES: Final = 40 * _MIB
 """What uvicorn's supervisor of several processes takes, with multiprocessing's resource tracker.

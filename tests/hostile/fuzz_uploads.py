@@ -9,14 +9,17 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator
 
 import atheris
+from starlette.types import Message
 
 sys.path.insert(0, "function")
 with atheris.instrument_imports(include=["classifier", "python_multipart"]):
     from classifier.api.multipart import Limits, read_uploads
 from classifier.errors import UploadError
+from classifier.images import UNLIMITED
+from classifier.server.body import BodyStream
+from classifier.server.buffers import BodyBuffers
 
 LIMITS = Limits(bytes=4096, files=4)
 SECONDS = 1.0
@@ -83,9 +86,14 @@ def _body(provider: atheris.FuzzedDataProvider) -> list[bytes]:
     return [content[start : start + width] for start in range(0, len(content), width)]
 
 
-async def _stream(chunks: list[bytes]) -> AsyncIterator[bytes]:
-    for chunk in chunks:
-        yield chunk
+def _stream(chunks: list[bytes]) -> BodyStream:
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages.append({"type": "http.request"})
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    return BodyStream(receive, UNLIMITED, BodyBuffers(0))
 
 
 _loop = asyncio.new_event_loop()

@@ -65,7 +65,7 @@ class ClassifyEndpoint:
         place = await self._admission.enter(
             declared_size(request.headers, self._limits), connection_of(request.scope)
         )
-        body = BodyStream(request.receive, self._service.memory)
+        body = BodyStream(request.receive, self._service.memory, self._service.buffers)
         try:
             try:
                 images = await self._read(request, body)

@@ -7,8 +7,7 @@ to temporary files; a read-only container has none.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from io import BytesIO
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from python_multipart.exceptions import FormParserError
@@ -24,7 +23,11 @@ from classifier.errors import (
 )
 
 if TYPE_CHECKING:
+    from io import BytesIO
+
     from python_multipart.multipart import MultipartCallbacks
+
+    from classifier.server.body import BodyStream
 
 FIELD: Final = "file"
 
@@ -33,10 +36,6 @@ FRAMING_BYTES: Final = 64 * 1024
 
 _OTHER_FIELDS: Final = 64
 """Parts of a form beside its images"""
-
-_LARGE_BYTES: Final = 2 << 20
-"""Zeroed memory of this size and more comes from the system, which gives it page by page. See
-`M_MMAP_THRESHOLD` in `classifier.images.pillow`."""
 
 
 class Limits(NamedTuple):
@@ -62,7 +61,7 @@ class _Part:
         self.size = 0
 
 
-async def read_key(headers: Mapping[str, str], body: AsyncIterator[bytes]) -> str | None:
+async def read_key(headers: Mapping[str, str], body: "BodyStream") -> str | None:
     """The key in the body `{"key": "uploads/..."}`; None, with the body unread, if it is not JSON.
 
     Raises `UploadTooLarge`, `NoImage` or `InvalidKey`.
@@ -91,7 +90,7 @@ def declared_size(headers: Mapping[str, str], limits: Limits) -> int:
 
 
 async def read_uploads(
-    headers: Mapping[str, str], body: AsyncIterator[bytes], limits: Limits
+    headers: Mapping[str, str], body: "BodyStream", limits: Limits
 ) -> list[bytes]:
     """The encoded images of a request, one or more, in the order of their fields.
 
@@ -111,8 +110,8 @@ async def read_uploads(
     raise UnsupportedBody(_printable(content_type))
 
 
-async def _read_raw(body: AsyncIterator[bytes], limits: Limits, declared: int = 0) -> bytes:
-    content = _buffer(declared)
+async def _read_raw(body: "BodyStream", limits: Limits, declared: int = 0) -> bytes:
+    content = body.buffer(declared)
     async for chunk in body:
         content.write(chunk)
         if content.tell() > limits.bytes:
@@ -123,16 +122,10 @@ async def _read_raw(body: AsyncIterator[bytes], limits: Limits, declared: int = 
     return content.getvalue()
 
 
-def _buffer(expected: int) -> BytesIO:
-    """An empty buffer for about `expected` bytes. Where these are many, it has room for them from
-    the start, and is not copied while it grows; memory is taken as it is written to."""
-    return BytesIO(bytes(expected)) if expected >= _LARGE_BYTES else BytesIO()
-
-
 async def _read_form(
-    body: AsyncIterator[bytes], boundary: bytes, limits: Limits, declared: int
+    body: "BodyStream", boundary: bytes, limits: Limits, declared: int
 ) -> list[bytes]:
-    form = _Form(limits, declared)
+    form = _Form(body, limits, declared)
     try:
         parser = MultipartParser(boundary, form.callbacks())
         received = 0
@@ -149,8 +142,9 @@ async def _read_form(
 class _Form:
     """The parts named `file`, from the callbacks of the multipart parser."""
 
-    def __init__(self, limits: Limits, declared: int) -> None:
+    def __init__(self, body: "BodyStream", limits: Limits, declared: int) -> None:
         """`declared`: the bytes of the whole body, 0 if unknown."""
+        self._body = body
         self._limits = limits
         self._declared = declared
         self._part = _Part()
@@ -205,7 +199,7 @@ class _Form:
         if self._part.name != FIELD:
             self._other_names.add(_printable(self._part.name.encode()))
             return
-        self._files.append((self._part, _buffer(self._declared - self._bytes)))
+        self._files.append((self._part, self._body.buffer(self._declared - self._bytes)))
         if len(self._files) > self._limits.files:
             raise TooManyImages(self._limits.files)
 
@@ -222,7 +216,7 @@ class _Form:
         self._complete = True
 
 
-def _content(part: _Part, written: BytesIO) -> bytes:
+def _content(part: _Part, written: "BytesIO") -> bytes:
     if not part.size:
         raise NoImage(
             "The field 'file' is empty: no file was chosen, or it has 0 bytes. "

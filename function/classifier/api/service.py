@@ -7,7 +7,9 @@ from starlette.types import ASGIApp
 
 from classifier.api.problems import ErrorResponder
 from classifier.classifier import Classifier
+from classifier.memory import THREAD_BODY_BYTES
 from classifier.server.admission import Admission
+from classifier.server.buffers import BodyBuffers
 from classifier.server.middleware import ServiceMiddleware
 from classifier.server.pool import Pool
 from classifier.settings import Settings
@@ -24,6 +26,7 @@ class Service:
         self.settings = settings
         self.metrics = classifier.metrics
         self.memory = classifier.memory
+        self.buffers = BodyBuffers(settings.threads * THREAD_BODY_BYTES)
         self.admission = Admission(
             lambda: self.pool.queued,
             self.memory,

@@ -1,19 +1,23 @@
 """Request bodies, read within a memory budget."""
 
+from io import BytesIO
 from typing import Self
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from classifier.images import MemoryBudget
+from classifier.server.buffers import BodyBuffers
 
 
 class BodyStream:
     """The chunks of one body. Its bytes count against the memory budget until `release`."""
 
-    def __init__(self, receive: Receive, budget: MemoryBudget) -> None:
+    def __init__(self, receive: Receive, budget: MemoryBudget, buffers: BodyBuffers) -> None:
         self._receive = receive
         self._budget = budget
+        self._buffers = buffers
+        self._taken: list[BytesIO] = []
         self._complete = False
         self.size = 0
         """Bytes taken from the budget"""
@@ -39,5 +43,15 @@ class BodyStream:
         self._budget.take_body(size)
         self.size += size
 
+    def buffer(self, expected: int) -> BytesIO:
+        """A buffer for about `expected` bytes; see `BodyBuffers.take`. It is valid until
+        `release`."""
+        buffer = self._buffers.take(expected)
+        self._taken.append(buffer)
+        return buffer
+
     def release(self) -> None:
+        """The images have been classified, or the request has failed."""
+        for buffer in self._taken:
+            self._buffers.give_back(buffer)
         self._budget.give_back_body(self.size)
