@@ -122,26 +122,6 @@ def test_full_queue_gets_503_before_the_body_is_sent(tmp_path: Path) -> None:
         assert raw.status(raw.response(later)) == 200
 
 
-def test_queue_that_fills_while_the_body_arrives_gets_503(tmp_path: Path) -> None:
-    with (
-        serving_gated(tmp_path / "log", THREADS="1", QUEUE="1") as server,
-        Clients(server.url) as clients,
-    ):
-        slow = clients.connect()
-        message = request(image(0))
-        slow.sendall(message[:-1])
-        wait_until(lambda: Scrape(server.client).in_flight == 1, "an accepted head")
-        accepted = [clients.post(image(1))]
-        server.gate.next()
-        accepted.append(clients.post(image(2)))
-        wait_until(lambda: Scrape(server.client).in_flight == 3, "a full queue")
-
-        slow.sendall(message[-1:])
-        assert raw.status(raw.response(slow)) == 503
-        server.gate.open()
-        assert [raw.status(raw.response(client)) for client in accepted] == [200, 200]
-
-
 def test_burst_that_fits_the_queue_gets_200(server: Server, sample: bytes) -> None:
     """Given 100 parallel requests and the default settings."""
 
