@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.classifier.server.clients import Clients, image, request
+from tests.classifier.server.clients import Clients, image
 from tests.support import raw
 from tests.support.gate import serving_gated
 from tests.support.metrics import Scrape
