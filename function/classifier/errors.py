@@ -6,7 +6,7 @@ docs/problems.md lists all types, with the docstrings of their classes.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 _HOW_TO_SEND: Final = (
     "Send the image as multipart/form-data in the field 'file' "
@@ -33,6 +33,16 @@ class ServiceError(Exception):
     def kind(self) -> str:
         """The label of this error in the metrics: the name of its class, if it has no other."""
         return self.label or type(self).__name__
+
+    def problem(self) -> dict[str, Any]:
+        """The members of the problem details (RFC 9457). The reference `type` is the same in every
+        deployment."""
+        return {
+            "type": f"/problems#{self.slug}",
+            "title": self.status.phrase,
+            "status": self.status.value,
+            "detail": self.message,
+        }
 
 
 class InternalError(ServiceError):
@@ -309,3 +319,66 @@ class MethodNotAllowed(ServiceError):
     def __init__(self, method: str, path: str, allowed: list[str]) -> None:
         super().__init__(f"{method} is not possible at {path}. See /docs.")
         self.headers = {"Allow": ", ".join(allowed)}
+
+
+# HTTP
+
+
+class MalformedRequest(ServiceError):
+    """The request is not valid HTTP/1.1; the server cannot tell where it ends."""
+
+    status = HTTPStatus.BAD_REQUEST
+    slug = "malformed-request"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The request is not valid HTTP/1.1: {reason}.")
+
+
+class UnsupportedMethod(ServiceError):
+    """No path takes this method."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    slug = "unsupported-method"
+
+    def __init__(self) -> None:
+        super().__init__("The method of the request is not supported. See /docs.")
+
+
+class UnsupportedTransferCoding(ServiceError):
+    """The transfer coding of the body is not chunked."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    slug = "unsupported-transfer-coding"
+
+    def __init__(self) -> None:
+        super().__init__("The only supported Transfer-Encoding is chunked.")
+
+
+class UnsupportedVersion(ServiceError):
+    """The request has another version of HTTP than 1.0 or 1.1."""
+
+    status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+    slug = "unsupported-http-version"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"HTTP/{version} is not supported. Use HTTP/1.1.")
+
+
+class HeadTooLarge(ServiceError):
+    """The request line and the headers, or the trailers of a body, are too long."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    slug = "head-too-large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request line and the headers are longer than {limit} bytes.")
+
+
+class HeadTimeout(ServiceError):
+    """The request line and the headers did not arrive in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    slug = "head-timeout"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"The headers did not arrive within {seconds} seconds. Retry.")

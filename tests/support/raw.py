@@ -55,6 +55,19 @@ def one_response(opened: socket.socket) -> bytes:
     return received
 
 
+def next_response(opened: socket.socket) -> bytes:
+    """Like `one_response`, after interim responses; empty if the connection has ended."""
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    try:
+        start = opened.recv(len(interim), socket.MSG_PEEK | socket.MSG_WAITALL)
+        while start == interim:
+            opened.recv(len(interim))
+            start = opened.recv(len(interim), socket.MSG_PEEK | socket.MSG_WAITALL)
+        return one_response(opened) if start else b""
+    except ConnectionResetError:
+        return b""
+
+
 def drip(opened: socket.socket, byte: bytes = b"z") -> bytes:
     """Send byte after byte until the server closes the connection. Returns its response."""
     received = b""

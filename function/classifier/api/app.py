@@ -55,11 +55,11 @@ def _serve(service: Service) -> Any:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            from classifier.server import protocol  # uvicorn: not on Lambda
+            from classifier.server.install import install  # uvicorn: not on Lambda
         except ImportError:
-            _log.warning("Slow request heads have no timeout: install uvicorn and httptools.")
+            _log.warning("Slow request heads have no timeout: install uvicorn.")
         else:
-            protocol.install(service.settings, service.admission)
+            install(service.settings, service.admission)
         garbage.configure()
         collecting = asyncio.create_task(
             garbage.collect_when(lambda: not service.admission.waiting)

@@ -31,17 +31,7 @@ class ProblemResponse(JSONResponse):
 
     def __init__(self, error: ServiceError, **members: Any) -> None:
         """`members` are further members of the problem."""
-        super().__init__({**problem(error), **members}, error.status, dict(error.headers))
-
-
-def problem(error: ServiceError) -> dict[str, Any]:
-    """The members of the problem. The reference `type` is the same in every deployment."""
-    return {
-        "type": f"/problems#{error.slug}",
-        "title": error.status.phrase,
-        "status": error.status.value,
-        "detail": error.message,
-    }
+        super().__init__({**error.problem(), **members}, error.status, dict(error.headers))
 
 
 def wants_page(request: Request) -> bool:

@@ -11,7 +11,6 @@ from classifier.api.responses import (
     JSONResponse,
     ProblemResponse,
     page_response,
-    problem,
     wants_page,
 )
 from classifier.classifier import Classification
@@ -44,7 +43,7 @@ def results_response(request: Request, outcomes: Sequence[Outcome], model: str) 
 def result_json(outcome: Outcome, model: str) -> dict[str, Any]:
     """The result of one image, or its problem."""
     if isinstance(outcome, ServiceError):
-        return problem(outcome)
+        return outcome.problem()
     return {"predictions": outcome.predictions, "model": model}
 
 

@@ -16,7 +16,8 @@ SLUGS = [
     "too-many-images", "too-many-pixels", "too-much-memory", "too-slow-to-decode",
     "upload-too-large", "unsupported-body", "unsupported-format", "invalid-key",
     "invalid-parameter", "no-image", "unreadable-image", "internal-error", "store-unavailable",
-    "queue-full", "too-many-uploads",
+    "queue-full", "too-many-uploads", "malformed-request", "unsupported-method",
+    "unsupported-transfer-coding", "unsupported-http-version", "head-too-large", "head-timeout",
 ]  # fmt: skip
 """Clients compare these: a type is never renamed."""
 

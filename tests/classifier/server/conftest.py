@@ -12,8 +12,8 @@ from classifier.telemetry.metrics import Metrics
 from tests.classifier.server.fake_clock import BODY_SECONDS, HEAD_SECONDS, MAX_BYTES, configured
 
 
-@pytest.fixture(scope="module")
-def config() -> Config:
+@pytest.fixture(scope="module", params=["httptools", "h11"])
+def config(request: pytest.FixtureRequest) -> Config:
     """uvicorn's configuration for the whole service."""
     settings = Settings(
         head_seconds=HEAD_SECONDS,
@@ -25,4 +25,4 @@ def config() -> Config:
     model = load_model(str(SHIPPED_MODEL))
     classifier = Classifier(model, Metrics(), max_pixels=settings.max_pixels)
     service = Service(classifier, settings)
-    return configured(create_app(service), settings, service.admission)
+    return configured(create_app(service), settings, service.admission, parser=request.param)

@@ -7,14 +7,15 @@ import asyncio
 import contextvars
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Final, TypeVarTuple, Unpack
+from typing import Any, Final, Literal, TypeVarTuple, Unpack
 
 from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from classifier.server.admission import Admission
-from classifier.server.protocol import TimeoutProtocol, install
+from classifier.server.install import install
+from classifier.server.timeouts import TimeoutMixin
 from classifier.settings import Settings
 from tests.support.wait import HANG_SECONDS
 
@@ -158,8 +159,8 @@ class Connection:
     def __init__(self, loop: FakeClockLoop, config: Config) -> None:
         self.transport = FakeTransport(loop)
         make: Any = config.http_protocol_class
-        self.protocol: TimeoutProtocol = make(config, ServerState(), {}, _loop=loop)
-        assert isinstance(self.protocol, TimeoutProtocol)
+        self.protocol: TimeoutMixin = make(config, ServerState(), {}, _loop=loop)
+        assert isinstance(self.protocol, TimeoutMixin)
         self.transport.protocol = self.protocol
         self.protocol.connection_made(self.transport)
 
@@ -214,9 +215,15 @@ def on_fake_loop(
     return test
 
 
-def configured(app: ASGIApp, settings: Settings, admission: Admission | None = None) -> Config:
-    """uvicorn's configuration for `app`, without `--http`."""
-    config = Config(app, http="httptools", lifespan="on", log_config=None)
+def configured(
+    app: ASGIApp,
+    settings: Settings,
+    admission: Admission | None = None,
+    *,
+    parser: Literal["httptools", "h11"] = "httptools",
+) -> Config:
+    """uvicorn's configuration for `app`."""
+    config = Config(app, http=parser, lifespan="on", log_config=None)
     config.load()
     install(settings, admission)
     return config
