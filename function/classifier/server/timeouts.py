@@ -1,6 +1,7 @@
 """Timeouts for connections that send half a request, or nothing; uvicorn alone has none."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, ClassVar, Final
@@ -21,6 +22,8 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 
 _FEW_REQUESTS: Final = 8
 """Up to so many requests in progress, there is memory for reading much of a body at once."""
+
+_log = logging.getLogger(__name__)
 
 
 class TimeoutMixin(asyncio.Protocol):
@@ -189,6 +192,7 @@ class TimeoutMixin(asyncio.Protocol):
     def _refuse(self, error: ServiceError) -> None:
         """End the connection because of what the client has sent, with a response if the client
         can tell that it belongs to that request."""
+        _log.warning("Refused a request: %s", error)
         self._stop_timer()
         self._refusal = self._encode(error)
         cycle = self.cycle

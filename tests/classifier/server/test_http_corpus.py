@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -12,9 +12,17 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 
+from classifier.server.timeouts import MAX_HEAD_BYTES
 from classifier.settings import Settings
-from tests.classifier.server.fake_clock import Connection, FakeClockLoop, configured, run, settle
-from tests.classifier.server.http_corpus import CORPUS, Case, Outcome
+from tests.classifier.server.fake_clock import (
+    Connection,
+    FakeClockLoop,
+    Scenario,
+    configured,
+    run,
+    settle,
+)
+from tests.classifier.server.http_corpus import CORPUS, SECOND, Case, Outcome
 from tests.support import raw
 from tests.support.server import Server, serving
 
@@ -23,6 +31,10 @@ _PARSERS: Final = ("httptools", "h11")
 _PROBE: Final = raw.get("/nothing", "Connection: close")
 
 _GONE: Final = b""
+
+_CHUNKED: Final = raw.post("image/png", "Transfer-Encoding: chunked")
+
+_EXPECTING: Final = raw.post("image/png", "Content-Length: 5", "Expect: 100-continue")
 
 
 @pytest.fixture(scope="module", params=_PARSERS)
@@ -86,10 +98,11 @@ class Recorder:
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, bytes]] = []
         self.headers: list[tuple[str, str]] = []
+        self.reads = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        body = await request.body()
+        body = await request.body() if self.reads else b""
         self.seen.append((request.method, request.url.path, body))
         self.headers = request.headers.items()
         await JSONResponse({})(scope, receive, send)
@@ -124,6 +137,118 @@ def test_upgrades_are_ignored_in_any_two_segments(
 ) -> None:
     for end in range(1, len(case.sent)):
         _assert_allowed(config, recorder, case, [case.sent[:end], case.sent[end:]])
+
+
+@pytest.fixture
+def trial(config: Config) -> Callable[[Scenario], None]:
+    """Runs a scenario with the recorder."""
+    return lambda scenario: run(lambda loop: scenario(loop, lambda: Connection(loop, config)))
+
+
+def test_trailers_do_not_reach_the_application(
+    trial: Callable[[Scenario], None], recorder: Recorder
+) -> None:
+    """They could pass for headers that a proxy in front has checked (RFC 9110, section 6.5.1)."""
+
+    async def scenario(loop: FakeClockLoop, connect: Callable[[], Connection]) -> None:
+        client = connect()
+        await client.send(_CHUNKED + b"5\r\nabcde\r\n")
+        await client.send(b"0\r\nAuthorization: Bearer x\r\n\r\n")
+        assert raw.status(client.received) == 200
+        assert "authorization" not in dict(recorder.headers)
+
+    trial(scenario)
+
+
+@pytest.mark.parametrize("start", [b"5;", b"5;a=", b"0\r\n", b"0\r\nX: "])
+def test_endless_chunk_extension_or_trailer_is_refused(
+    trial: Callable[[Scenario], None], start: bytes
+) -> None:
+    async def scenario(loop: FakeClockLoop, connect: Callable[[], Connection]) -> None:
+        client = connect()
+        await client.send(_CHUNKED + start)
+        for _ in range(MAX_HEAD_BYTES // 1024):
+            assert not client.received
+            await client.send(b"x" * 1024)
+        await client.send(b"x" * 1024)
+        assert raw.status(client.received) == 431
+        assert client.transport.has_ended
+
+    trial(scenario)
+
+
+def test_bytes_between_chunks_are_not_added_up(trial: Callable[[Scenario], None]) -> None:
+    async def scenario(loop: FakeClockLoop, connect: Callable[[], Connection]) -> None:
+        client = connect()
+        await client.send(_CHUNKED)
+        for _ in range(4):
+            await client.send(b"1;" + b"x" * (MAX_HEAD_BYTES // 2) + b"\r\nx\r\n")
+        await client.send(b"0\r\n\r\n")
+        assert raw.status(client.received) == 200
+
+    trial(scenario)
+
+
+def test_malformed_chunk_after_an_early_response_closes(
+    trial: Callable[[Scenario], None], recorder: Recorder
+) -> None:
+    """A second response would pass for that to the next request."""
+
+    async def scenario(loop: FakeClockLoop, connect: Callable[[], Connection]) -> None:
+        client = connect()
+        recorder.reads = False
+        await client.send(_CHUNKED)
+        recorder.reads = True
+        assert raw.status(client.received) == 200
+        await client.send(b"malformed\r\n" + SECOND)
+        assert client.received.count(b"HTTP/1.1") == 1
+        assert client.is_closed or client.transport.has_ended
+
+    trial(scenario)
+
+
+def test_expected_continue_is_sent_when_the_application_reads(
+    trial: Callable[[Scenario], None],
+) -> None:
+    async def scenario(loop: FakeClockLoop, connect: Callable[[], Connection]) -> None:
+        client = connect()
+        await client.send(_EXPECTING)
+        assert client.received == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await client.send(b"abcde" + SECOND)
+        assert client.received.count(b"HTTP/1.1 200") == 2
+        assert not client.is_closed
+
+    trial(scenario)
+
+
+def test_response_instead_of_continue_closes(
+    trial: Callable[[Scenario], None], recorder: Recorder
+) -> None:
+    """The client may or may not send the body, which could pass for a request."""
+
+    async def scenario(loop: FakeClockLoop, connect: Callable[[], Connection]) -> None:
+        client = connect()
+        recorder.reads = False
+        await client.send(_EXPECTING)
+        recorder.reads = True
+        assert raw.status(client.received) == 200
+        assert b"\r\nconnection: close\r\n" in client.received.lower()
+        assert client.is_closed or client.transport.has_ended
+
+    trial(scenario)
+
+
+def test_http_1_0_gets_no_interim_response(trial: Callable[[Scenario], None]) -> None:
+    """RFC 9110, section 15.2"""
+
+    async def scenario(loop: FakeClockLoop, connect: Callable[[], Connection]) -> None:
+        client = connect()
+        await client.send(_EXPECTING.replace(b"HTTP/1.1", b"HTTP/1.0"))
+        assert client.received == b""
+        await client.send(b"abcde")
+        assert raw.status(client.received) == 200
+
+    trial(scenario)
 
 
 def _assert_allowed(config: Config, recorder: Recorder, case: Case, segments: list[bytes]) -> None:
