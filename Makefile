@@ -6,12 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM := .venv-sam
 AUDIT := .venv-audit
+CLIENTS := build/clients
 # Each file pins all that is needed. --no-deps: older releases of pip want a hash of `package[extra]`, too.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 REQUIREMENTS := function/requirements function/requirements-web requirements local/models/requirements tests/requirements \
-  tests/aws_lambda/requirements tests/hostile/requirements tests/requirements-audit local/benchmark/competitors/litserve local/benchmark/competitors/bentoml
+  tests/aws_lambda/requirements tests/hostile/requirements tests/clients/requirements tests/requirements-audit local/benchmark/competitors/litserve local/benchmark/competitors/bentoml
 
 # More processes than cores: most tests wait for servers. A file's tests stay in one process.
 TEST := pytest -n 4 --dist loadfile
@@ -20,7 +21,7 @@ QUICK := -m "not (slow or browser or docker)"
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
-  bench-estimates bench-crowd bench-colour bench-cores bench-all overload soak \
+  bench-estimates bench-crowd bench-colour bench-cores bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -110,6 +111,10 @@ bench-crowd: $(VENV)/.test ## many clients with large images against a container
 overload: $(VENV)/.test ## goodput under 8 to 4,000 connections that retry (ARGS="--quick --json FILE --peers --before DIR")
 	$(BIN)/python -m local.benchmark.overload $(ARGS)
 
+clients: $(VENV)/.test $(CLIENTS)/python/.made $(CLIENTS)/node/.made ## classify with curl, Java, Go, … and renew the table (BEFORE=another checkout)
+	$(BIN)/python -m tests.clients $(if $(BEFORE),--before "$(BEFORE)") --json docs/measured/clients.json
+	$(BIN)/python -m local.docs
+
 soak: $(VENV)/.test ## 100,000 requests of every kind: nothing may grow (ARGS="--requests 20000")
 	$(BIN)/python -m tests.measure.soak $(ARGS)
 
@@ -185,6 +190,19 @@ $(VENV)/.python:
 $(SAM)/.made: $(VENV)/.python tests/aws_lambda/requirements.txt
 	$(PYTHON) -m venv $(SAM)
 	$(SAM)/bin/python $(INSTALL) -r tests/aws_lambda/requirements.txt
+	@touch $@
+
+# The clients of tests/clients, as their users install them.
+$(CLIENTS)/python/.made: $(VENV)/.python tests/clients/requirements.txt
+	$(PYTHON) -m venv --clear $(CLIENTS)/python
+	$(CLIENTS)/python/bin/python $(INSTALL) -r tests/clients/requirements.txt
+	@touch $@
+
+$(CLIENTS)/node/.made: tests/clients/package.json tests/clients/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed: apt-get install nodejs npm" >&2; exit 2; }
+	@mkdir -p $(@D)
+	cp tests/clients/package.json tests/clients/package-lock.json $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 $(AUDIT)/.made: $(VENV)/.python tests/requirements-audit.txt

@@ -7,3 +7,4 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SAMPLE: Final = ROOT / "local" / "sample.jpg"
 SHIPPED_MODEL: Final = ROOT / "function" / "model"
 FLOAT_MODEL: Final = ROOT / "build" / "fp32.onnx"
+CLIENT_ENVIRONMENTS: Final = ROOT / "build" / "clients"

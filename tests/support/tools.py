@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 import pytest
 
 from local.common.emulator import docker_answers
-from tests.support.paths import FLOAT_MODEL, ROOT
+from tests.support.paths import CLIENT_ENVIRONMENTS, FLOAT_MODEL, ROOT
 
 _VENV_SAM: Final = ROOT / ".venv-sam" / "bin"
 
@@ -37,6 +38,16 @@ class Tool:
         return self.path() is None
 
 
+@dataclass(frozen=True)
+class _Module(Tool):
+    """A module of a language; the command succeeds if it is there."""
+
+    def is_missing(self) -> bool:
+        if not shutil.which(self.commands[0]):
+            return True
+        return bool(subprocess.run(self.commands, check=False, capture_output=True).returncode)
+
+
 class _Docker(Tool):
     def is_missing(self) -> bool:
         return not _docker_answers()
@@ -56,6 +67,27 @@ QEMU: Final = Tool("qemu-x86_64", "apt-get install qemu-user", ("qemu-x86_64",))
 OPENSSL: Final = Tool("openssl", "apt-get install openssl", ("openssl",))
 WRK: Final = Tool("wrk", "apt-get install wrk", ("wrk",))
 COMPILER: Final = Tool("a C compiler", "apt-get install gcc", ("cc", "gcc"))
+CURL: Final = Tool("curl", "apt-get install curl", ("curl",))
+WGET: Final = Tool("wget", "apt-get install wget", ("wget",))
+WGET2: Final = Tool("wget2", "apt-get install wget2", ("wget2",))
+NGINX: Final = Tool("nginx", "apt-get install nginx-light", ("nginx",))
+JAVA: Final = Tool("a Java compiler", "apt-get install default-jdk-headless", ("javac",))
+GO: Final = Tool("a Go compiler", "apt-get install golang-go", ("go",))
+RUBY: Final = Tool("Ruby", "apt-get install ruby", ("ruby",))
+PHP: Final = _Module(
+    "PHP with curl",
+    "apt-get install php-cli php-curl",
+    ("php", "-r", "exit((int) !extension_loaded('curl'));"),
+)
+LWP: Final = _Module("LWP", "apt-get install libwww-perl", ("perl", "-MLWP::UserAgent", "-e1"))
+PYTHON_CLIENTS: Final = Tool(
+    "an environment of Python clients",
+    "make build/clients/python/.made",
+    file=CLIENT_ENVIRONMENTS / "python" / ".made",
+)
+NODE_CLIENTS: Final = Tool(
+    "Node.js with its clients", "make build/clients/node/.made", file=CLIENT_ENVIRONMENTS / "node" / ".made"
+)
 FP32: Final = Tool("the float model", "make build/fp32.onnx", file=FLOAT_MODEL)
 
 

@@ -1,0 +1,60 @@
+"""A TCP relay that records how clients use their connections to a server."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import Final
+from urllib.parse import urlsplit
+
+_HEAD_END: Final = b"\r\n\r\n"
+_CHUNK_BYTES: Final = 65536
+
+
+@dataclass
+class Relay:
+    """`url` has no trailing slash. `heads` are the bytes of the first request of each connection,
+    in order, up to the end of its headers."""
+
+    url: str
+    heads: list[bytes] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def relaying(url: str) -> Iterator[Relay]:
+    """Forward connections to the server at `url`, unchanged."""
+    target = urlsplit(url)
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            head = bytearray()
+            with socket.create_connection((target.hostname, target.port)) as server:
+                back = threading.Thread(target=_copy, args=(server, self.request))
+                back.start()
+                _copy(self.request, server, head)
+                back.join()
+            relay.heads.append(bytes(head.partition(_HEAD_END)[0]))
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as listener:
+        listener.daemon_threads = False  # leaving waits for the connections
+        relay = Relay(f"http://127.0.0.1:{listener.server_address[1]}")
+        thread = threading.Thread(target=listener.serve_forever)
+        thread.start()
+        try:
+            yield relay
+        finally:
+            listener.shutdown()
+            thread.join()
+
+
+def _copy(source: socket.socket, target: socket.socket, head: bytearray | None = None) -> None:
+    """Copy until the end or a reset; `head` receives what comes before the end of the headers."""
+    with contextlib.suppress(OSError):
+        while chunk := source.recv(_CHUNK_BYTES):
+            if head is not None and _HEAD_END not in head:
+                head += chunk
+            target.sendall(chunk)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
