@@ -18,6 +18,7 @@ from typing import Final
 
 from local.common.cli import OneLineParser, UsageError
 from local.common.paths import ROOT
+from local.docs.clients import client_commands, client_programs, clients_table
 from local.docs.cores import cores_table
 from local.docs.cost import cost_table
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
@@ -37,6 +38,9 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "benchmark": benchmark_report,
     "cold starts": cold_start_table,
     "cost": cost_table,
+    "clients": clients_table,
+    "client commands": client_commands,
+    "client programs": client_programs,
     "cores": cores_table,
     "photos": photos_table,
     "estimates": estimates_table,

@@ -8,8 +8,9 @@ from tests.support import tools
 _MIB: Final = 1 << 20
 
 
-def _curl(name: str, command: str, **more: str | int) -> Client:
-    return Client(f"curl, {name}", command, (tools.CURL,), "curl --version", **more)  # type: ignore[arg-type]
+def _curl(name: str, command: str, photo_bytes: int = 0) -> Client:
+    needs = (tools.CURL,)
+    return Client(f"curl, {name}", command, needs, "curl --version", photo_bytes=photo_bytes)
 
 
 def _wget(name: str, command: str) -> Client:
@@ -25,7 +26,7 @@ def _httpie(name: str, command: str) -> Client:
 
 
 def _python(name: str, file: str, package: str = "", *, reuses: bool = True) -> Client:
-    version = f'python -c "from importlib.metadata import version; print(version(\'{package}\'))"'
+    version = f"python -c \"from importlib.metadata import version; print(version('{package}'))\""
     return Client(
         f"{name} (Python)",
         f"python {file} photo.jpg",

@@ -1,5 +1,6 @@
 """nginx in front of the service."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,10 +37,11 @@ def in_front(url: str, directive: str, folder: Path) -> Iterator[str]:
         text = text.replace(placeholder, value)
     folder.mkdir()
     (folder / "nginx.conf").write_text(text)
-    process = subprocess.Popen(
-        [path, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"],
-        stderr=(folder / "log").open("wb"),
-    )
+    command = [path, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"]
+    if not os.geteuid():
+        command += ["-g", "user root;"]  # another user cannot write to the folder
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stderr=log)
 
     def is_listening() -> bool:
         assert process.poll() is None, (folder / "log").read_text()

@@ -9,17 +9,17 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Final
 from urllib.parse import urlsplit
 
-_HEAD_END: Final = b"\r\n\r\n"
+HEAD_END: Final = b"\r\n\r\n"
 _CHUNK_BYTES: Final = 65536
 
 
 @dataclass
 class Relay:
-    """`url` has no trailing slash. `heads` are the bytes of the first request of each connection,
-    in order, up to the end of its headers."""
+    """`url` has no trailing slash. `heads` has an element for each connection, in order: bytes
+    that begin with the head of its first request."""
 
     url: str
-    heads: list[bytes] = field(default_factory=list)
+    heads: list[bytearray] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -30,12 +30,12 @@ def relaying(url: str) -> Iterator[Relay]:
     class Handler(BaseRequestHandler):
         def handle(self) -> None:
             head = bytearray()
+            relay.heads.append(head)  # at once: a client may end before its connection
             with socket.create_connection((target.hostname, target.port)) as server:
                 back = threading.Thread(target=_copy, args=(server, self.request))
                 back.start()
                 _copy(self.request, server, head)
                 back.join()
-            relay.heads.append(bytes(head.partition(_HEAD_END)[0]))
 
     with ThreadingTCPServer(("127.0.0.1", 0), Handler) as listener:
         listener.daemon_threads = False  # leaving waits for the connections
@@ -50,10 +50,10 @@ def relaying(url: str) -> Iterator[Relay]:
 
 
 def _copy(source: socket.socket, target: socket.socket, head: bytearray | None = None) -> None:
-    """Copy until the end or a reset; `head` receives what comes before the end of the headers."""
+    """Copy until the end or a reset; `head` receives what arrives until a head is complete."""
     with contextlib.suppress(OSError):
         while chunk := source.recv(_CHUNK_BYTES):
-            if head is not None and _HEAD_END not in head:
+            if head is not None and HEAD_END not in head:
                 head += chunk
             target.sendall(chunk)
     with contextlib.suppress(OSError):

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.clients.client import Client
 from tests.clients.nginx import in_front
-from tests.clients.relay import Relay, relaying
+from tests.clients.relay import HEAD_END, Relay, relaying
 from tests.clients.workshop import Run, Workshop
 from tests.support.server import serving
 
@@ -22,7 +22,7 @@ TOO_LARGE_BYTES: Final = 30 << 20
 
 @dataclass(frozen=True)
 class Use:
-    """`heads` are the first request's of each connection."""
+    """`heads` are the heads of the first request of each connection."""
 
     run: Run
     heads: list[bytes]
@@ -42,7 +42,7 @@ class Trial:
         photo = self.workshop.padded(client.photo_bytes)
         with self._reach(client, self.relay.url) as url:
             run = self.workshop.run(client, url, photo, times=2 if client.reuses else 1)
-        return Use(run, [bytes(head) for head in self.relay.heads[first:]])
+        return Use(run, [bytes(head.partition(HEAD_END)[0]) for head in self.relay.heads[first:]])
 
     def too_large(self, client: Client, size: int = TOO_LARGE_BYTES) -> Run:
         """A photo of `size` bytes, more than the service takes. Without the relay, which would

@@ -23,11 +23,12 @@ _VERSION: Final = re.compile(r"\d+(?:\.\d+)+")
 
 @dataclass(frozen=True)
 class Run:
-    """`printed` and `errors` are the output of the client."""
+    """`printed` and `errors` are the output of the client; one that `hung` was ended."""
 
     outcomes: list[Outcome]
     printed: str
     errors: str
+    hung: bool
 
     @property
     def outcome(self) -> Outcome:
@@ -54,12 +55,7 @@ class Workshop:
         sent.unlink(missing_ok=True)
         sent.symlink_to(photo)
         command = client.command.replace(ADDRESS, address)
-        printed, errors = _shell(command.replace(PHOTO, " ".join([PHOTO] * times)), place)
-        return Run(outcomes(printed), printed, errors)
-
-    def photo(self, client: Client) -> Path:
-        """The sample, padded as `client` wants it."""
-        return self.padded(client.photo_bytes)
+        return _shell(command.replace(PHOTO, " ".join([PHOTO] * times)), place)
 
     def padded(self, size: int) -> Path:
         """The sample, padded to `size` bytes if it is smaller: decoders ignore what is behind the
@@ -79,9 +75,9 @@ class Workshop:
 
     def version(self, client: Client) -> str:
         """The version of the client, without the release of its package."""
-        printed, errors = _shell(client.version, self._place(client, ADDRESS, build=False))
-        found = _VERSION.search(printed)
-        assert found, f"{client.version}: {printed}{errors}"
+        run = _shell(client.version, self._place(client, ADDRESS, build=False))
+        found = _VERSION.search(run.printed)
+        assert found, f"{client.version}: {run}"
         return found[0]
 
     def _place(self, client: Client, address: str, *, build: bool = True) -> Path:
@@ -102,8 +98,8 @@ class Workshop:
         return self._made[key]
 
 
-def _shell(command: str, folder: Path) -> tuple[str, str]:
-    """The output of `command`: what it printed, and its errors. A command that hangs is ended."""
+def _shell(command: str, folder: Path) -> Run:
+    """Run `command` in `folder`."""
     path = f"{CLIENT_ENVIRONMENTS / 'python' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     process = subprocess.Popen(
         ["sh", "-c", command],
@@ -116,9 +112,11 @@ def _shell(command: str, folder: Path) -> tuple[str, str]:
         errors="replace",
         start_new_session=True,  # a pipeline is ended as a whole
     )
+    hung = False
     try:
-        return process.communicate(timeout=RUN_SECONDS)
+        printed, errors = process.communicate(timeout=RUN_SECONDS)
     except subprocess.TimeoutExpired:
+        hung = True
         os.killpg(process.pid, signal.SIGKILL)
         printed, errors = process.communicate()
-        return printed, f"{errors}\nended after {RUN_SECONDS} s"
+    return Run(outcomes(printed), printed, errors, hung)

@@ -86,7 +86,9 @@ PYTHON_CLIENTS: Final = Tool(
     file=CLIENT_ENVIRONMENTS / "python" / ".made",
 )
 NODE_CLIENTS: Final = Tool(
-    "Node.js with its clients", "make build/clients/node/.made", file=CLIENT_ENVIRONMENTS / "node" / ".made"
+    "Node.js with its clients",
+    "make build/clients/node/.made",
+    file=CLIENT_ENVIRONMENTS / "node" / ".made",
 )
 FP32: Final = Tool("the float model", "make build/fp32.onnx", file=FLOAT_MODEL)
 
