@@ -96,11 +96,6 @@ CLIENTS: Final = (
         "wget2 --quiet --content-on-error --output-document=- --post-file=photo.jpg "
         "http://localhost:8000/",
     ),
-    _wget2(
-        "--body-file",
-        "wget2 --quiet --content-on-error --output-document=- --method=POST --body-file=photo.jpg "
-        "http://localhost:8000/",
-    ),
     _httpie("form", "http --ignore-stdin --form POST http://localhost:8000/ file@photo.jpg"),
     _httpie("raw", "http --ignore-stdin POST http://localhost:8000/ @photo.jpg"),
     _python("requests", "client_requests.py", "requests"),

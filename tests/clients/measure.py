@@ -101,6 +101,7 @@ def _try_all(clients: list[Client], rows: list[Figures], key: str, *options: str
             print(f"{key}: {client.name}", file=sys.stderr)
             row["version"] = running.workshop.version(client)
             used = running.photo(client)
+            assert used.heads, used.run
             row["sends"] = sends(used.heads[0])
             row["connections"] = len(used.heads) if client.reuses else None
             words = {outcome.word() for outcome in used.run.outcomes} or {used.run.word}

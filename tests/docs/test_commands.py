@@ -26,6 +26,7 @@ COMMANDS = [
     "-m local.models.evaluate",
     "-m local.models.float_model",
     "-m local.docs",
+    "-m tests.clients",
 ]
 
 
