@@ -1,10 +1,13 @@
 import { createReadStream } from "node:fs";
-import { request } from "undici";
+import { Client } from "undici";
 
+const client = new Client("http://localhost:8000");
 for (const path of process.argv.slice(2)) {
-  const { body } = await request("http://localhost:8000/", {
+  const { body } = await client.request({
+    path: "/",
     method: "POST",
     body: createReadStream(path),
   });
   console.log(await body.text());
 }
+await client.close();
