@@ -78,7 +78,7 @@ CLIENTS: Final = (
     ),
     _curl(
         "base64 in JSON",
-        """(printf '{"image":"'; base64 --wrap=0 photo.jpg; printf '"}') | """
+        r"""(printf '{"image":"'; base64 < photo.jpg | tr -d '\n'; printf '"}') | """
         "curl --json @- http://localhost:8000/",
     ),
     _wget(

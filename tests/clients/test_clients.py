@@ -36,6 +36,7 @@ def test_photo_is_classified(clients: Trial, client: Client) -> None:
 )
 def test_second_photo_takes_the_same_connection(clients: Trial, client: Client) -> None:
     used = clients.photo(client)
+    assert len(used.run.outcomes) == 2, used
     assert len(used.heads) == 1, used
 
 
