@@ -86,6 +86,12 @@ class Settings:
     head_seconds: int = _setting(
         "Maximum time for request headers to arrive", "seconds", default=10
     )
+    keep_alive_seconds: int = _setting(
+        "Maximum idle time between two requests of a connection; longer than a load balancer's, "
+        "often 60. If uvicorn's --timeout-keep-alive is not 5, its default, it overrides this",
+        "seconds",
+        default=75,
+    )
     intra_op_threads: int = _setting("ONNX Runtime threads per image", "threads", default=1)
     bucket: str = _setting(
         "S3 bucket for images too large for a request; enables /uploads", default=""

@@ -18,6 +18,9 @@ from tests.support.wait import HANG_SECONDS, wait_until
 
 SERVER_COMMAND: Final = (sys.executable, "-m", "classifier.server")
 
+_KEEP_ALIVE_SECONDS: Final = "5"
+"""Tests that read until the server closes the connection wait so long."""
+
 _ADDRESS: Final = re.compile(r"Uvicorn running on (http://\S+) \(")
 
 
@@ -68,7 +71,7 @@ def _serving(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**os.environ, "KEEP_ALIVE_SECONDS": _KEEP_ALIVE_SECONDS, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

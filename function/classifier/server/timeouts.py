@@ -13,6 +13,7 @@ from classifier.errors import HeadTimeout, HeadTooLarge, ServiceError
 from classifier.server.admission import Admission
 from classifier.server.closing import StagedTransport
 from classifier.server.hangups import Hangups
+from classifier.server.keep_alive import keep_alive_seconds
 from classifier.server.reading import BODY_BYTES, HEAD_BYTES, LARGE_BODY_BYTES, Reader
 from classifier.server.refusals import encode
 from classifier.settings import Settings
@@ -58,6 +59,7 @@ class TimeoutMixin(asyncio.Protocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.timeout_keep_alive = keep_alive_seconds(self.timeout_keep_alive, self.settings)
         self.ws_protocol_class = None  # the service has no WebSocket
         self._in_head = True
         self._in_body = False

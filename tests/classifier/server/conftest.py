@@ -9,7 +9,13 @@ from classifier.classifier import Classifier
 from classifier.model import load_model
 from classifier.settings import SHIPPED_MODEL, Settings
 from classifier.telemetry.metrics import Metrics
-from tests.classifier.server.fake_clock import BODY_SECONDS, HEAD_SECONDS, MAX_BYTES, configured
+from tests.classifier.server.fake_clock import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    KEEP_ALIVE_SECONDS,
+    MAX_BYTES,
+    configured,
+)
 
 
 @pytest.fixture(scope="module", params=["httptools", "h11"])
@@ -18,6 +24,7 @@ def config(request: pytest.FixtureRequest) -> Config:
     settings = Settings(
         head_seconds=HEAD_SECONDS,
         body_seconds=BODY_SECONDS,
+        keep_alive_seconds=KEEP_ALIVE_SECONDS,
         max_bytes=MAX_BYTES,
         threads=1,
         access_log=False,

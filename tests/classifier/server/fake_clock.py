@@ -19,11 +19,8 @@ from classifier.server.timeouts import TimeoutMixin
 from classifier.settings import Settings
 from tests.support.wait import HANG_SECONDS
 
-HEAD_SECONDS, BODY_SECONDS = 2, 3
+HEAD_SECONDS, BODY_SECONDS, KEEP_ALIVE_SECONDS = 2, 3, 6
 MAX_BYTES: Final = 100_000
-
-KEEP_ALIVE_SECONDS: Final = 5
-"""uvicorn's default."""
 
 JUST: Final = 0.001
 """Seconds; a moment before or after a timeout."""
