@@ -6,6 +6,7 @@ import hmac
 
 from starlette.requests import Request
 
+from classifier.api.negotiation import wants_page
 from classifier.errors import Unauthorized
 
 
@@ -15,9 +16,8 @@ def check_key(request: Request, key: str) -> None:
     Browsers ask for a password, so the key may also come as one (basic authentication).
     """
     if key and not hmac.compare_digest(_given_key(request), key.encode()):
-        # Only a client that reads HTML gets the challenge that opens a browser's dialog.
-        browser = "text/html" in request.headers.get("accept", "")
-        raise Unauthorized('Basic realm="classifier"' if browser else "Bearer")
+        # Only a client that gets a page gets the challenge that opens a browser's dialog.
+        raise Unauthorized('Basic realm="classifier"' if wants_page(request) else "Bearer")
 
 
 def _given_key(request: Request) -> bytes:

@@ -8,9 +8,11 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.types import Scope
 
-from classifier.api.responses import ProblemResponse, page_response, wants_page
+from classifier.api.negotiation import wants_page
+from classifier.api.responses import ProblemResponse, page_response
 from classifier.errors import (
     InternalError,
     MethodNotAllowed,
@@ -23,7 +25,7 @@ from classifier.telemetry.request import CLIENT_DISCONNECTED
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
-_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_METHODS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
 
 _log = logging.getLogger(__name__)
 
@@ -75,12 +77,20 @@ def _routing_error(request: Request, error: HTTPException) -> ServiceError:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """All methods of the request's path; the framework names those of one route."""
+    """All methods of the request's path; the framework names those of one route. Where GET is
+    possible, so is HEAD (`ServiceMiddleware`)."""
     routes: list[BaseRoute] = request.app.routes
-    return [
+    scope = request.scope
+    scope = {**scope, "root_path": scope.get("app_root_path", "")}  # a mount has changed it
+    allowed = [
         method
         for method in _METHODS
-        if any(
-            route.matches({**request.scope, "method": method})[0] == Match.FULL for route in routes
-        )
+        if any(_takes(route, {**scope, "method": method}) for route in routes)
     ]
+    return sorted([*allowed, "HEAD"]) if "GET" in allowed else allowed
+
+
+def _takes(route: BaseRoute, scope: Scope) -> bool:
+    if isinstance(route, Mount) and scope["method"] != "GET":
+        return False  # all mounts are of files
+    return route.matches(scope)[0] == Match.FULL

@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from classifier.api.negotiation import VARY
 from classifier.api.pages.home import CONTENT_SECURITY_POLICY, Outcome, render
 from classifier.errors import ServiceError
 
@@ -31,12 +32,8 @@ class ProblemResponse(JSONResponse):
 
     def __init__(self, error: ServiceError, **members: Any) -> None:
         """`members` are further members of the problem."""
-        super().__init__({**error.problem(), **members}, error.status, dict(error.headers))
-
-
-def wants_page(request: Request) -> bool:
-    """Whether the client is a browser that sends a form, and not a program."""
-    return "text/html" in request.headers.get("accept", "")
+        headers = {"Vary": VARY, **error.headers}
+        super().__init__({**error.problem(), **members}, error.status, headers)
 
 
 def page_response(
@@ -54,5 +51,5 @@ def page_response(
         base_path=request.scope.get("root_path", ""),
         address=str(request.base_url),
     )
-    fixed = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Vary": "Accept"}
+    fixed = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Vary": VARY}
     return HTMLResponse(content, status, {**fixed, **headers})

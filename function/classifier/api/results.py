@@ -6,13 +6,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from classifier.api.negotiation import VARY, wants_page
 from classifier.api.problems import error_response
-from classifier.api.responses import (
-    JSONResponse,
-    ProblemResponse,
-    page_response,
-    wants_page,
-)
+from classifier.api.responses import JSONResponse, ProblemResponse, page_response
 from classifier.classifier import Classification
 from classifier.errors import NumberedImageError, ServiceError
 
@@ -37,6 +33,7 @@ def results_response(request: Request, outcomes: Sequence[Outcome], model: str) 
     if failures:
         number, error = failures[0]
         return ProblemResponse(NumberedImageError(error, number, len(outcomes)), results=results)
+    headers["Vary"] = VARY
     return JSONResponse(results[0] if len(results) == 1 else results, headers=headers)
 
 

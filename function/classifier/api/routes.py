@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from classifier.api import schemas
 from classifier.api.auth import check_key
 from classifier.api.classify import DEFAULT_TOP_K, MAX_TOP_K, ClassifyEndpoint
+from classifier.api.negotiation import VARY, prefers_json
 from classifier.api.pages import docs
 from classifier.api.pages.home import STATIC
 from classifier.api.responses import PROBLEM_TYPE, JSONResponse, page_response
@@ -134,13 +135,14 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
         (offer,) = await service.pool.gather([job], request)
         return JSONResponse(asdict(offer))
 
-    @app.head("/", include_in_schema=False)
     @app.get("/", summary="The page", response_class=HTMLResponse)
     async def show_page(request: Request) -> Response:
-        """A form to upload images with; it works without JavaScript too."""
+        """A form to upload images with; it works without JavaScript too. Clients that prefer JSON
+        get links."""
+        if prefers_json(request):
+            return JSONResponse(_index(request, card.name), headers={"Vary": VARY})
         return page_response(request)
 
-    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Is the service up?", response_model=schemas.Health)
     async def health() -> Response:
         return JSONResponse({"status": "ok", "model": card.name})
@@ -166,6 +168,17 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
         return docs.problems_response(request)
 
     app.mount("/page", _Assets(directory=STATIC))
+
+
+def _index(request: Request, model: str) -> dict[str, str]:
+    """The paths include that of a gateway."""
+    root = request.scope.get("root_path", "")
+    return {
+        "name": "Image classifier",
+        "model": model,
+        "docs": f"{root}/docs",
+        "openapi": f"{root}/openapi.json",
+    }
 
 
 def _problems(descriptions: dict[int, str]) -> dict[int | str, dict[str, Any]]:

@@ -64,6 +64,16 @@ def test_browser_gets_a_basic_auth_challenge(protected: Server, sample: bytes) -
     assert "An API key is required" in page.text
 
 
+def test_program_that_names_html_gets_no_challenge_for_a_dialog(
+    protected: Server, sample: bytes
+) -> None:
+    headers = {"accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
+    refused = protected.client.post("/", files={"file": sample}, headers=headers)
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
 def test_missing_key_gets_401_before_the_body_is_sent(protected: Server) -> None:
     with raw.connection(protected.url) as client:
         client.sendall(raw.post("image/jpeg", "Content-Length: 1000000"))

@@ -20,7 +20,8 @@ def test_page_has_a_form_and_its_assets_exist(client: httpx.Client) -> None:
 
 
 def test_form_without_javascript_gets_a_page(client: httpx.Client, sample: bytes) -> None:
-    page = client.post("/", files={"file": sample}, headers={"accept": "text/html,*/*;q=0.8"})
+    accept = "text/html,application/xhtml+xml,*/*;q=0.8"
+    page = client.post("/", files={"file": sample}, headers={"accept": accept})
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert re.search(rf"{SAMPLE_LABEL}.*?\d\d\.\d%", page.text)
