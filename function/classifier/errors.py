@@ -286,6 +286,14 @@ class Unauthorized(ServiceError):
         self.headers = {"WWW-Authenticate": challenge}
 
 
+class CrossOriginRefused(ServiceError):
+    """The page's origin, or the method of its request, is not allowed (CORS)."""
+
+    counted = False
+    status = HTTPStatus.FORBIDDEN
+    slug = "cross-origin-refused"
+
+
 class InvalidParameter(ServiceError, ValueError):
     """A query parameter is invalid."""
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -26,6 +27,14 @@ class SettingsError(ValueError):
 
 _RETIRED: Final = {"MAX_DECODE_BYTES": "MEMORY_BYTES, the memory for all images together"}
 """Variables of earlier versions, and what replaces them"""
+
+ANY_ORIGIN: Final = "*"
+
+_ORIGIN: Final = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
+"""Scheme, host and port in lower case, as browsers send them"""
+
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+"""Ports that browsers leave out"""
 
 _NOT_ON_LAMBDA: Final = ("web_concurrency",)
 """An environment of a function is one process."""
@@ -108,6 +117,11 @@ class Settings:
         default="",
         repr=False,
     )
+    cors_origins: str = _setting(
+        "Origins whose pages may use the service, such as https://example.com, separated by "
+        "commas, or * for all",
+        default="",
+    )
     access_log: bool = _setting("Write a line of JSON for each request: 1 or 0", default=True)
     prometheus_multiproc_dir: str = _setting(
         "Empty directory in which worker processes share their metrics. By default, "
@@ -136,10 +150,16 @@ class Settings:
             )
         if not self.api_key.isascii() or not self.api_key.isprintable() or " " in self.api_key:
             raise SettingsError("API_KEY must consist of printable ASCII without spaces.")
+        _origins(self.cors_origins)
         if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
             raise SettingsError(
                 f"BASE_PATH must start with a slash and not end with one; it is {self.base_path!r}."
             )
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The origins of `cors_origins` as browsers send them, or `ANY_ORIGIN` alone."""
+        return _origins(self.cors_origins)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -208,6 +228,26 @@ def _lambda_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
         "access_log": False,
         "intra_op_threads": max(1, round(memory / _MEGABYTES_PER_CORE)),
     }
+
+
+def _origins(text: str) -> frozenset[str]:
+    """Raises `SettingsError`."""
+    if text == ANY_ORIGIN:
+        return frozenset((ANY_ORIGIN,))
+    return frozenset(map(_origin, filter(None, map(str.strip, text.split(",")))))
+
+
+def _origin(text: str) -> str:
+    found = _ORIGIN.fullmatch(text.lower())
+    if not found:
+        raise SettingsError(
+            "CORS_ORIGINS must be * or origins without a path, such as https://example.com, "
+            f"separated by commas; it has {text!r}."
+        )
+    scheme, host, port = found.groups()
+    return f"{scheme}://{host}" + (
+        f":{port}" if port and port != _DEFAULT_PORTS.get(scheme) else ""
+    )
 
 
 def _switch(name: str, text: str) -> bool:

@@ -50,6 +50,13 @@ def test_invalid_number_is_refused(value: str) -> None:
         ("QUEUE", "0", "QUEUE must be a whole number of images, 1 or more"),
         ("BODY_SECONDS", "none", "BODY_SECONDS must be a whole number of seconds, 1 or more"),
         ("MAX_PIXELS", "lots", "MAX_PIXELS must be a whole number of pixels, 1 or more"),
+        ("KEEP_ALIVE_SECONDS", "1m", "KEEP_ALIVE_SECONDS must be a whole number of seconds, 1 or"),
+        ("CORS_ORIGINS", "example.com", "CORS_ORIGINS must be .* or origins .* 'example.com'"),
+        ("CORS_ORIGINS", "https://a.example/", "CORS_ORIGINS must be .* 'https://a.example/'"),
+        ("CORS_ORIGINS", "https://*.example", "CORS_ORIGINS must be"),
+        ("CORS_ORIGINS", "https://a.example, *", "CORS_ORIGINS must be"),
+        ("CORS_ORIGINS", "https://a.example https://b.example", "CORS_ORIGINS must be"),
+        ("CORS_ORIGINS", "null", "CORS_ORIGINS must be"),
         ("PROMETHEUS_MULTIPROC_DIR", "/none", "PROMETHEUS_MULTIPROC_DIR must be a directory"),
         ("WEB_CONCURRENCY", "auto", "WEB_CONCURRENCY must be a whole number of processes, 1 or"),
         ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY must be a whole number of processes, 1 or more"),
@@ -71,6 +78,24 @@ def test_share_of_a_process_is_rounded_up(
     assert (share.threads, share.queue, share.web_concurrency) == (threads, queue, processes)
     assert (share.memory_bytes, share.max_held_bytes) == (memory, memory)
     assert share.max_bytes == 100  # of one request
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("", set()),
+        ("*", {"*"}),
+        ("https://a.example", {"https://a.example"}),
+        (
+            " https://A.example:443 ,http://localhost:3000,",
+            {"https://a.example", "http://localhost:3000"},
+        ),
+        ("http://a.example:80,https://a.example:80", {"http://a.example", "https://a.example:80"}),
+        ("http://[::1]:8080,capacitor://localhost", {"http://[::1]:8080", "capacitor://localhost"}),
+    ],
+)
+def test_origins_are_read_as_browsers_send_them(text: str, origins: set[str]) -> None:
+    assert Settings.from_environment({"CORS_ORIGINS": text}).allowed_origins == origins
 
 
 def test_share_has_a_thread_and_derives_what_the_service_derives() -> None:

@@ -109,6 +109,35 @@ print(json.dumps(responses))
     assert json.loads(printed) == [[200, True, False], [200, True, True]]
 
 
+def test_lambda_answers_a_preflight_without_importing_fastapi() -> None:
+    page = "https://shop.example"
+    headers = {"origin": page, "access-control-request-method": "POST"}
+    events = [
+        function_url("OPTIONS", "/", b"", {**headers, "origin": each}) for each in (page, "x")
+    ]
+    code = f"""
+import json, sys
+from main import handler
+responses = [handler(event, None) for event in json.loads({json.dumps(events)!r})]
+print(json.dumps([responses, "fastapi" in sys.modules]))
+"""
+    printed = interpret(code, AWS_LAMBDA_FUNCTION_NAME="classifier", CORS_ORIGINS=page)
+    (allowed, refused), imported = json.loads(printed)
+    assert not imported
+    assert (allowed["statusCode"], allowed["body"]) == (204, "")
+    assert allowed["headers"]["access-control-allow-origin"] == page
+    assert allowed["headers"]["x-request-id"]
+    assert refused["statusCode"] == 403
+    assert "access-control-allow-origin" not in refused["headers"]
+
+
+def test_lambda_without_cors_does_not_import_it() -> None:
+    code = "import main, sys; print('classifier.server.cors' in sys.modules)"
+    for origins in ("", "*"):
+        environment = {"AWS_LAMBDA_FUNCTION_NAME": "classifier", "CORS_ORIGINS": origins}
+        assert interpret(code, **environment) == str(bool(origins))
+
+
 def test_serving_writes_no_file_and_opens_no_connection(tmp_path: Path, sample: bytes) -> None:
     """Given an empty home, an empty temporary directory, and a small and a large photo."""
     home, temporary = tmp_path / "home", tmp_path / "tmp"

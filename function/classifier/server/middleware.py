@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,11 +28,17 @@ SECURITY_HEADERS: Final = {
 
 _ENCODED: Final = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
+if TYPE_CHECKING:
+    from classifier.server.cors import Cors
+
 _log = logging.getLogger(__name__)
 
 
 class ServiceMiddleware:
-    """Metrics, access log, request id, security headers, and a response to every exception."""
+    """Metrics, access log, request id, security headers, CORS, and a response to every exception.
+
+    The application sees HEAD as GET, and the body of its response is dropped here.
+    """
 
     def __init__(
         self,
@@ -47,12 +53,17 @@ class ServiceMiddleware:
         self._metrics = metrics
         self._access_log = AccessLog(settings.access_log)
         self._respond = respond
+        self._cors = _cors(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         record = scope[SCOPE_KEY] = RequestRecord(scope)
+        sharing = self._cors.share(scope) if self._cors else None
+        without_body = scope["method"] == "HEAD"
+        if without_body:
+            scope = {**scope, "method": "GET"}
         started = False
 
         async def complete(message: Message) -> None:
@@ -61,17 +72,24 @@ class ServiceMiddleware:
                 started = True
                 record.status = message["status"]
                 headers = message["headers"]
+                if sharing:
+                    headers = sharing.complete(headers)
                 present = {name for name, _ in headers}
                 message["headers"] = [
                     *headers,
                     (b"x-request-id", record.id.encode()),
                     *(header for header in _ENCODED if header[0] not in present),
                 ]
+            elif without_body:
+                message["body"] = b""
             await send(message)
 
         self._metrics.request_started()
         try:
-            await self.app(scope, receive, complete)
+            if sharing and sharing.refusal:
+                raise sharing.refusal
+            app = sharing.response if sharing and sharing.response else self.app
+            await app(scope, receive, complete)
         except Exception as error:
             if started:
                 raise
@@ -83,3 +101,11 @@ class ServiceMiddleware:
             seconds = perf_counter() - record.start
             self._metrics.request_finished(record.status, seconds)
             self._access_log.write(record, seconds)
+
+
+def _cors(settings: Settings) -> "Cors | None":
+    if not settings.allowed_origins:
+        return None
+    from classifier.server.cors import Cors  # a cold start without it is shorter
+
+    return Cors(settings.allowed_origins)

@@ -18,6 +18,7 @@ SLUGS = [
     "invalid-parameter", "no-image", "unreadable-image", "internal-error", "store-unavailable",
     "queue-full", "too-many-uploads", "malformed-request", "unsupported-method",
     "unsupported-transfer-coding", "unsupported-http-version", "head-too-large", "head-timeout",
+    "cross-origin-refused",
 ]  # fmt: skip
 """Clients compare these: a type is never renamed."""
 

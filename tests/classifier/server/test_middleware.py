@@ -6,7 +6,12 @@ import httpx
 import pytest
 
 from classifier.server.middleware import SECURITY_HEADERS
-from tests.support.server import serving
+from tests.support import raw
+from tests.support.access_log import line_of
+from tests.support.server import Server, serving
+
+VARIABLE = {"date", "x-request-id", "content-length"}
+"""Headers that differ between two responses: the metrics grow"""
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,66 @@ def test_every_response_has_security_headers(
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert "*" not in policy
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/healthz", 200),
+        ("/model", 200),
+        ("/metrics", 200),
+        ("/docs", 200),
+        ("/problems", 200),
+        ("/openapi.json", 200),
+        ("/page/page.css", 200),
+        ("/page/cat.jpg", 200),
+        ("/nothing", 404),
+        ("/uploads", 405),
+        ("/docs/", 307),
+    ],
+)
+def test_head_gets_the_headers_of_get_without_a_body(
+    server: Server, path: str, status: int
+) -> None:
+    """The next response on the connection shows that no body was sent."""
+    get, head = (
+        {name: value for name, value in response.headers.items() if name not in VARIABLE}
+        for response in (server.client.get(path), server.client.head(path))
+    )
+    assert get == head
+    with raw.connection(server.url) as client:
+        line = f"HEAD {path} HTTP/1.1\r\nHost: service\r\n"
+        client.sendall(f"{line}\r\n{line}Connection: close\r\n\r\n".encode())
+        received = raw.response(client)
+    responses = received.split(b"\r\n\r\n")
+    assert [raw.status(each) for each in responses[:2]] == [status, status]
+    assert responses[2:] == [b""]
+
+
+def test_access_log_has_the_method_head(server: Server) -> None:
+    server.client.head("/model", headers={"x-request-id": "headers-only"})
+    line = line_of(server, "headers-only")
+    assert (line["method"], line["status"]) == ("HEAD", 200)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/", "GET, HEAD, POST"),
+        ("/healthz", "GET, HEAD"),
+        ("/page/page.css", "GET, HEAD"),
+        ("/openapi.json", "GET, HEAD"),
+        ("/uploads", "POST"),
+    ],
+)
+@pytest.mark.parametrize("method", ["OPTIONS", "DELETE"])
+def test_other_methods_get_405_with_the_allowed_ones(
+    client: httpx.Client, path: str, allowed: str, method: str
+) -> None:
+    refused = client.request(method, path)
+    assert refused.status_code == 405
+    assert refused.headers["allow"] == allowed
 
 
 def test_unexpected_exception_gets_500_with_security_headers(tmp_path: Path, sample: bytes) -> None:
