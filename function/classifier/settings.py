@@ -30,8 +30,9 @@ _RETIRED: Final = {"MAX_DECODE_BYTES": "MEMORY_BYTES, the memory for all images 
 
 ANY_ORIGIN: Final = "*"
 
-_ORIGIN: Final = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
-"""Scheme, host and port in lower case, as browsers send them"""
+_ORIGIN: Final = r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?"
+"""Scheme, host and port in lower case, as browsers send them. Compiled where it is used: a cold
+start is shorter."""
 
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 """Ports that browsers leave out"""
@@ -238,7 +239,7 @@ def _origins(text: str) -> frozenset[str]:
 
 
 def _origin(text: str) -> str:
-    found = _ORIGIN.fullmatch(text.lower())
+    found = re.fullmatch(_ORIGIN, text.lower())
     if not found:
         raise SettingsError(
             "CORS_ORIGINS must be * or origins without a path, such as https://example.com, "

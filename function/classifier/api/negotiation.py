@@ -23,8 +23,9 @@ _PROBLEM: Final = ("application/problem+json", "application/*", "*/*")
 _MAX_RANGES: Final = 50
 """Ranges that are read of a header. Browsers send up to ten; 64 KB may hold ten thousand."""
 
-_WEIGHT: Final = re.compile(r"0?\.\d+|0\.?|1(?:\.0*)?")
-"""A q-value. Java sends `.2`, without the zero that the grammar requires."""
+_WEIGHT: Final = r"0?\.\d+|0\.?|1(?:\.0*)?"
+"""A q-value. Java sends `.2`, without the zero that the grammar requires. Compiled where it
+is used: a cold start is shorter."""
 
 _BROWSER_LIKE: Final = "wget"
 """The start of the User-Agent of wget2, whose `Accept` is that of Firefox"""
@@ -70,7 +71,7 @@ def _media_ranges(accept: str) -> dict[str, float]:
                 weight = value.strip()
             elif name:
                 found = narrowed
-        if _WEIGHT.fullmatch(weight):
+        if re.fullmatch(_WEIGHT, weight):
             found[media_range] = max(float(weight), found.get(media_range, 0))
     # A parameter, such as level=1, narrows a range. The range without it decides, if there is one.
     return narrowed | plain
