@@ -1,11 +1,17 @@
 """Headers of every response, and the response to an unexpected exception."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Message
 
-from classifier.server.middleware import SECURITY_HEADERS
+from classifier.server.middleware import SECURITY_HEADERS, ServiceMiddleware
+from classifier.settings import Settings
+from classifier.telemetry.metrics import Metrics
 from tests.support import raw
 from tests.support.access_log import line_of
 from tests.support.server import Server, serving
@@ -81,6 +87,30 @@ def test_head_gets_the_headers_of_get_without_a_body(
     responses = received.split(b"\r\n\r\n")
     assert [raw.status(each) for each in responses[:2]] == [status, status]
     assert responses[2:] == [b""]
+
+
+def test_body_of_a_response_to_head_reaches_no_server() -> None:
+    """uvicorn would drop it; on Lambda nothing would."""
+    sent: list[Message] = []
+
+    def fail(request: Request, error: Exception) -> Response:
+        raise error
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    settings = Settings(access_log=False)
+    app = ServiceMiddleware(
+        PlainTextResponse("content"), metrics=Metrics(), settings=settings, respond=fail
+    )
+    scope = {"type": "http", "method": "HEAD", "path": "/", "headers": []}
+    asyncio.run(app(scope, receive, send))
+    start, *bodies = sent
+    assert (b"content-length", b"7") in start["headers"]
+    assert b"".join(message["body"] for message in bodies) == b""
 
 
 def test_access_log_has_the_method_head(server: Server) -> None:
