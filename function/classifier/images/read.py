@@ -132,11 +132,22 @@ def _open_with_pillow(data: bytes, parts: Parts = ()) -> Image.Image:
         if _has_signature(data):
             raise UnreadableImage(_DAMAGED.format("its header is damaged")) from error
         raise UnsupportedFormat(
-            f"This is not an image of an accepted format ({', '.join(FORMATS)}). "
-            "Convert it to JPEG or PNG and send that."
+            f"This is not an image of an accepted format ({', '.join(FORMATS)}). {_remedy(data)}"
         ) from None
     except Exception as error:
         raise _unreadable(error) from error
+
+
+def _remedy(data: bytes) -> str:
+    from classifier.images.encoded_text import text_coding  # rare
+
+    coding = text_coding(data)
+    if coding is None:
+        return "Convert it to JPEG or PNG and send that."
+    return (
+        f"It is {coding}: decode it and send the bytes, or send the text in JSON, "
+        'as {"image": "..."} with the header Content-Type: application/json.'
+    )
 
 
 def _has_signature(data: bytes) -> bool:
