@@ -10,8 +10,21 @@ from typing import Any, ClassVar, Final
 
 _HOW_TO_SEND: Final = (
     "Send the image as multipart/form-data in the field 'file' "
-    "(curl --form file=@photo.jpg), or as the body itself with an image/* content type."
+    "(curl --form file=@photo.jpg), or as the body itself (curl --data-binary @photo.jpg)."
 )
+
+_HOW_TO_SEND_JSON: Final = (
+    'Send {"image": "<base64>"}, with a list for several images, '
+    'or {"inputs": "<base64>", "parameters": {"top_k": 5}}.'
+)
+
+_PRINTABLE_LENGTH: Final = 40
+
+
+def printable(name: bytes) -> str:
+    """The beginning of a name from the client, safe to quote in a message."""
+    text = name.decode(errors="replace")[:_PRINTABLE_LENGTH]
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class ServiceError(Exception):
@@ -136,6 +149,29 @@ class MalformedMultipart(UploadError):
         )
 
 
+class MalformedEncoding(UploadError):
+    """The body does not decode as its Content-Encoding says."""
+
+    status = HTTPStatus.BAD_REQUEST
+    slug = "malformed-encoding"
+
+    def __init__(self, coding: str, reason: str) -> None:
+        super().__init__(
+            f"The body cannot be decoded as {coding}, its Content-Encoding: {reason}. "
+            "Photos are compressed already: send them without the header."
+        )
+
+
+class MalformedJson(UploadError):
+    """The body is not valid JSON."""
+
+    status = HTTPStatus.BAD_REQUEST
+    slug = "malformed-json"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The JSON body cannot be read: {reason}. {_HOW_TO_SEND_JSON}")
+
+
 class UploadTooLarge(UploadError):
     """The request holds more bytes than the service accepts."""
 
@@ -167,6 +203,20 @@ class UnsupportedBody(UploadError):
         )
 
 
+class UnsupportedEncoding(UploadError):
+    """The service does not decode the Content-Encoding of the body."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    slug = "unsupported-encoding"
+
+    def __init__(self, codings: str) -> None:
+        super().__init__(
+            f"A body with the Content-Encoding {codings} cannot be decoded; gzip or deflate can, "
+            "one of them. Photos are compressed already: send them without the header."
+        )
+        self.headers = {"Accept-Encoding": "gzip, deflate, identity"}
+
+
 class NoImage(UploadError):
     """The request holds no image: no body, no field named file, or no file in it."""
 
@@ -176,6 +226,16 @@ class NoImage(UploadError):
     def __init__(self, message: str, *, how: bool = True) -> None:
         """`how`: whether the message goes on with how to send an image."""
         super().__init__(f"{message} {_HOW_TO_SEND}" if how else message)
+
+
+class InvalidJson(UploadError):
+    """The JSON body has no images in base64, where they are expected."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "invalid-json"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The JSON body cannot be used. {reason} {_HOW_TO_SEND_JSON}")
 
 
 class InvalidKey(UploadError):

@@ -119,7 +119,7 @@ def test_object_that_is_not_an_image_gets_415(service: Server, s3: S3Client, buc
     assert classify(service, key).status_code == 415
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"key": 1}', "not json"])
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"key": 1}'])
 def test_json_without_a_key_gets_422(service: Server, body: str) -> None:
     headers = {"content-type": "application/json"}
     assert service.client.post("/", content=body, headers=headers).status_code == 422

@@ -1,4 +1,4 @@
-"""Fuzz `read_uploads`: for any headers and body, it returns images or raises `UploadError`.
+"""Fuzz `read_upload`: any headers and body give images or a key, or raise `UploadError`.
 
     make fuzz
 
@@ -6,16 +6,20 @@
 """
 
 import asyncio
+import base64
+import gzip
 import logging
 import sys
 import time
 
 import atheris
+from starlette.datastructures import Headers
 from starlette.types import Message
 
 sys.path.insert(0, "function")
 with atheris.instrument_imports(include=["classifier", "python_multipart"]):
-    from classifier.api.multipart import Limits, read_uploads
+    from classifier.api.bodies import base64_text, coding, json_body, read_upload  # noqa: F401
+    from classifier.api.bodies.limits import Limits
 from classifier.errors import UploadError
 from classifier.images import UNLIMITED
 from classifier.server.body import BodyStream
@@ -32,6 +36,28 @@ TYPES = (
     "multipart/form-data; boundary=",
     "image/png",
     "",
+    "text/plain",
+    "application/json",
+    "application/json",
+    "application/json",
+)
+CODINGS = ("gzip", "deflate", "br", "identity, gzip")
+JSON_PIECES = (
+    *(
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b":",
+        b",",
+        b'"',
+        b'\\"',
+        b"\\n",
+        rb"\u002B",
+        rb"\/",
+        b"data:;base64,",
+    ),
+    *(b'"image":', b'"image":[', b'"inputs":', b'"key":', b'"parameters":{', b'"top_k":3'),
 )
 
 
@@ -41,12 +67,13 @@ def test_one_input(data: bytes) -> None:
     body = _body(provider)
     start = time.process_time()
     try:
-        images = _run(read_uploads(headers, _stream(body), LIMITS))
+        upload = _run(read_upload(Headers(headers), _stream(body), LIMITS))
     except UploadError as error:
         if error.status not in STATUSES or not str(error):
             raise AssertionError(f"{error.status}: {error}") from error
     else:
-        assert images
+        images = upload.images
+        assert bool(images) != isinstance(upload.key, str)
         assert all(isinstance(image, bytes) and image for image in images)
         assert sum(map(len, images)) <= LIMITS.bytes
         assert len(images) <= LIMITS.files
@@ -64,14 +91,17 @@ def _headers(provider: atheris.FuzzedDataProvider) -> dict[str, str]:
         headers["content-type"] = provider.ConsumeBytes(40).decode("latin-1")
     if provider.ConsumeIntInRange(0, 9) == 0:
         headers["content-length"] = provider.ConsumeBytes(8).decode("latin-1")
+    if provider.ConsumeIntInRange(0, 5) == 0:
+        headers["content-encoding"] = provider.PickValueInList(list(CODINGS))
     return headers
 
 
 def _body(provider: atheris.FuzzedDataProvider) -> list[bytes]:
-    """A form of random parts, or random bytes, in chunks."""
+    """A form of random parts, random JSON, or random bytes, in chunks."""
     width = provider.ConsumeIntInRange(1, 300)
-    if provider.ConsumeBool():
-        content = b""
+    kind = provider.ConsumeIntInRange(0, 3)
+    content = b""
+    if kind == 0:
         for _ in range(provider.ConsumeIntInRange(0, 6)):
             name = provider.PickValueInList([b"file", b"other", b"", b"f\xff"])
             more = provider.ConsumeBytes(provider.ConsumeIntInRange(0, 20))
@@ -80,9 +110,13 @@ def _body(provider: atheris.FuzzedDataProvider) -> list[bytes]:
             )  # fmt: skip
             content += provider.ConsumeBytes(provider.ConsumeIntInRange(0, 200)) + b"\r\n"
         content += b"--%s--\r\n" % BOUNDARY.encode() if provider.ConsumeBool() else b""
-    else:
-        content = b""
+    elif kind == 1:
+        for _ in range(provider.ConsumeIntInRange(0, 20)):
+            content += provider.PickValueInList(list(JSON_PIECES))
+            content += base64.b64encode(provider.ConsumeBytes(provider.ConsumeIntInRange(0, 20)))
     content += provider.ConsumeBytes(provider.remaining_bytes())
+    if kind == 2:
+        content = gzip.compress(content)
     return [content[start : start + width] for start in range(0, len(content), width)]
 
 

@@ -49,5 +49,5 @@ BODIES: Final = [
     _body("parts", _FORM, _PART * 1000, 400),
     _body("a field", _FORM, _DATA, 413, start=_PART[:-3]),
     _body("a part's header", _FORM, _DATA, 400, 413, start=b"--b\r\nContent-Disposition: "),
-    _body("a text", "text/plain", _DATA, 415),
+    _body("a text", "text/html", _DATA, 415),
 ]

@@ -1,5 +1,6 @@
 """Valid images for schemathesis, which a schema cannot describe."""
 
+import base64
 import io
 
 import schemathesis
@@ -16,4 +17,5 @@ def _encoded(kind: str) -> bytes:
 _IMAGES = st.sampled_from([_encoded(kind) for kind in ("JPEG", "PNG", "GIF", "WEBP")])
 
 schemathesis.openapi.format("binary", _IMAGES)
+schemathesis.openapi.format("byte", _IMAGES.map(lambda image: base64.b64encode(image).decode()))
 schemathesis.openapi.media_type("image/*", _IMAGES)

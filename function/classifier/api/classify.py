@@ -1,23 +1,19 @@
 """The endpoint of `POST /`: it knows Starlette's request and response, and no framework."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from classifier.api.auth import check_key
-from classifier.api.multipart import (
-    FRAMING_BYTES,
-    Limits,
-    declared_size,
-    read_key,
-    read_uploads,
-)
+from classifier.api.bodies import read_upload
+from classifier.api.bodies.limits import FRAMING_BYTES, Limits, declared_size
+from classifier.api.bodies.upload import Upload
 from classifier.api.results import results_response
 from classifier.api.service import Service
 from classifier.classifier import Classification
-from classifier.errors import BodyTimeout, ImageError, InvalidParameter
+from classifier.errors import BodyTimeout, ImageError, InvalidKey, InvalidParameter
 from classifier.server.body import BodyStream
 from classifier.server.connection import connection_of
 from classifier.telemetry.request import record_of
@@ -30,6 +26,11 @@ MAX_TOP_K = 100
 
 _MAX_DIGITS = 9
 
+_SHOWN = 40
+"""Characters of an invalid value of a JSON body"""
+
+_BOOLEANS: Final = {None: False, "1": True, "true": True, "0": False, "false": False}
+
 
 def parse_top_k(value: str | None) -> int:
     """Raises `InvalidParameter`."""
@@ -41,6 +42,14 @@ def parse_top_k(value: str | None) -> int:
             f"top_k must be a whole number from 1 to {MAX_TOP_K}; it is {value!r}."
         )
     return int(value)
+
+
+def parse_list(value: str | None) -> bool:
+    """Raises `InvalidParameter`."""
+    try:
+        return _BOOLEANS[value.lower() if value else value]
+    except KeyError:
+        raise InvalidParameter(f"list must be true or false; it is {value!r}.") from None
 
 
 class ClassifyEndpoint:
@@ -61,6 +70,7 @@ class ClassifyEndpoint:
         """Raises `ServiceError` and `ClientDisconnect`."""
         check_key(request, self._settings.api_key)
         top_k = parse_top_k(request.query_params.get("top_k"))
+        as_list = parse_list(request.query_params.get("list"))
         record = record_of(request.scope)
         place = await self._admission.enter(
             declared_size(request.headers, self._limits), connection_of(request.scope)
@@ -68,14 +78,19 @@ class ClassifyEndpoint:
         body = BodyStream(request.receive, self._service.memory, self._service.buffers)
         try:
             try:
-                images = await self._read(request, body)
+                upload = await self._read(request, body)
+                if upload.top_k is not None:
+                    top_k = parse_top_k(repr(upload.top_k)[:_SHOWN])
+                images = upload.images
+                if upload.key is not None:
+                    images = await self._fetch(request, upload.key, body)
                 record.images = len(images)
                 if not place.kept:
                     self._pool.ensure_capacity()
                 jobs = [self._pool.submit(self._classify, image, top_k) for image in images]
             finally:
                 place.leave()
-            del images  # the jobs hold them until they are done
+            del images, upload.images[:]  # the jobs hold them until they are done
             outcomes = await self._pool.gather(jobs, request)
         finally:
             record.bytes_in = body.size
@@ -84,18 +99,24 @@ class ClassifyEndpoint:
             if isinstance(outcome, Classification):
                 record.decode += outcome.decode_seconds
                 record.infer += outcome.infer_seconds
-        return results_response(request, outcomes, self._service.classifier.model.card.name)
+        return results_response(
+            request,
+            outcomes,
+            self._service.classifier.model.card.name,
+            as_list=as_list,
+            as_labels=upload.labels,
+        )
 
-    async def _read(self, request: Request, body: BodyStream) -> list[bytes]:
-        key = None
+    async def _read(self, request: Request, body: BodyStream) -> Upload:
         try:
             async with asyncio.timeout(self._settings.body_seconds):
-                if self._settings.bucket:
-                    key = await read_key(request.headers, body)
-                if key is None:
-                    return await read_uploads(request.headers, body, self._limits)
+                return await read_upload(request.headers, body, self._limits)
         except TimeoutError:
             raise BodyTimeout(self._settings.body_seconds) from None
+
+    async def _fetch(self, request: Request, key: str, body: BodyStream) -> list[bytes]:
+        if not self._settings.bucket:
+            raise InvalidKey("This deployment takes no uploads: BUCKET is not set.")
         find = self._pool.submit(self._find_upload, key)
         (found,) = await self._pool.gather([find], request)
         body.take(found.size)

@@ -1,4 +1,4 @@
-"""The routing table of Lambda: `POST /` alone, so that cold starts do not import FastAPI.
+"""The routing table of Lambda: `POST /` and its alias, so that cold starts do not import FastAPI.
 
 `import fastapi` takes 0.26 s of a 0.48 s import of the handler. All other paths import it.
 """
@@ -33,5 +33,11 @@ def create_lambda_app(service: Service) -> ServiceMiddleware:
 
         return create_api(service, endpoint)
 
-    table = Router([Route("/", endpoint.handle, methods=["POST"]), Mount("/", LazyApp(create_api))])
+    table = Router(
+        [
+            Route("/", endpoint.handle, methods=["POST"]),
+            Route("/invocations", endpoint.handle, methods=["POST"]),
+            Mount("/", LazyApp(create_api)),
+        ]
+    )
     return service.middleware(table)

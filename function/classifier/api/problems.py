@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Scope
 
+from classifier.api.hugging_face import is_client
 from classifier.api.negotiation import wants_page
 from classifier.api.responses import ProblemResponse, page_response
 from classifier.errors import (
@@ -62,10 +63,13 @@ class ErrorResponder:
         return error_response(request, refusal)
 
 
-def error_response(request: Request, error: ServiceError) -> Response:
+def error_response(request: Request, error: ServiceError, /, **members: Any) -> Response:
+    """The problem of `error`, with further `members`, or the page."""
     if wants_page(request):
         return page_response(request, [error], status=error.status, headers=error.headers)
-    return ProblemResponse(error)
+    if is_client(request):
+        members["error"] = error.message  # huggingface_hub shows nothing else of a 400
+    return ProblemResponse(error, **members)
 
 
 def _routing_error(request: Request, error: HTTPException) -> ServiceError:

@@ -30,7 +30,7 @@ class ProblemResponse(JSONResponse):
 
     media_type = PROBLEM_TYPE
 
-    def __init__(self, error: ServiceError, **members: Any) -> None:
+    def __init__(self, error: ServiceError, /, **members: Any) -> None:
         """`members` are further members of the problem."""
         headers = {"Vary": VARY, **error.headers}
         super().__init__({**error.problem(), **members}, error.status, headers)

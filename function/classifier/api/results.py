@@ -6,18 +6,29 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from classifier.api.hugging_face import is_client, labels
 from classifier.api.negotiation import VARY, wants_page
 from classifier.api.problems import error_response
-from classifier.api.responses import JSONResponse, ProblemResponse, page_response
+from classifier.api.responses import JSONResponse, page_response
 from classifier.classifier import Classification
 from classifier.errors import NumberedImageError, ServiceError
 
 Outcome = Classification | ServiceError
 
 
-def results_response(request: Request, outcomes: Sequence[Outcome], model: str) -> Response:
+def results_response(
+    request: Request,
+    outcomes: Sequence[Outcome],
+    model: str,
+    *,
+    as_list: bool = False,
+    as_labels: bool = False,
+) -> Response:
     """One result, or several in order; if an image failed, the first failure's problem. The page
-    where a browser sent its form."""
+    where a browser sent its form.
+
+    `as_list`: a list, also of one result. `as_labels`: each result in the form of Hugging Face,
+    which their clients get in any case."""
     failures = [
         (number, outcome)
         for number, outcome in enumerate(outcomes, start=1)
@@ -29,12 +40,19 @@ def results_response(request: Request, outcomes: Sequence[Outcome], model: str) 
         return page_response(request, outcomes, model=model, status=status, headers=headers)
     if failures and len(outcomes) == 1:
         return error_response(request, failures[0][1])
-    results = [result_json(outcome, model) for outcome in outcomes]
     if failures:
+        results = [result_json(outcome, model) for outcome in outcomes]
         number, error = failures[0]
-        return ProblemResponse(NumberedImageError(error, number, len(outcomes)), results=results)
+        numbered = NumberedImageError(error, number, len(outcomes))
+        return error_response(request, numbered, results=results)
+    as_labels = as_labels or is_client(request)
+    values = [
+        labels(outcome) if as_labels else result_json(outcome, model)
+        for outcome in outcomes
+        if isinstance(outcome, Classification)
+    ]
     headers["Vary"] = VARY
-    return JSONResponse(results[0] if len(results) == 1 else results, headers=headers)
+    return JSONResponse(values if as_list or len(values) > 1 else values[0], headers=headers)
 
 
 def result_json(outcome: Outcome, model: str) -> dict[str, Any]:

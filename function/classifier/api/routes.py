@@ -36,20 +36,39 @@ _BODIES: Final[dict[str, Any]] = {
         "encoding": {"file": {"contentType": "image/*"}},
     },
     "image/*": {"schema": _FILE},
+    "application/octet-stream": {"schema": _FILE},
 }
 
-_KEY_BODY: Final[dict[str, Any]] = {
-    "application/json": {
-        "schema": {
+_BASE64: Final = {
+    "type": "string",
+    "format": "byte",
+    "minLength": 1,
+    "description": "In base64, or a data URI",
+}
+
+_JSON_BODY: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["image"],
+    "properties": {
+        "image": {"anyOf": [_BASE64, {"type": "array", "items": _BASE64, "minItems": 1}]},
+        "top_k": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_TOP_K},
+    },
+}
+
+_JSON_OR_KEY_BODY: Final[dict[str, Any]] = {
+    "oneOf": [
+        {**_JSON_BODY, "not": {"required": ["key"]}},
+        {
             "type": "object",
             "required": ["key"],
             "properties": {"key": {"type": "string", "description": "From POST /uploads"}},
-        }
-    }
+            "not": {"required": ["image"]},
+        },
+    ]
 }
 
 _PROBLEMS: Final = {
-    400: "Malformed multipart body",
+    400: "Malformed multipart, JSON or compressed body",
     408: "The body did not arrive in time",
     413: "Too many bytes, pixels or images",
     415: "Not an image of an accepted format",
@@ -64,6 +83,8 @@ _BUCKET_PROBLEMS: Final = {
 }
 
 _KEY_PROBLEM: Final = {401: "Missing or invalid API key"}
+
+AsList = Annotated[bool, Query(alias="list", description="A list of results, also for one image")]
 
 TopK = Annotated[int, Query(ge=1, le=MAX_TOP_K, description="Number of classes in the response")]
 
@@ -86,6 +107,7 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
 
     protected: Sequence[DependsParam] = [Depends(require_key)] if settings.api_key else []
     key_problem = _KEY_PROBLEM if settings.api_key else {}
+    json_body = _JSON_OR_KEY_BODY if settings.bucket else _JSON_BODY
     bucket_problems = _BUCKET_PROBLEMS if settings.bucket else {}
 
     class ClassifyRoute(APIRoute):
@@ -95,8 +117,9 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             return endpoint.handle
 
-    async def classify(top_k: TopK = DEFAULT_TOP_K) -> None:
-        """The response is a result for one image, and a list of results, in order, for several."""
+    async def classify(top_k: TopK = DEFAULT_TOP_K, as_list: AsList = False) -> None:
+        """The response is a result for one image, and a list of results, in order, for several or
+        with `list=true`."""
 
     app.router.add_api_route(
         "/",
@@ -112,9 +135,18 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
         openapi_extra={
             "requestBody": {
                 "required": True,
-                "content": _BODIES | (_KEY_BODY if settings.bucket else {}),
+                "content": {**_BODIES, "application/json": {"schema": json_body}},
             }
         },
+    )
+
+    # As Amazon SageMaker calls a container's model.
+    app.router.add_api_route(
+        "/invocations",
+        classify,
+        methods=["POST"],
+        route_class_override=ClassifyRoute,
+        include_in_schema=False,
     )
 
     @app.post(
@@ -143,6 +175,7 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
             return JSONResponse(_index(request, card.name), headers={"Vary": VARY})
         return page_response(request)
 
+    @app.get("/ping", include_in_schema=False)  # of Amazon SageMaker
     @app.get("/healthz", summary="Is the service up?", response_model=schemas.Health)
     async def health() -> Response:
         return JSONResponse({"status": "ok", "model": card.name})

@@ -20,7 +20,7 @@ class BodyStream:
         self._taken: list[BytesIO] = []
         self._complete = False
         self.size = 0
-        """Bytes taken from the budget"""
+        """Bytes taken from the budget, and held"""
 
     def __aiter__(self) -> Self:
         return self
@@ -42,6 +42,11 @@ class BodyStream:
         """Count `size` more bytes as this request's. Raises `TooManyUploads`."""
         self._budget.take_body(size)
         self.size += size
+
+    def give_back(self, size: int) -> None:
+        """`size` bytes of the chunks are no longer held: they have been decoded."""
+        self._budget.give_back_body(size)
+        self.size -= size
 
     def buffer(self, expected: int) -> BytesIO:
         """A buffer for about `expected` bytes; see `BodyBuffers.take`. It is valid until

@@ -78,11 +78,31 @@ def test_parse_top_k_accepts_1_to_100() -> None:
     assert [parse_top_k(value) for value in (None, "1", "100")] == [5, 1, 100]
 
 
+@pytest.mark.parametrize("value", ["1", "true", "True"])
+def test_list_gives_a_list_for_one_image(client: httpx.Client, sample: bytes, value: str) -> None:
+    response = client.post("/", params={"list": value, "top_k": 1}, files={"file": sample})
+    (result,) = response.json()
+    assert result == client.post("/", params={"top_k": 1}, files={"file": sample}).json()
+
+
+def test_list_changes_nothing_for_several_images(client: httpx.Client, sample: bytes) -> None:
+    files = [("file", sample)] * 2
+    assert client.post("/", params={"list": "1"}, files=files).json() == (
+        client.post("/", params={"list": "0"}, files=files).json()
+    )
+
+
+@pytest.mark.parametrize("value", ["", "2", "yes", "on", "[]", "ja"])
+def test_invalid_list_gets_422(client: httpx.Client, sample: bytes, value: str) -> None:
+    response = client.post("/", params={"list": value}, files={"file": sample})
+    assert_problem(response, 422, f"list must be true or false; it is {value!r}")
+
+
 def test_missing_body_gets_422(client: httpx.Client) -> None:
     assert_problem(client.post("/"), 422, "--form file=@photo.jpg")
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "video/mp4"])
+@pytest.mark.parametrize("content_type", ["application/pdf", "text/html", "video/mp4"])
 def test_unsupported_content_type_gets_415(client: httpx.Client, content_type: str) -> None:
     response = client.post("/", content=b"{}", headers={"content-type": content_type})
     assert_problem(response, 415, f"content type {content_type} cannot be read")

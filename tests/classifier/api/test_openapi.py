@@ -18,7 +18,12 @@ from tests.support.wait import HANG_SECONDS
 def test_openapi_describes_classify(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     classify = document["paths"]["/"]["post"]
-    assert set(classify["requestBody"]["content"]) == {"multipart/form-data", "image/*"}
+    assert set(classify["requestBody"]["content"]) == {
+        "multipart/form-data",
+        "image/*",
+        "application/octet-stream",
+        "application/json",
+    }
     assert {"200", "400", "408", "413", "415", "422", "503"} == set(classify["responses"])
     text = str(document)
     for name in re.findall(r"#/components/schemas/(\w+)", text):

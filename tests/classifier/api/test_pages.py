@@ -64,7 +64,7 @@ def test_pages_have_no_inline_scripts_or_styles(client: httpx.Client) -> None:
 
 def test_field_names_are_escaped_on_the_page(client: httpx.Client) -> None:
     field = "<script>alert(1)</script>"
-    page = client.post("/", files={field: b"x"}, headers={"accept": "text/html"})
+    page = client.post("/", files={field: (None, b"x")}, headers={"accept": "text/html"})
     assert page.status_code == 422
     assert field not in page.text
     assert "&lt;script&gt;" in page.text

@@ -11,7 +11,8 @@ from classifier.api.pages.docs import problem_types
 from classifier.errors import ServiceError
 
 SLUGS = [
-    "malformed-multipart", "invalid-event", "unauthorized", "key-not-offered", "not-found",
+    "malformed-multipart", "malformed-json", "malformed-encoding", "unsupported-encoding",
+    "invalid-json", "invalid-event", "unauthorized", "key-not-offered", "not-found",
     "object-not-found", "method-not-allowed", "body-timeout", "object-too-large",
     "too-many-images", "too-many-pixels", "too-much-memory", "too-slow-to-decode",
     "upload-too-large", "unsupported-body", "unsupported-format", "invalid-key",
@@ -21,6 +22,10 @@ SLUGS = [
     "cross-origin-refused",
 ]  # fmt: skip
 """Clients compare these: a type is never renamed."""
+
+JSON = {"content-type": "application/json"}
+GZIP = {"content-encoding": "gzip"}
+BR = {"content-encoding": "br"}
 
 
 def subclasses(base: type[ServiceError]) -> Iterator[type[ServiceError]]:
@@ -56,7 +61,15 @@ def test_problems_page_documents_each_type(client: httpx.Client) -> None:
         (("PUT", "/", {}), "method-not-allowed"),
         (("POST", "/", {}), "no-image"),
         (("POST", "/?top_k=0", {}), "invalid-parameter"),
-        (("POST", "/", {"json": {}}), "unsupported-body"),
+        (
+            ("POST", "/", {"content": b"", "headers": {"content-type": "video/mp4"}}),
+            "unsupported-body",
+        ),
+        (("POST", "/", {"json": {}}), "invalid-json"),
+        (("POST", "/", {"json": {"key": 1}}), "invalid-key"),
+        (("POST", "/", {"content": b"{", "headers": JSON}), "malformed-json"),
+        (("POST", "/", {"content": b"x", "headers": GZIP}), "malformed-encoding"),
+        (("POST", "/", {"content": b"x", "headers": BR}), "unsupported-encoding"),
         (("POST", "/", {"files": {"file": b"none"}}), "unsupported-format"),
         (("POST", "/", {"files": {"file": b"\xff\xd8\xff"}}), "unreadable-image"),
         (("POST", "/", {"files": {"file": b""}}), "no-image"),

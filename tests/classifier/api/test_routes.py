@@ -44,7 +44,7 @@ def test_classify_is_a_route_of_the_fastapi_app(service: Service) -> None:
     operation = app.openapi()["paths"]["/"]["post"]
     assert operation["operationId"] == route.operation_id == "classify"
     assert operation["security"] == [{"key": []}]
-    assert [parameter["name"] for parameter in operation["parameters"]] == ["top_k"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["top_k", "list"]
     assert {"200", "401", "422", "503"} <= operation["responses"].keys()
 
 
@@ -67,9 +67,10 @@ def test_app_starts_without_uvicorn(
 def test_lambda_routes_classify_and_mounts_the_rest(service: Service) -> None:
     table = create_lambda_app(service).app
     assert isinstance(table, Router)
-    classify, rest = table.routes
-    assert isinstance(classify, Route)
-    assert (classify.path, classify.methods) == ("/", {"POST"})
+    *aliases, rest = table.routes
+    for route, path in zip(aliases, ("/", "/invocations"), strict=True):
+        assert isinstance(route, Route)
+        assert (route.path, route.methods) == (path, {"POST"})
     assert isinstance(rest, Mount)
 
 
@@ -83,9 +84,16 @@ def test_lambda_routes_classify_and_mounts_the_rest(service: Service) -> None:
         (("POST", "/?top_k="), {}, 422),
         (("POST", "/?top_k=101"), {}, 422),
         (("POST", "/?top_k=five"), {}, 422),
-        (("POST", "/"), {"content-type": "text/plain"}, 415),
+        (("POST", "/"), {"content-type": "video/mp4"}, 415),
         (("POST", "/"), {"authorization": "Bearer wrong"}, 401),
+        (("POST", "/?list=true"), {}, 200),
+        (("POST", "/?list="), {}, 422),
+        (("POST", "/invocations?top_k=3"), {}, 200),
+        (("POST", "/invocations"), {"content-type": "application/x-image"}, 200),
+        (("POST", "/invocations"), {"authorization": "Bearer wrong"}, 401),
         (("GET", "/healthz"), {}, 200),
+        (("GET", "/ping"), {}, 200),
+        (("GET", "/invocations"), {}, 405),
         (("GET", "/nothing"), {}, 404),
         (("PUT", "/"), {}, 405),
         (("DELETE", "/healthz"), {}, 405),

@@ -58,7 +58,7 @@ async def test_unread_body_has_body_seconds_after_the_response(
 ) -> None:
     """Given a response before the body is read, and bytes that keep arriving."""
     slow = connect()
-    await slow.send(raw.post("text/plain", "Content-Length: 1000"))
+    await slow.send(raw.post("text/html", "Content-Length: 1000"))
     assert raw.status(slow.received) == 415
     await slow.send(b"z")
     assert loop.armed() == [BODY_SECONDS]
@@ -77,7 +77,7 @@ async def test_keep_alive_timeout_starts_after_an_unread_body(
 ) -> None:
     """uvicorn alone would not restart its keep-alive timeout."""
     client = connect()
-    await client.send(raw.post("text/plain", "Content-Length: 3") + b"a")
+    await client.send(raw.post("text/html", "Content-Length: 3") + b"a")
     assert raw.status(client.received) == 415
     await client.send(b"b")
     await loop.advance(BODY_SECONDS - JUST)
@@ -94,7 +94,7 @@ async def test_unread_body_is_read_up_to_max_bytes(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     client = connect()
-    await client.send(raw.post("text/plain", "Transfer-Encoding: chunked"))
+    await client.send(raw.post("text/html", "Transfer-Encoding: chunked"))
     assert raw.status(client.received) == 415
     head = b"%x\r\n" % (2 * MAX_BYTES)
     await client.send(head + b"x" * (MAX_BYTES - len(head)))
@@ -110,7 +110,7 @@ async def test_closing_connection_is_closed_in_stages(
     """Closing with unread data would reset the connection and could lose the response. Whatever the
     client sends is read until it has closed its side."""
     client = connect()
-    await client.send(raw.post("text/plain", "Content-Length: 1000000", "Connection: close") + b"z")
+    await client.send(raw.post("text/html", "Content-Length: 1000000", "Connection: close") + b"z")
     assert raw.status(client.received) == 413
     assert client.transport.has_ended
     await client.send(bytes(10 * MAX_BYTES))
@@ -126,7 +126,7 @@ async def test_closing_connection_is_read_for_a_few_seconds(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     client = connect()
-    await client.send(raw.post("text/plain", "Content-Length: 1000", "Connection: close") + b"z")
+    await client.send(raw.post("text/html", "Content-Length: 1000", "Connection: close") + b"z")
     assert loop.armed() == [DRAIN_SECONDS]
     await loop.advance(DRAIN_SECONDS - JUST)
     assert not client.is_closed
@@ -139,6 +139,6 @@ async def test_closing_connection_closes_at_once_after_a_complete_body(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
     client = connect()
-    await client.send(raw.post("text/plain", "Content-Length: 1", "Connection: close") + b"z")
+    await client.send(raw.post("text/html", "Content-Length: 1", "Connection: close") + b"z")
     assert raw.status(client.received) == 415
     assert client.is_closed

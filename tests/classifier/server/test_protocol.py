@@ -174,7 +174,7 @@ async def test_keep_alive_timeout_is_not_armed_during_a_pipelined_request(
 ) -> None:
     """Given an early response, and one read with the end of its body and half of the next body."""
     connection = connect()
-    await connection.send(raw.post("text/plain", "Content-Length: 10"))
+    await connection.send(raw.post("text/html", "Content-Length: 10"))
     assert raw.status(connection.received) == 415
     await connection.send(b"x" * 10 + raw.post("image/png", "Content-Length: 1000") + b"x")
     assert loop.armed() == [BODY_SECONDS]

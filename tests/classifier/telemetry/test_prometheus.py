@@ -20,7 +20,7 @@ def test_requests_errors_and_durations_are_counted(server: Server, sample: bytes
     wait_until(lambda: Scrape(server.client).in_flight == 0, "an idle server")
     before = Scrape(server.client)
     statuses = [post(server, file=sample) for _ in range(3)]
-    statuses += [post(server, file=b"none"), post(server, other=b"none")]
+    statuses += [post(server, file=b"none"), post(server, file=b"")]
     after = Scrape(server.client)
     assert statuses == [200, 200, 200, 415, 422]
 

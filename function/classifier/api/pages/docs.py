@@ -118,9 +118,10 @@ def _list(title: str, entries: Iterable[str]) -> str:
 
 def _parameter(parameter: Mapping[str, Any]) -> str:
     schema = parameter["schema"]
+    values = f"{schema['minimum']} to {schema['maximum']}" if "minimum" in schema else "true"
     return (
         f"<code>{escape(parameter['name'])}</code>: {escape(parameter.get('description', ''))}, "
-        f"{schema['minimum']} to {schema['maximum']}, {schema['default']} if not given"
+        f"{values}, {json.dumps(schema['default'])} if not given"
     )
 
 
