@@ -84,8 +84,7 @@ class _Inflated:
                 encoded = self._decoder.unconsumed_tail or self._decoder.unused_data
                 if piece:
                     yield piece
-                # A full piece may be one of several.
-                if not encoded and len(piece) < _PIECE_BYTES:
+                if not encoded:  # the checksum behind the last piece is read with it or later
                     break
 
     def _malformed(self, reason: str) -> MalformedEncoding:

@@ -133,6 +133,9 @@ class _Form:
     def _end_headers(self) -> None:
         part = self._part
         if part.name in _FIELDS:
+            if not self._files:
+                self._bytes = 0  # those of other fields are not needed
+                self._other_files.clear()
             self._files.append(part)
             if len(self._files) > self._limits.files:
                 raise TooManyImages(self._limits.files)

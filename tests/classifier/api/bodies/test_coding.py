@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import random
 import zlib
 from collections.abc import Callable
 
@@ -126,6 +127,14 @@ def test_decoded_bytes_count_against_the_memory_budget() -> None:
             [gzip.compress(bytes(4 * MIB))], "image/png", headers=GZIP, limits=limits, memory=memory
         )
     assert memory.has_room(2 * MIB)
+
+
+def test_only_the_decoded_bytes_take_memory_for_bodies() -> None:
+    content = random.Random(1).randbytes(90_000)
+    encoded = gzip.compress(content)
+    memory = MemoryBudget(200_000, bodies=95_000)
+    upload = read(split(encoded, 4_000), "image/png", headers=GZIP, memory=memory)
+    assert upload.images == [content]
 
 
 def test_encoded_bytes_that_decode_to_nothing_are_limited() -> None:

@@ -6,13 +6,18 @@ import httpx
 import pytest
 
 from classifier.errors import MalformedMultipart
-from tests.classifier.api.bodies.reading import read, split
+from tests.classifier.api.bodies.reading import LIMITS, read, split
 from tests.classifier.api.problem import assert_problem
 from tests.support.pictures import SAMPLE_TOP5
 
 
 def multipart(boundary: str) -> dict[str, str]:
     return {"content-type": f"multipart/form-data; boundary={boundary}"}
+
+
+PART = b'Content-Disposition: form-data; name="file"; filename="a.png"\r\n'
+
+FORM = multipart("b")["content-type"]
 
 
 def test_other_form_fields_are_ignored(client: httpx.Client, sample: bytes) -> None:
@@ -39,6 +44,18 @@ def test_file_field_counts_before_other_fields(client: httpx.Client, sample: byt
         images = {"file": sample, "thumbnail": b"no image"}
         response = client.post("/", files=[(name, images[name]) for name in order])
         assert response.json()["predictions"][0]["index"] == SAMPLE_TOP5[0]
+
+
+@pytest.mark.parametrize("order", [["file", "other"], ["other", "file"]])
+def test_file_in_another_field_does_not_count_against_the_limit(order: list[str]) -> None:
+    content = bytes(60_000)
+    assert 2 * len(content) > LIMITS.bytes
+    parts = [
+        b'--b\r\nContent-Disposition: form-data; name="%b"; filename="a"\r\n\r\n%b\r\n'
+        % (name.encode(), content)
+        for name in order
+    ]
+    assert read([*parts, b"--b--"], FORM).images == [content]
 
 
 def test_several_files_in_other_fields_get_422(client: httpx.Client, sample: bytes) -> None:
@@ -103,11 +120,6 @@ def test_malformed_multipart_gets_400(
 def test_too_many_parts_get_400(client: httpx.Client, sample: bytes) -> None:
     fields = [(f"field{number}", (None, b"x")) for number in range(100)]
     assert_problem(client.post("/", files=[*fields, ("file", sample)]), 400, "parts")
-
-
-PART = b'Content-Disposition: form-data; name="file"; filename="a.png"\r\n'
-
-FORM = multipart("b")["content-type"]
 
 
 @pytest.mark.parametrize(

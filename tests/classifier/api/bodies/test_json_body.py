@@ -9,8 +9,9 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from starlette.datastructures import Headers
 
-from classifier.api.bodies.limits import Limits
+from classifier.api.bodies.limits import FRAMING_BYTES, Limits, declared_size
 from classifier.errors import (
     InvalidJson,
     MalformedJson,
@@ -235,6 +236,17 @@ def test_declared_json_may_be_as_long_as_its_base64() -> None:
         read([body], "image/png", limits=limits, headers=length)
     with pytest.raises(UploadTooLarge):
         read([], JSON, limits=limits, headers=[("content-length", str(2**21))])
+
+
+def test_only_the_images_of_declared_json_wait_for_room() -> None:
+    longer = Headers({"content-type": "Application/JSON", "content-length": "200000"})
+    assert declared_size(longer, LIMITS) == LIMITS.bytes + FRAMING_BYTES
+
+
+def test_data_behind_padding_gets_422_however_it_is_split() -> None:
+    for width in range(1, 30):
+        with pytest.raises(InvalidJson, match="excess data after padding"):
+            read(split(b'{"image": "AAAAAAAAAAAAAA==AAAA"}', width), JSON)
 
 
 def test_refused_key_without_bucket_gets_422(client: httpx.Client) -> None:
