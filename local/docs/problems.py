@@ -1,6 +1,6 @@
 """The types of problems, as `classifier.errors` declares them."""
 
-from classifier.api.pages.docs import meaning, problem_types
+from classifier.api.problem_types import meaning, problem_types
 from local.common.markdown import table
 
 

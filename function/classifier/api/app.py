@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
-from pydantic.json_schema import models_json_schema
 
 from classifier import __version__
+from classifier.api import openapi
 from classifier.api.classify import ClassifyEndpoint
 from classifier.api.routes import add_routes
-from classifier.api.schemas import Problem
 from classifier.api.service import Service
 from classifier.server import garbage
 
@@ -38,6 +37,7 @@ def create_api(service: Service, endpoint: ClassifyEndpoint) -> FastAPI:
         title="Image classifier",
         description="Send a photo, get the most probable ImageNet classes.",
         version=__version__,
+        openapi_tags=openapi.TAGS,
         docs_url=None,
         redoc_url=None,
         telemetry=_NO_TELEMETRY,
@@ -45,7 +45,7 @@ def create_api(service: Service, endpoint: ClassifyEndpoint) -> FastAPI:
         exception_handlers=service.errors.handlers(),
     )
     add_routes(app, service, endpoint)
-    _describe_problems(app)
+    openapi.complete(app)
     return app
 
 
@@ -68,21 +68,3 @@ def _serve(service: Service) -> Any:
         collecting.cancel()
 
     return lifespan
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Add the schema of problems, to which the routes refer. FastAPI cannot generate it: it
-    documents the model of a response only under the media type of the route's own response."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema:
-            return app.openapi_schema
-        document = generate()
-        _, definitions = models_json_schema(
-            [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
-        )
-        document["components"]["schemas"].update(definitions["$defs"])
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,17 +1,53 @@
-"""The JSON of responses, for OpenAPI."""
+"""Bodies and responses, for OpenAPI."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.config import JsonDict
+from pydantic import BaseModel, Field, RootModel
 
-_CAT: Final[JsonDict] = {
-    "predictions": [
-        {"label": "Egyptian cat", "index": 285, "wnid": "n02124075", "probability": 0.4},
-        {"label": "tabby", "index": 281, "wnid": "n02123045", "probability": 0.3},
-    ],
-    "model": "efficientnet-lite0-int8",
-}
+from classifier.api.classify import MAX_TOP_K
+from classifier.images import FORMATS
+
+_FORMATS = ", ".join(FORMATS)
+
+# Pydantic describes bytes as `format: binary`. It is of OpenAPI 3.0 and has no meaning in 3.1, but
+# generators of clients know it.
+Image = Annotated[bytes, Field(description=f"The bytes of an image: {_FORMATS}")]
+
+Base64 = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description=f"An image in base64, or a data URI: {_FORMATS}",
+        json_schema_extra={"format": "byte"},
+    ),
+]
+
+
+class ImageForm(BaseModel):
+    """A form with one image or several."""
+
+    file: Annotated[
+        list[Image], Field(min_length=1, description="The images; repeat the field for each")
+    ]
+
+
+class Base64Image(BaseModel):
+    """One image or several in base64."""
+
+    image: Annotated[
+        Base64 | Annotated[list[Base64], Field(min_length=1)],
+        Field(description="The image, or a list of images"),
+    ]
+    top_k: Annotated[
+        int | None,
+        Field(ge=1, le=MAX_TOP_K, description="In place of the parameter of the same name"),
+    ] = None
+
+
+class UploadedImage(BaseModel):
+    """An image that was sent to the URL of `POST /uploads`."""
+
+    key: Annotated[str, Field(description="From POST /uploads")]
 
 
 class Prediction(BaseModel):
@@ -20,56 +56,57 @@ class Prediction(BaseModel):
     label: Annotated[str, Field(description="Name of the class")]
     index: Annotated[int, Field(ge=0, description="Position of the class in the labels file")]
     wnid: Annotated[str | None, Field(description="WordNet id, where the class has one")]
-    probability: Annotated[float, Field(ge=0, le=1)]
+    probability: Annotated[float, Field(ge=0, le=1, description="From 0 to 1")]
 
 
 class Result(BaseModel):
     """The result of one image."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_CAT]})
-
     predictions: Annotated[list[Prediction], Field(description="The most probable class first")]
     model: Annotated[str, Field(description="Name of the model")]
+
+
+class Results(RootModel[list[Result]]):
+    """The results of several images, in the order of the request."""
 
 
 class Problem(BaseModel):
     """Problem details (RFC 9457): the error and the remedy."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "/problems#unsupported-format",
-                    "title": "Unsupported Media Type",
-                    "status": 415,
-                    "detail": "This is not an image of an accepted format (JPEG, PNG, ...).",
-                }
-            ]
-        }
-    )
-
     type: Annotated[str, Field(description="Type of the problem; /problems lists all")]
-    title: str
-    status: int
-    detail: str
+    title: Annotated[str, Field(description="Phrase of the status")]
+    status: Annotated[int, Field(description="Status of the response")]
+    detail: Annotated[str, Field(description="The error and the remedy, for people")]
     results: Annotated[
-        list[dict[str, Any]] | None,
-        Field(description="With several images: the result of each, or its problem"),
-    ] = None
+        "list[Result | Problem]",
+        Field(
+            default_factory=list,
+            description="With several images: the result of each, or its problem, in order",
+        ),
+    ]
+
+
+class Index(BaseModel):
+    """The service for programs."""
+
+    name: Annotated[str, Field(description="Name of the service")]
+    model: Annotated[str, Field(description="Name of the model")]
+    docs: Annotated[str, Field(description="Path of the documentation")]
+    openapi: Annotated[str, Field(description="Path of the OpenAPI document")]
 
 
 class Health(BaseModel):
     """The service is up and serves `model`."""
 
-    status: str
-    model: str
+    status: Annotated[str, Field(description="ok")]
+    model: Annotated[str, Field(description="Name of the model")]
 
 
 class Upload(BaseModel):
     """A presigned POST for an image that is too large for a request."""
 
-    url: str
+    url: Annotated[str, Field(description="Where to POST the form")]
     fields: Annotated[dict[str, str], Field(description="Form fields to send before the file")]
-    key: str
-    max_bytes: int
+    key: Annotated[str, Field(description="For POST /, after the upload")]
+    max_bytes: Annotated[int, Field(description="Maximum size of the image in bytes")]
     expires_in: Annotated[int, Field(description="Seconds until the URL expires")]
