@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 SAM := .venv-sam
 AUDIT := .venv-audit
 CLIENTS := build/clients
+TYPESCRIPT := build/typescript
 # Each file pins all that is needed. --no-deps: older releases of pip want a hash of `package[extra]`, too.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
@@ -34,7 +35,7 @@ run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for ano
 test: $(VENV)/.test ## set up and run the tests (2 minutes)
 	$(BIN)/$(TEST) $(QUICK) $(ARGS)
 
-test-all: $(VENV)/.test ## the same, and those with containers, Chromium and emulators (15 minutes)
+test-all: $(VENV)/.test $(if $(shell command -v npm),$(TYPESCRIPT)/.made) ## the same, and those with containers, Chromium and emulators (15 minutes)
 	$(BIN)/$(TEST) $(ARGS)
 
 coverage: $(VENV)/.test ## statements and branches that `make test` runs
@@ -209,6 +210,12 @@ $(AUDIT)/.made: $(VENV)/.python tests/requirements-audit.txt
 	$(PYTHON) -m venv $(AUDIT)
 	$(AUDIT)/bin/python $(INSTALL) -r tests/requirements-audit.txt
 	@touch $@
+
+# Where npm's registry is out of reach, the test that needs these packages is skipped.
+$(TYPESCRIPT)/.made: tests/generators/typescript/package-lock.json
+	mkdir -p $(@D)
+	cp tests/generators/typescript/package.json $< $(@D)
+	-npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && touch $@
 
 $(VENV)/.run: $(VENV)/.python requirements.txt
 	$(BIN)/python $(INSTALL) -r requirements.txt

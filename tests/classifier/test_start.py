@@ -138,6 +138,33 @@ def test_lambda_without_cors_does_not_import_it() -> None:
         assert interpret(code, **environment) == str(bool(origins))
 
 
+def test_lambda_returns_swagger_ui_as_text_within_its_limit() -> None:
+    """A response of Lambda has at most 6 MB; base64 would take a third more."""
+    events = [
+        function_url("GET", f"/docs{path}", b"", {})
+        for path in ("", "/swagger-ui/swagger-ui-bundle.js", "/swagger-ui/swagger-ui.css")
+    ]
+    code = f"""
+import json
+from main import handler
+from classifier.api.pages.docs import swagger_ui_folder
+responses = [handler(event, None) for event in json.loads({json.dumps(events)!r})]
+_, script, styles = responses
+assert script["body"] == (swagger_ui_folder() / "swagger-ui-bundle.js").read_text("utf-8")
+assert styles["body"] == (swagger_ui_folder() / "swagger-ui.css").read_text("utf-8")
+print(json.dumps([
+    [each["statusCode"], each["isBase64Encoded"], len(json.dumps(each)) < 6_000_000]
+    for each in responses
+]))
+"""
+    printed = interpret(code, AWS_LAMBDA_FUNCTION_NAME="classifier")
+    assert json.loads(printed) == [[200, False, True]] * 3
+
+
+def test_swagger_ui_is_served_without_importing_its_package(started: Start) -> None:
+    assert "fastapi_swagger" not in started.modules
+
+
 def test_serving_writes_no_file_and_opens_no_connection(tmp_path: Path, sample: bytes) -> None:
     """Given an empty home, an empty temporary directory, and a small and a large photo."""
     home, temporary = tmp_path / "home", tmp_path / "tmp"

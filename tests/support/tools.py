@@ -90,6 +90,12 @@ NODE_CLIENTS: Final = Tool(
     "make build/clients/node/.made",
     file=CLIENT_ENVIRONMENTS / "node" / ".made",
 )
+NODE: Final = Tool("Node.js", "apt-get install nodejs npm", ("node",))
+TYPESCRIPT: Final = Tool(
+    "openapi-typescript",
+    "make build/typescript/.made",
+    file=ROOT / "build" / "typescript" / ".made",
+)
 FP32: Final = Tool("the float model", "make build/fp32.onnx", file=FLOAT_MODEL)
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from classifier import errors
-from classifier.api.pages.docs import problem_types
+from classifier.api.problem_types import problem_types
 from classifier.errors import ServiceError
 
 SLUGS = [
