@@ -285,4 +285,6 @@ def _top_k(document: dict[str, Any]) -> Any:
         raise InvalidJson("'parameters' is not an object.")
     if parameters.get("function_to_apply") not in (None, "softmax"):
         raise InvalidJson("'function_to_apply' must be softmax: the model's output is no other.")
-    return parameters.get("top_k", document.get("top_k"))
+    top_k = parameters.get("top_k", document.get("top_k"))
+    # 3.0 is an integer in JSON Schema, and some languages have no other numbers.
+    return int(top_k) if isinstance(top_k, float) and top_k.is_integer() else top_k
