@@ -6,7 +6,7 @@ docs/problems.md lists all types, with the docstrings of their classes.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 _HOW_TO_SEND: Final = (
     "Send the image as multipart/form-data in the field 'file' "
@@ -316,16 +316,27 @@ class TooManyUploads(ServiceError):
 
 
 class BodyTimeout(ServiceError):
-    """The body did not arrive in time."""
+    """The body arrived with a long pause, or too slowly."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
     slug = "body-timeout"
 
-    def __init__(self, seconds: int) -> None:
-        super().__init__(
-            f"The body did not arrive within {seconds} seconds. Send a smaller image, or retry."
-        )
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
         self.headers = {"Connection": "close"}  # the rest of the body is not waited for
+
+    @classmethod
+    def pause(cls, seconds: float) -> Self:
+        """Nothing has arrived for `seconds`."""
+        return cls(f"The body did not continue for {seconds:g} seconds. Retry.")
+
+    @classmethod
+    def rate(cls, limit: int, seconds: float) -> Self:
+        """The mean rate over `seconds` was below `limit`, in bytes per second."""
+        return cls(
+            f"The body arrived too slowly: at less than {limit:,} bytes per second over "
+            f"{seconds:g} seconds. Send a smaller image, or retry over a faster connection."
+        )
 
 
 # Requests

@@ -92,7 +92,12 @@ class Settings:
         "processes",
         default=0,
     )
-    body_seconds: int = _setting("Maximum time for a request body to arrive", "seconds", default=30)
+    body_seconds: int = _setting(
+        "Maximum pause in a request body, which must bring 1 kB/s on average over this time; while "
+        "bodies fill half of their memory, the time for the whole body",
+        "seconds",
+        default=30,
+    )
     head_seconds: int = _setting(
         "Maximum time for request headers to arrive", "seconds", default=10
     )

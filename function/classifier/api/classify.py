@@ -1,6 +1,5 @@
 """The endpoint of `POST /`: it knows Starlette's request and response, and no framework."""
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from classifier.api.bodies.upload import Upload
 from classifier.api.results import results_response
 from classifier.api.service import Service
 from classifier.classifier import Classification
-from classifier.errors import BodyTimeout, ImageError, InvalidKey, InvalidParameter
+from classifier.errors import ImageError, InvalidKey, InvalidParameter
 from classifier.server.body import BodyStream
 from classifier.server.connection import connection_of
 from classifier.telemetry.request import record_of
@@ -108,11 +107,8 @@ class ClassifyEndpoint:
         )
 
     async def _read(self, request: Request, body: BodyStream) -> Upload:
-        try:
-            async with asyncio.timeout(self._settings.body_seconds):
-                return await read_upload(request.headers, body, self._limits)
-        except TimeoutError:
-            raise BodyTimeout(self._settings.body_seconds) from None
+        async with body.paced(self._settings.body_seconds):
+            return await read_upload(request.headers, body, self._limits)
 
     async def _fetch(self, request: Request, key: str, body: BodyStream) -> list[bytes]:
         if not self._settings.bucket:

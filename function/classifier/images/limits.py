@@ -78,6 +78,10 @@ class MemoryBudget:
         """Whether a body of `size` bytes finds room now."""
         return size <= min(self._free, self._free_bodies)
 
+    def has_many_bodies(self) -> bool:
+        """Whether bodies fill more than half of their part."""
+        return self._free_bodies < self.bodies // 2
+
     def take_body(self, size: int) -> None:
         """Take `size` bytes for a body. Raises `TooManyUploads`, and then takes nothing."""
         with self._lock:

@@ -1,13 +1,18 @@
-"""Request bodies, read within a memory budget."""
+"""Request bodies, read within a memory budget, and not too slowly."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Self
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from classifier.errors import ServiceError
 from classifier.images import MemoryBudget
 from classifier.server.buffers import BodyBuffers
+from classifier.server.pace import Pace
 
 
 class BodyStream:
@@ -19,8 +24,36 @@ class BodyStream:
         self._buffers = buffers
         self._taken: list[BytesIO] = []
         self._complete = False
+        self._pace: Pace | None = None
         self.size = 0
         """Bytes taken from the budget, and held"""
+
+    @asynccontextmanager
+    async def paced(self, seconds: float) -> AsyncIterator[None]:
+        """Reading within this context is bounded by `Pace`. Raises `BodyTimeout` and
+        `TooManyUploads`."""
+        refusal: ServiceError | None = None
+
+        def refuse(error: ServiceError) -> None:
+            nonlocal refusal
+            refusal = error
+            timeout.reschedule(0)  # now
+
+        try:
+            async with asyncio.timeout(None) as timeout:
+                self._pace = Pace(seconds, refuse, self._budget.has_many_bodies)
+                try:
+                    yield
+                finally:
+                    self._pace.stop()
+                    self._pace = None
+        except TimeoutError:
+            if not refusal:
+                raise
+            try:
+                raise refusal from None
+            finally:
+                refusal = None  # the traceback refers to this frame
 
     def __aiter__(self) -> Self:
         return self
@@ -35,6 +68,8 @@ class BodyStream:
             chunk: bytes = message.get("body", b"")
             if chunk:
                 self.take(len(chunk))
+                if self._pace:
+                    self._pace.add(len(chunk))
                 return chunk
         raise StopAsyncIteration
 

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from classifier.errors import HeadTooLarge, MalformedRequest, ServiceError
+from classifier.server.closing import is_small_body
 from classifier.server.connection import CONNECTION_KEY
 from classifier.server.heads import check_head, origin_form
 from classifier.server.timeouts import MAX_HEAD_BYTES, TimeoutMixin
@@ -51,7 +52,7 @@ class H11TimeoutProtocol(TimeoutMixin, H11Protocol):  # type: ignore[misc] # att
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._in_head and self._timer is None:  # half a head had arrived before the response
-            self._uncounted = len(self.conn.trailing_data[0])
+            self._head_bytes = len(self.conn.trailing_data[0])
             self._start_timer(self.settings.head_seconds)
 
     def _should_upgrade(self) -> bool:
@@ -77,6 +78,7 @@ class _StrictConnection(h11.Connection):
     def __init__(self, on_event: Callable[[object], None]) -> None:
         super().__init__(h11.SERVER, MAX_HEAD_BYTES)
         self._on_event: Callable[[object], None] | None = on_event
+        self._has_small_body = False
 
     def forget(self) -> None:
         """End the reference to the protocol, which refers to this."""
@@ -95,13 +97,17 @@ class _StrictConnection(h11.Connection):
             raise _fault(error) from error
         if isinstance(event, h11.Request):
             event = _checked(event)
+            self._has_small_body = is_small_body(event.headers)
         if self._on_event:
             self._on_event(event)
         return event
 
     def send(self, event: Any) -> Any:
-        """Without "100 Continue", nobody knows whether a body follows the response."""
-        if isinstance(event, h11.Response) and self.they_are_waiting_for_100_continue:
+        """An early response closes the connection, unless the body is small. Without
+        "100 Continue", nobody knows whether a body follows the response."""
+        is_early = self.their_state is h11.SEND_BODY and not self._has_small_body
+        closes = is_early or self.they_are_waiting_for_100_continue
+        if isinstance(event, h11.Response) and closes and CLOSE_HEADER not in event.headers:
             headers = [*event.headers, CLOSE_HEADER]
             event = h11.Response(
                 status_code=event.status_code, headers=headers, reason=event.reason

@@ -13,6 +13,7 @@ from classifier.errors import (
     UnsupportedMethod,
     UnsupportedVersion,
 )
+from classifier.server.closing import is_small_body
 from classifier.server.connection import CONNECTION_KEY
 from classifier.server.heads import check_head, origin_form
 from classifier.server.timeouts import TimeoutMixin
@@ -54,9 +55,11 @@ class TimeoutProtocol(TimeoutMixin, HttpToolsProtocol):  # type: ignore[misc] # 
         self._head_ends()
         self.scope[CONNECTION_KEY] = self._watchable  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
-        if self._final or expects:
-            # Without "100 Continue", nobody knows whether a body follows the response.
-            self.cycle.keep_alive = False
+        cycle = self.cycle
+        self._reusable = cycle.keep_alive and not self._final
+        # Without "100 Continue", nobody knows whether a body follows an early response.
+        may_read_on = not expects and is_small_body(self.headers)
+        cycle.keep_alive = self._reusable and may_read_on  # until the body has arrived
 
     def on_body(self, body: bytes) -> None:
         self._framing = 0
@@ -79,8 +82,8 @@ class TimeoutProtocol(TimeoutMixin, HttpToolsProtocol):  # type: ignore[misc] # 
         cycle = self.cycle
         if cycle.response_complete:
             self._keep_alive()
-        elif self.expect_100_continue and not cycle.response_started and not self._final:
-            cycle.keep_alive = self.parser.should_keep_alive()
+        elif not cycle.response_started:
+            cycle.keep_alive = self._reusable
 
     def _parse(self, data: bytes) -> None:
         try:

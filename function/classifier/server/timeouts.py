@@ -28,8 +28,9 @@ _log = logging.getLogger(__name__)
 
 
 class TimeoutMixin(asyncio.Protocol):
-    """Closes a connection whose request head arrives too slowly or is too large, and one that
-    keeps sending a body after the response. Where requests wait, their bodies are not read.
+    """Closes a connection whose request head arrives too slowly or is too large, and one whose
+    body is still arriving when the response is sent, in stages. Where requests wait, their bodies
+    are not read.
 
     For uvicorn's two protocol classes, which it precedes among the bases. Their subclasses parse,
     and call the methods `_head_starts`, `_head_ends` and `_body_ends`.
@@ -63,8 +64,10 @@ class TimeoutMixin(asyncio.Protocol):
         self.ws_protocol_class = None  # the service has no WebSocket
         self._in_head = True
         self._in_body = False
-        self._uncounted = 0
-        """Bytes of the head, or of a body after its response, so far"""
+        self._reusable = True
+        """Whether the connection may be used again when the request has arrived"""
+        self._head_bytes = 0
+        """Bytes of the head so far"""
         self._framing = 0
         """Bytes of chunk extensions and trailers since the last byte of the body"""
         self._refusal: bytes | None = None
@@ -99,18 +102,14 @@ class TimeoutMixin(asyncio.Protocol):
         if in_head and self._in_body and self._is_crowded():
             self.flow.pause_reading()  # until the application reads the body
         if self._in_head:
-            self._uncounted += len(data)
-            if self._uncounted > MAX_HEAD_BYTES:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(HeadTooLarge(MAX_HEAD_BYTES))
             elif self._timer is None:
                 self._start_timer(self.settings.head_seconds)
-        elif self._in_body and self.cycle.response_complete:
-            # The response came before the body; reading on lets the client receive it.
-            self._uncounted += len(data)
-            if self._uncounted > self.settings.max_bytes:
-                self.transport.abort()
-            elif self._timer is None:
-                self._start_timer(self.settings.body_seconds)
+        elif self._in_body and self.cycle.response_complete and self._timer is None:
+            # The response came before a small body.
+            self._start_timer(self.settings.body_seconds)
         elif self._in_body and self._framing > MAX_HEAD_BYTES:
             self._refuse(HeadTooLarge(MAX_HEAD_BYTES))
 
@@ -121,7 +120,7 @@ class TimeoutMixin(asyncio.Protocol):
         # A pipelined request may begin in the read that ended the previous one.
         self._unset_keepalive_if_required()
         self._in_head = True
-        self._uncounted = 0
+        self._head_bytes = 0
 
     def _head_ends(self) -> None:
         self._in_head = False
@@ -157,12 +156,14 @@ class TimeoutMixin(asyncio.Protocol):
             self._stop_timer()
             self._start_timer(self.final_seconds)
         else:
+            self._reusable = False
+            self.transport.hurry()  # type: ignore[attr-defined]
             super().shutdown()  # type: ignore[misc]
 
     @property
-    def has_unread_body(self) -> bool:
+    def is_receiving(self) -> bool:
         """Whether a request has not arrived completely, and its rest may still arrive."""
-        return self._in_body or self._refusal is not None
+        return self._in_head or self._in_body or self._refusal is not None
 
     def _read_size(self) -> int:
         if self._in_head and self._is_crowded():
@@ -184,7 +185,11 @@ class TimeoutMixin(asyncio.Protocol):
             self._timer = None
 
     def _on_timeout(self) -> None:
-        if not self._in_head or not self._uncounted:
+        if self.transport.is_closing():
+            return
+        if self._in_body:
+            self.transport.close()
+        elif not self._in_head or not self._head_bytes:
             self.transport.abort()
         elif self._is_responding():
             self._refuse(HeadTimeout(self.settings.head_seconds))
