@@ -1,7 +1,6 @@
 """https, against a server with a self-signed certificate."""
 
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.support.scripts import measured
 from tests.support.stub import Stub, serving_stub
+from tests.support.tls import self_signed
 from tests.support.tools import OPENSSL, needs
 
 ONE = "local/test_script.py"
@@ -19,18 +19,7 @@ pytestmark = needs(OPENSSL)
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate and its key in one file."""
-    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(path), "-out", str(path.with_suffix(".crt"))),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def trust(certificate: Path) -> dict[str, str]:

@@ -85,7 +85,7 @@ def drip(opened: socket.socket, byte: bytes = b"z") -> bytes:
 
 
 def flood(opened: socket.socket, chunk: bytes, most: int) -> tuple[bool, bytes]:
-    """Send `chunk` repeatedly, up to `most` bytes. Returns whether the server closed the connection
+    """Send `chunk` repeatedly, up to `most` bytes. Returns whether the server closed its side
     before, and its response."""
     received = bytearray()
 
@@ -99,9 +99,9 @@ def flood(opened: socket.socket, chunk: bytes, most: int) -> tuple[bool, bytes]:
     closed = True
     with contextlib.suppress(ConnectionError):
         sent = 0
-        while sent < most:
+        while sent < most and reader.is_alive():
             sent += opened.send(chunk)
-        closed = False
+        closed = sent < most
         opened.shutdown(socket.SHUT_WR)
     reader.join()
     return closed, bytes(received)

@@ -21,7 +21,7 @@ SERVER_COMMAND: Final = (sys.executable, "-m", "classifier.server")
 _KEEP_ALIVE_SECONDS: Final = "5"
 """Tests that read until the server closes the connection wait so long."""
 
-_ADDRESS: Final = re.compile(r"Uvicorn running on (http://\S+) \(")
+_ADDRESS: Final = re.compile(r"Uvicorn running on (https?://\S+) \(")
 
 
 @dataclass

@@ -1,15 +1,22 @@
 """Request bodies: the memory budget, and bodies that are not read."""
 
+import http.client
 import socket
+import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 
+import httpx
 import pytest
 
+from classifier.server.closing import SMALL_BODY_BYTES
 from tests.classifier.server.clients import assert_healthy, open_half_requests
 from tests.support import raw
 from tests.support.server import Server, serving
-from tests.support.wait import wait_until
+from tests.support.tls import self_signed
+from tests.support.tools import OPENSSL, needs
+from tests.support.wait import HANG_SECONDS, wait_until
 
 MEGABYTE = 2**20
 
@@ -87,13 +94,36 @@ def test_slow_clients_do_not_block_others(small_server: Server, sample: bytes) -
 
 
 def test_early_response_reaches_a_client_that_keeps_sending(server: Server) -> None:
-    """The connection stays usable."""
-    body = raw.post("text/html", f"Content-Length: {8 * MEGABYTE}") + bytes(8 * MEGABYTE)
+    """It reads the response when it has sent a body larger than any that is accepted."""
     with raw.connection(server.url) as client:
-        client.sendall(body)
+        client.sendall(raw.post("image/jpeg", f"Content-Length: {200 * MEGABYTE}"))
+        for _ in range(200):
+            client.sendall(bytes(MEGABYTE))
+        assert raw.status(raw.response(client)) == 413
+
+
+def test_connection_stays_usable_after_an_early_response_to_a_small_body(server: Server) -> None:
+    with raw.connection(server.url) as client:
+        client.sendall(raw.post("text/html", f"Content-Length: {SMALL_BODY_BYTES}"))
         assert raw.status(raw.one_response(client)) == 415
-        client.sendall(raw.get("/healthz", "Connection: close"))
+        client.sendall(bytes(SMALL_BODY_BYTES) + raw.get("/healthz", "Connection: close"))
         assert raw.status(raw.response(client)) == 200
+
+
+@needs(OPENSSL)
+def test_early_response_arrives_with_tls(tmp_path: Path) -> None:
+    """A client of the standard library reads the response when it has sent everything."""
+    certificate = self_signed(tmp_path)
+    options = ("--ssl-keyfile", str(certificate), "--ssl-certfile", str(certificate))
+    with serving(tmp_path / "log", *options, MAX_BYTES=str(MEGABYTE)) as server:
+        address = httpx.URL(server.url)
+        context = ssl.create_default_context(cafile=certificate)
+        client = http.client.HTTPSConnection(
+            "localhost", address.port, timeout=HANG_SECONDS, context=context
+        )
+        with closing(client):
+            client.request("POST", "/", bytes(30 * MEGABYTE), {"Content-Type": "image/jpeg"})
+            assert client.getresponse().status == 413
 
 
 def test_idle_connection_is_closed_after_an_early_response(small_server: Server) -> None:

@@ -54,7 +54,7 @@ async def test_further_bytes_do_not_extend_the_head_timeout(
     await loop.advance(JUST)
     assert raw.status(slow.received) == 408
     assert b"\r\nconnection: close\r\n" in slow.received
-    assert slow.is_closed
+    assert slow.transport.has_ended
 
 
 @on_fake_clock
@@ -88,7 +88,7 @@ async def test_timeout_of_a_later_head_starts_at_its_first_byte(
     assert not client.is_closed
     await loop.advance(JUST)
     assert raw.status(client.received[responded:]) == 408
-    assert client.is_closed
+    assert client.transport.has_ended
 
 
 @on_fake_clock
