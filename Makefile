@@ -22,7 +22,7 @@ QUICK := -m "not (slow or browser or docker)"
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
-  bench-estimates bench-crowd bench-colour bench-cores bench-all overload soak clients \
+  bench-estimates bench-crowd bench-colour bench-cores bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -89,6 +89,9 @@ bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside wrk and
 bench-hostile: $(VENV)/.test ## time and memory that malformed images and endless requests take
 	$(BIN)/python -m tests.measure.images $(ARGS)
 	$(BIN)/python -m tests.measure.hostile_http $(ARGS)
+
+bench-refusals: $(VENV)/.test ## how often clients see the 413 for an upload that is too large (ARGS="--tries 5")
+	$(BIN)/python -m tests.measure.refusals $(ARGS)
 
 bench-colour: $(VENV)/.test ## predictions for photos in other colour spaces than sRGB; PHOTOS=folder
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make bench-colour PHOTOS=folder" >&2; exit 2; }
