@@ -158,6 +158,20 @@ async def test_new_connection_without_a_request_is_closed_after_final_seconds(
 
 
 @on_fake_clock
+async def test_request_that_is_arriving_at_shutdown_is_the_last(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    client = connect()
+    await client.send(raw.post("image/jpeg", "Content-Length: 2") + b"n")
+    client.protocol.shutdown()
+    await client.send(b"o")
+    await client.has_responded()
+    assert raw.status(client.received) == 415
+    assert b"\r\nconnection: close\r\n" in client.received
+    assert client.is_closed
+
+
+@on_fake_clock
 async def test_idle_connection_is_closed_at_shutdown(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:

@@ -63,6 +63,17 @@ def test_slow_body_gets_408(strict_server: Server) -> None:
     assert time.monotonic() - start >= BODY_SECONDS - TOLERANCE
 
 
+def test_steady_slow_body_gets_its_response(strict_server: Server) -> None:
+    """Given a body that takes longer than BODY_SECONDS."""
+    pieces = 2 * BODY_SECONDS + 4
+    with raw.connection(strict_server.url) as slow:
+        slow.sendall(raw.post("image/jpeg", f"Content-Length: {pieces * 4000}"))
+        for _ in range(pieces):
+            assert not raw.is_readable(slow, 0.5)
+            slow.sendall(bytes(4000))
+        assert raw.status(raw.one_response(slow)) == 415
+
+
 def test_timed_out_connections_are_closed(strict_server: Server) -> None:
     """The server closes their connections although the clients keep sending."""
     process = psutil.Process(strict_server.process.pid)
