@@ -39,7 +39,7 @@ public class RefusedUploads {
             .header("Content-Type", "image/tiff")
             .POST(HttpRequest.BodyPublishers.ofByteArray(body))
             .build();
-        return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()
+        return HttpClient.newHttpClient()
             .send(request, HttpResponse.BodyHandlers.ofString()).statusCode();
     }
 }

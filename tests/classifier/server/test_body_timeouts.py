@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.config import Config
 
 from classifier.errors import TooManyUploads
@@ -20,6 +21,7 @@ from classifier.server.closing import (
     Rate,
 )
 from classifier.server.pace import MIN_BYTES_PER_SECOND
+from classifier.settings import Settings
 from tests.classifier.server.fake_clock import (
     BODY_SECONDS,
     JUST,
@@ -27,6 +29,7 @@ from tests.classifier.server.fake_clock import (
     MAX_BYTES,
     Connection,
     FakeClockLoop,
+    configured,
     on_fake_clock,
     on_fake_loop,
     run,
@@ -163,7 +166,7 @@ async def test_connection_closes_if_a_small_body_takes_longer_than_body_seconds(
     slow = connect()
     await slow.send(raw.post("text/html", "Content-Length: 1000"))
     assert raw.status(slow.received) == 415
-    assert b"connection: close" not in slow.received
+    assert b"connection: close" not in slow.received.lower()
     await slow.send(b"z")
     assert loop.armed() == [BODY_SECONDS]
     for _ in range(BODY_SECONDS * 2 - 1):
@@ -224,7 +227,7 @@ def test_connection_stays_open_if_the_body_has_arrived(config: Config, headers: 
         body = b"z" if "Content-Length: 1" in headers else b"1\r\nz\r\n0\r\n\r\n"
         await client.send(raw.post("text/html", *headers) + body)
         assert raw.status(client.received) == 415
-        assert b"connection: close" not in client.received
+        assert b"connection: close" not in client.received.lower()
         assert loop.armed() == [KEEP_ALIVE_SECONDS]
 
     run(test)
@@ -239,6 +242,7 @@ async def test_closing_connection_is_closed_in_stages(
     client = connect()
     await client.send(raw.post("text/html", "Content-Length: 1000000", "Connection: close") + b"z")
     assert raw.status(client.received) == 413
+    assert client.received.lower().count(b"connection: close\r\n") == 1
     assert client.transport.has_ended
     await client.send(bytes(10 * MAX_BYTES))
     assert client.transport.unread == b""
@@ -324,6 +328,32 @@ async def test_closing_connection_closes_at_once_after_a_complete_body(
     await client.send(raw.post("text/html", "Content-Length: 1", "Connection: close") + b"z")
     assert raw.status(client.received) == 415
     assert client.is_closed
+
+
+@pytest.mark.parametrize("parser", ["httptools", "h11"])
+def test_announced_close_follows_although_the_body_has_arrived(
+    parser: Literal["httptools", "h11"],
+) -> None:
+    """Given a response that starts before the body has arrived, and ends after it."""
+    body_sent = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await body_sent.wait()
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async def test(loop: FakeClockLoop) -> None:
+        client = Connection(loop, configured(app, Settings(), parser=parser))
+        await client.send(raw.post("text/plain", f"Content-Length: {SMALL_BODY_BYTES + 1}"))
+        assert b"connection: close" in client.received.lower()
+        await client.send(bytes(SMALL_BODY_BYTES + 1))
+        body_sent.set()
+        await settle()
+        assert client.received.endswith(b"ok")
+        assert client.is_closed
+
+    run(test)
 
 
 def test_work_beyond_the_rate_is_delayed() -> None:
