@@ -107,7 +107,7 @@ class _StrictConnection(h11.Connection):
         "100 Continue", nobody knows whether a body follows the response."""
         is_early = self.their_state is h11.SEND_BODY and not self._has_small_body
         closes = is_early or self.they_are_waiting_for_100_continue
-        if isinstance(event, h11.Response) and closes and CLOSE_HEADER not in event.headers:
+        if isinstance(event, h11.Response) and closes:
             headers = [*event.headers, CLOSE_HEADER]
             event = h11.Response(
                 status_code=event.status_code, headers=headers, reason=event.reason
