@@ -116,6 +116,16 @@ class TooSlowToDecode(TooManyPixels):
     slug = "too-slow-to-decode"
 
 
+class UnreadableFile(ImageError):
+    """The file cannot be read from the disk (`python -m classifier` only)."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "unreadable-file"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The file cannot be read: {reason}.")
+
+
 class NumberedImageError(ImageError):
     """The error of one of several images; the type is that of the error."""
 

@@ -49,6 +49,11 @@ class Model:
                 f"{len(self._labels)} lines. The numbers must be equal."
             )
 
+    @property
+    def classes(self) -> int:
+        """The number of classes"""
+        return len(self._labels)
+
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """pixels [size, size, 3] uint8 -> the probability of each class, [classes] float32."""
         (batch,) = self._session.run(None, {self._input: pixels[np.newaxis]})

@@ -13,15 +13,13 @@ from classifier.api.results import results_response
 from classifier.api.service import Service
 from classifier.classifier import Classification
 from classifier.errors import ImageError, InvalidKey, InvalidParameter
+from classifier.outcome import DEFAULT_TOP_K, MAX_TOP_K
 from classifier.server.body import BodyStream
 from classifier.server.connection import connection_of
 from classifier.telemetry.request import record_of
 
 if TYPE_CHECKING:
     from classifier.s3 import StoredImage
-
-DEFAULT_TOP_K = 5
-MAX_TOP_K = 100
 
 _MAX_DIGITS = 9
 

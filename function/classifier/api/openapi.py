@@ -2,7 +2,7 @@
 because the endpoint of `POST /` reads the request and writes the response itself."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Final
 
@@ -111,7 +111,7 @@ def classify_body(*, bucket: bool) -> Json:
 def classify_responses(*, bucket: bool, key: bool) -> Responses:
     """The responses of `POST /`; `key` if requests need the API key."""
     wanted = (*_CLASSIFY, errors.Unauthorized) if key else _CLASSIFY
-    omitted: Collection[ProblemType] = () if bucket else _BUCKET
+    omitted = {errors.UnreadableFile, *(() if bucket else _BUCKET)}
     found = problem_responses(
         kind for kind in problem_types() if issubclass(kind, wanted) and kind not in omitted
     )

@@ -1,6 +1,5 @@
 """The classes of responses: JSON, problem details, and the page for browsers."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,10 +9,9 @@ from starlette.responses import HTMLResponse, Response
 from classifier.api.negotiation import VARY
 from classifier.api.pages.home import CONTENT_SECURITY_POLICY, Outcome, render
 from classifier.errors import ServiceError
+from classifier.outcome import to_json
 
 PROBLEM_TYPE: Final = "application/problem+json"
-
-_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class JSONResponse(Response):
@@ -22,7 +20,7 @@ class JSONResponse(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return _to_json(content).encode() + b"\n"
+        return to_json(content).encode() + b"\n"
 
 
 class ProblemResponse(JSONResponse):

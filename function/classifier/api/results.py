@@ -1,7 +1,6 @@
 """The outcomes of a request's images -> its response."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,8 +11,7 @@ from classifier.api.problems import error_response
 from classifier.api.responses import JSONResponse, page_response
 from classifier.classifier import Classification
 from classifier.errors import NumberedImageError, ServiceError
-
-Outcome = Classification | ServiceError
+from classifier.outcome import Outcome, result_json
 
 
 def results_response(
@@ -53,13 +51,6 @@ def results_response(
     ]
     headers["Vary"] = VARY
     return JSONResponse(values if as_list or len(values) > 1 else values[0], headers=headers)
-
-
-def result_json(outcome: Outcome, model: str) -> dict[str, Any]:
-    """The result of one image, or its problem."""
-    if isinstance(outcome, ServiceError):
-        return outcome.problem()
-    return {"predictions": outcome.predictions, "model": model}
 
 
 def _server_timing(outcomes: Sequence[Outcome]) -> str:

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from classifier.api import openapi, schemas
 from classifier.api.auth import check_key
-from classifier.api.classify import DEFAULT_TOP_K, MAX_TOP_K, ClassifyEndpoint
+from classifier.api.classify import ClassifyEndpoint
 from classifier.api.negotiation import VARY, prefers_json
 from classifier.api.openapi import IMAGES, SERVICE
 from classifier.api.pages import docs, problems
@@ -22,6 +22,7 @@ from classifier.api.pages.home import STATIC
 from classifier.api.responses import JSONResponse, page_response
 from classifier.api.service import Service
 from classifier.errors import NotFound
+from classifier.outcome import DEFAULT_TOP_K, MAX_TOP_K
 
 _BEARER: Final = HTTPBearer(
     scheme_name="key", description="The API key of this deployment", auto_error=False

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, RootModel
 
-from classifier.api.classify import MAX_TOP_K
+from classifier.outcome import MAX_TOP_K
 from classifier.images import FORMATS
 
 _FORMATS = ", ".join(FORMATS)

@@ -4,10 +4,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from classifier.api.classify import DEFAULT_TOP_K
-from classifier.api.results import result_json
 from classifier.classifier import Classifier
 from classifier.errors import ImageError, StoreError, UploadError
+from classifier.outcome import DEFAULT_TOP_K, result_json
 from classifier.settings import Settings
 
 if TYPE_CHECKING:

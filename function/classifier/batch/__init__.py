@@ -1,0 +1,1 @@
+"""Files and folders -> predictions, without a server."""

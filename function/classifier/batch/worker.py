@@ -1,0 +1,66 @@
+"""A worker process: receives paths, sends rows. Its parent is `classifier.batch.workers`."""
+
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Final, NamedTuple
+
+from classifier.artifact import ArtifactError
+from classifier.batch.files import FileClassifier
+from classifier.classifier import Classifier
+from classifier.model import load_model
+from classifier.server.memory import process_budget
+from classifier.settings import Settings, SettingsError
+from classifier.telemetry.metrics import Metrics
+
+_ENDED: Final = (EOFError, OSError)
+"""The parent has closed the connection, or has been killed."""
+
+
+class Ready(NamedTuple):
+    """The first message of a worker: the name of its model, and the number of its classes."""
+
+    model: str
+    classes: int
+
+
+class Refused(NamedTuple):
+    """The first message of a worker that cannot start: a line for the user."""
+
+    reason: str
+
+
+def work(connection: Connection, settings: Settings, top_k: int) -> None:
+    """Classify each path that is received, in `settings.threads` at once, until the connection is
+    closed. `settings` are the share of this process."""
+    with suppress(*_ENDED):
+        _work(connection, settings, top_k)
+
+
+def _work(connection: Connection, settings: Settings, top_k: int) -> None:
+    try:
+        model = load_model(settings.model_dir, intra_op_threads=settings.intra_op_threads)
+        memory = process_budget(settings)
+    except (SettingsError, ArtifactError) as error:
+        connection.send(Refused(str(error)))
+        return
+    classifier = Classifier(model, Metrics(), max_pixels=settings.max_pixels, memory=memory)
+    classify = FileClassifier(classifier, max_bytes=settings.max_bytes, top_k=top_k)
+    connection.send(Ready(model.card.name, model.classes))
+    receiving, sending = threading.Lock(), threading.Lock()
+
+    def run() -> None:
+        with suppress(*_ENDED):
+            while True:
+                with receiving:
+                    number, path = connection.recv()
+                row = classify(path)
+                with sending:
+                    connection.send((number, row))
+
+    threads = [threading.Thread(target=run) for _ in range(settings.threads - 1)]
+    for thread in threads:
+        thread.start()
+    run()
+    for thread in threads:
+        thread.join()
