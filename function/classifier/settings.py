@@ -10,7 +10,12 @@ from typing import Any, Final, Self
 
 from classifier.cpu import usable_cores
 
-SHIPPED_MODEL: Final = Path(__file__).resolve().parent.parent / "model"
+_PACKAGE: Final = Path(__file__).resolve().parent
+_INSTALLED_MODEL: Final = _PACKAGE / "shipped_model"
+SHIPPED_MODEL: Final = (
+    _INSTALLED_MODEL if _INSTALLED_MODEL.is_dir() else _PACKAGE.parent / "model"
+)
+"""Inside the package if that is installed from its wheel, and else beside it"""
 
 LAMBDA_BODY_BYTES: Final = 4_600_000
 """Image bytes that fit into Lambda's 6 MB for a synchronous request, base64 and headers included

@@ -44,6 +44,11 @@ def _work(connection: Connection, settings: Settings, top_k: int) -> None:
     except (SettingsError, ArtifactError) as error:
         connection.send(Refused(str(error)))
         return
+    except ModuleNotFoundError as error:
+        if error.name != "boto3":
+            raise
+        connection.send(Refused("A model in S3 needs the package boto3. Install it."))
+        return
     classifier = Classifier(model, Metrics(), max_pixels=settings.max_pixels, memory=memory)
     classify = FileClassifier(classifier, max_bytes=settings.max_bytes, top_k=top_k)
     connection.send(Ready(model.card.name, model.classes))
