@@ -12,9 +12,7 @@ from classifier.cpu import usable_cores
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 _INSTALLED_MODEL: Final = _PACKAGE / "shipped_model"
-SHIPPED_MODEL: Final = (
-    _INSTALLED_MODEL if _INSTALLED_MODEL.is_dir() else _PACKAGE.parent / "model"
-)
+SHIPPED_MODEL: Final = _INSTALLED_MODEL if _INSTALLED_MODEL.is_dir() else _PACKAGE.parent / "model"
 """Inside the package if that is installed from its wheel, and else beside it"""
 
 LAMBDA_BODY_BYTES: Final = 4_600_000

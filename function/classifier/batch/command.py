@@ -10,7 +10,7 @@ from typing import Final
 
 from classifier.batch.arguments import STANDARD_OUTPUT, Options, UsageError, parse
 from classifier.batch.find import Skipped, find_images
-from classifier.batch.outputs import Output, OutputError, Stream, open_file
+from classifier.batch.outputs import Output, OutputError, open_file, standard_output
 from classifier.batch.progress import Progress
 from classifier.batch.rows import PROBLEM, Csv, JsonLines, Row, Text
 from classifier.batch.workers import WorkerCrash, WorkerError, Workers, default_processes
@@ -71,18 +71,16 @@ def _outputs(options: Options, model: str, top_k: int) -> list[Output]:
         to_stream = options.csv == STANDARD_OUTPUT
         table = Csv(model, top_k, mark=not to_stream)
         outputs.append(
-            Stream(sys.stdout.buffer, table, table.header)
-            if to_stream
-            else open_file(options.csv, table)
+            standard_output(table, table.header) if to_stream else open_file(options.csv, table)
         )
     if options.jsonl:
         lines = JsonLines(model, top_k)
         outputs.append(
-            Stream(sys.stdout.buffer, lines)
+            standard_output(lines)
             if options.jsonl == STANDARD_OUTPUT
             else open_file(options.jsonl, lines)
         )
-    return outputs or [Stream(sys.stdout.buffer, Text(options.top_k or 1))]
+    return outputs or [standard_output(Text(options.top_k or 1))]
 
 
 class _Run:

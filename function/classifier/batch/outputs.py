@@ -4,8 +4,9 @@ import errno
 import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterator
-from io import BufferedRandom
+from io import BufferedRandom, FileIO
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -33,6 +34,9 @@ class Output(Protocol):
     def write(self, row: Row) -> None:
         """Raises `OutputError`, and `BrokenPipeError` if nobody reads it."""
 
+    def close(self) -> None:
+        """Let another run write to it."""
+
 
 class Encoder(Protocol):
     """`Format` has more."""
@@ -40,12 +44,18 @@ class Encoder(Protocol):
     def encode(self, row: Row) -> bytes: ...
 
 
+class SupportsWrite(Protocol):
+    """A raw file: it may write less than it is given."""
+
+    def write(self, data: bytes, /) -> int | None: ...
+
+
 class Stream:
-    """Standard output, or another stream without an end to continue."""
+    """Standard output, or another file that cannot be read again."""
 
     known = known_problems = 0
 
-    def __init__(self, stream: BinaryIO, encoder: Encoder, header: bytes = b"") -> None:
+    def __init__(self, stream: FileIO, encoder: Encoder, header: bytes = b"") -> None:
         self._stream = stream
         self._encoder = encoder
         self._write(header)
@@ -58,12 +68,14 @@ class Stream:
 
     def _write(self, data: bytes) -> None:
         try:
-            self._stream.write(data)
-            self._stream.flush()
+            _write_all(self._stream, data)
         except BrokenPipeError:
             raise
         except OSError as error:
             raise OutputError(f"The output cannot be written: {error.strerror}.") from None
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class File:
@@ -89,6 +101,10 @@ class File:
 
     def write(self, row: Row) -> None:
         self._write(self._form.encode(row))
+
+    def close(self) -> None:
+        """Let another run write to the file."""
+        self._file.close()
 
     def _begins(self) -> bool:
         """Whether there is a header, or rows where there is none. Raises `OutputError` if there is
@@ -122,8 +138,7 @@ class File:
 
     def _write(self, data: bytes) -> None:
         try:
-            while data:  # not through the buffer, which would try again after an error
-                data = data[self._file.raw.write(data) :]
+            _write_all(self._file.raw, data)
         except OSError as error:
             raise _unwritable(self._path, error) from None
 
@@ -135,8 +150,22 @@ def open_file(path: Path, form: Format) -> Output:
     except OSError as error:
         raise _unwritable(path, error) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return Stream(os.fdopen(descriptor, "wb"), form, form.header)
+        return Stream(FileIO(descriptor, "wb"), form, form.header)
     file = os.fdopen(descriptor, "rb+")
+    try:
+        _lock(path, file)
+        return File(path, file, form)
+    except OutputError:
+        file.close()
+        raise
+
+
+def standard_output(encoder: Encoder, header: bytes = b"") -> Output:
+    return Stream(FileIO(sys.stdout.fileno(), "wb", closefd=False), encoder, header)
+
+
+def _lock(path: Path, file: BinaryIO) -> None:
+    """Until it is closed, or this process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -144,7 +173,12 @@ def open_file(path: Path, form: Format) -> Output:
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # some network file systems
             raise _unwritable(path, error) from None
-    return File(path, file, form)
+
+
+def _write_all(file: SupportsWrite, data: bytes) -> None:
+    """Without a buffer, which would try again after an error."""
+    while data:
+        data = data[file.write(data) :]
 
 
 def _records(file: BinaryIO, *, quoted: bool) -> Iterator[bytes]:

@@ -35,12 +35,17 @@ class Progress:
         self._start = self._printed = clock()
         self._total = 0
         self._drawn = False
-        threading.Thread(target=self._count, args=(count_images,), daemon=True).start()
+        self._counting = threading.Thread(target=self._count, args=(count_images,), daemon=True)
+        self._counting.start()
 
     @property
     def seconds(self) -> float:
         """Since the start"""
         return self._clock() - self._start
+
+    def join(self) -> None:
+        """Wait until the total is known."""
+        self._counting.join()
 
     def known(self) -> None:
         """An image has a row already."""
@@ -63,7 +68,8 @@ class Progress:
         """The state in one line."""
         passed = self.done + self.skipped
         rate = self.done / max(self.seconds, 1e-9)
-        parts = [f"{passed:,} images" if not self._total else f"{passed:,} of {self._total:,}"]
+        total = f" of {self._total:,}" if self._total else ""
+        parts = [f"{passed:,}{total} images"]
         parts.append(f"{rate:.0f}/s")
         if self._total and rate:
             parts.append(f"{_duration(max(0, self._total - passed) / rate)} left")

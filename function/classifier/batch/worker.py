@@ -3,10 +3,11 @@
 import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Final, NamedTuple
+from typing import Final
 
 from classifier.artifact import ArtifactError
 from classifier.batch.files import FileClassifier
+from classifier.batch.messages import Ready, Refused
 from classifier.classifier import Classifier
 from classifier.model import load_model
 from classifier.server.memory import process_budget
@@ -17,27 +18,16 @@ _ENDED: Final = (EOFError, OSError)
 """The parent has closed the connection, or has been killed."""
 
 
-class Ready(NamedTuple):
-    """The first message of a worker: the name of its model, and the number of its classes."""
-
-    model: str
-    classes: int
-
-
-class Refused(NamedTuple):
-    """The first message of a worker that cannot start: a line for the user."""
-
-    reason: str
-
-
-def work(connection: Connection, settings: Settings, top_k: int) -> None:
-    """Classify each path that is received, in `settings.threads` at once, until the connection is
-    closed. `settings` are the share of this process."""
-    with suppress(*_ENDED):
+def main(descriptor: int) -> None:
+    """Serve the connection with this number until it is closed. It begins with the settings, the
+    share of this process, and the number of predictions."""
+    with suppress(*_ENDED), Connection(descriptor) as connection:
+        settings, top_k = connection.recv()
         _work(connection, settings, top_k)
 
 
 def _work(connection: Connection, settings: Settings, top_k: int) -> None:
+    """Classify each path that is received, in `settings.threads` at once."""
     try:
         model = load_model(settings.model_dir, intra_op_threads=settings.intra_op_threads)
         memory = process_budget(settings)

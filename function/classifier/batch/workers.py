@@ -2,25 +2,25 @@
 
 One thread in each process, so that none waits for another's Python code: with two threads in one
 process, two cores reached 0.94 of the rate of bare loops (`make bench-folder`). Declined:
-`concurrent.futures.ProcessPoolExecutor`, which starts all processes, cannot have several threads in
-one, and reads its input without bound.
+`concurrent.futures.ProcessPoolExecutor`, which cannot have several threads in a process, and reads
+its input without bound; `multiprocessing.Process`, which starts one more process to track resources
+that are not used here, and lets Ctrl-C reach the new one.
 """
 
-import multiprocessing
 import selectors
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
+from classifier.batch.messages import Ready, Refused
 from classifier.batch.rows import Row
 from classifier.memory import usable_memory
 from classifier.server.workers import PROCESS_BYTES
 from classifier.settings import Settings
-
-if TYPE_CHECKING:
-    from classifier.batch.worker import Ready
 
 _AHEAD: Final = 1
 """Paths that a worker has beside those that it works on, so that it never waits for the next"""
@@ -68,7 +68,7 @@ class Workers:
         for worker in self._workers:
             worker.stop()
 
-    def start(self) -> "Ready":
+    def start(self) -> Ready:
         """Start the first worker, and wait until it can work. Raises `WorkerError` and
         `WorkerCrash`."""
         worker = self._start_worker()
@@ -122,18 +122,24 @@ class _Worker:
     """A process, and the paths that it has."""
 
     def __init__(self, settings: Settings, top_k: int) -> None:
-        # Not forked: a copy of this process would share its open files.
-        context = multiprocessing.get_context("spawn")
-        self.connection, other = context.Pipe()
-        self._process: BaseProcess = context.Process(
-            target=_work, args=(other, settings, top_k), daemon=True
+        own, other = socket.socketpair()
+        self.connection = Connection(own.detach())
+        program = (
+            f"import sys; sys.path[:] = {sys.path!r}; "
+            f"from classifier.batch.worker import main; main({other.fileno()})"
         )
         # Ctrl-C is for this process. The mask is inherited, and holds from the first moment on.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self._process.start()
+            self._process = subprocess.Popen(  # noqa: S603 - this program itself
+                [sys.executable, "-c", program],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[other.fileno()],
+            )
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self.connection.send((settings, top_k))  # before `other` is closed: it cannot fail
         other.close()
         self._paths: dict[int, str] = {}
         self.ready: Ready | None = None
@@ -154,8 +160,6 @@ class _Worker:
     def receive(self) -> dict[int, Row]:
         """The next row by its number; none if the worker has become ready. Raises `WorkerError`
         and `WorkerCrash`."""
-        from classifier.batch.worker import Refused
-
         try:
             message = self.connection.recv()
         except (EOFError, OSError):
@@ -171,19 +175,12 @@ class _Worker:
 
     def stop(self) -> None:
         self.connection.close()
-        self._process.join()
+        self._process.wait()
 
     def _crash(self) -> WorkerCrash:
-        self._process.join()
-        code = self._process.exitcode or 0
+        self._process.wait()
+        code = self._process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         hint = " The memory may be full: reduce THREADS." if code == -signal.SIGKILL else ""
         files = ", ".join(map(repr, self._paths.values())) or "no file"
         return WorkerCrash(f"A worker process {how}; it had {files}.{hint}")
-
-
-def _work(connection: Connection, settings: Settings, top_k: int) -> None:
-    """Imported in the worker: this process needs neither Pillow nor ONNX Runtime."""
-    from classifier.batch.worker import work
-
-    work(connection, settings, top_k)
