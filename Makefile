@@ -22,7 +22,7 @@ QUICK := -m "not (slow or browser or docker)"
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
-  bench-estimates bench-crowd bench-colour bench-cores bench-refusals bench-all overload soak clients \
+  bench-folder bench-estimates bench-crowd bench-colour bench-cores bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -100,6 +100,9 @@ bench-colour: $(VENV)/.test ## predictions for photos in other colour spaces tha
 bench-cores: $(VENV)/.test ## cores that one process feeds, and the rate of 4, 16 and 64 cores (ARGS="--quick")
 	$(BIN)/python -m local.benchmark.cores $(ARGS)
 
+bench-folder: $(VENV)/.test ## rate of `python -m classifier` beside bare loops (ARGS="--quick")
+	$(BIN)/python -m tests.measure.folder $(ARGS)
+
 bench-simulation: $(VENV)/.test ## speed of the forecast
 	$(BIN)/python -m tests.measure.simulation $(ARGS)
 
@@ -131,6 +134,7 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run tests.measure.images --quick; \
 	run tests.measure.hostile_http; \
 	run tests.measure.simulation --quick; \
+	run tests.measure.folder --quick; \
 	run tests.measure.estimates --quick --no-corpus; \
 	run local.benchmark.photos --quick --no-docker; \
 	run local.benchmark.crowd --quick --no-docker; \

@@ -22,8 +22,9 @@ from classifier.memory import usable_memory
 from classifier.server.workers import PROCESS_BYTES
 from classifier.settings import Settings
 
-_AHEAD: Final = 1
-"""Paths that a worker has beside those that it works on, so that it never waits for the next"""
+_AHEAD: Final = 4
+"""Paths that a worker has beside those that it works on, so that it does not wait for the next
+where this process has to wait for a core"""
 
 _WINDOW: Final = 16
 """For each thread: paths that are sent before the row of the first has come. One image may take as

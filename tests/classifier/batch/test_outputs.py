@@ -17,7 +17,7 @@ PATHS = [
     "a.jpg",
     'b, "c"\nd.jpg',
     "\r\n.jpg",
-    os.fsdecode(b"caf\xe9.jpg"),
+    os.fsdecode(b"\xe9t\xe9.jpg"),
     "Stra\u00dfe.jpg",
     '".jpg',
 ]
