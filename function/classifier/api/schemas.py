@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, RootModel
 
-from classifier.outcome import MAX_TOP_K
 from classifier.images import FORMATS
+from classifier.outcome import MAX_TOP_K
 
 _FORMATS = ", ".join(FORMATS)
 
