@@ -2,7 +2,7 @@
 
 The loops decode and classify images that are in memory, one process for each core. The command's
 parts find the same images as files, read, classify and write them, with as many worker processes.
-Both take turns of a second, warmed up; the figure is the median of the turns' quotients.
+Both take turns of a second or two, warmed up; the figure is the median of the turns' quotients.
 
 Other programs on the machine would decide about rates. The time for which a worker is ready to run
 and has no core (`/proc/PID/schedstat`) is therefore left out; the time for which it waits for the
@@ -48,9 +48,9 @@ TARGETS: Final = (Threshold(RATE, 0.95, at_least=True),)
 TURNS: Final = 15
 QUICK_TURNS: Final = 5
 SECONDS: Final = 1.0
-IMAGES_PER_CORE: Final = 100
-"""In a turn of the command: a little more than a second on the machine of the published figures"""
-EDGE: Final = 10
+IMAGES_PER_CORE: Final = 140
+"""In a turn of the command: almost two seconds on the machine of the published figures"""
+EDGE: Final = 20
 """Rows for each core at the beginning and the end of a turn that do not count: there some workers
 have no work, which in a long run makes no difference."""
 TOP_K: Final = 5

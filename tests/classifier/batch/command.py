@@ -40,7 +40,7 @@ def copies(photo: bytes, folder: Path, count: int = MANY) -> Path:
 def held(folder: Path, table: Path, rows: int = 5) -> Iterator[subprocess.Popen[str]]:
     """A run that has written `rows` rows or more and cannot go on: it writes to a pipe, too, which
     is full."""
-    process = begin(folder, "--csv", table, "--jsonl", "-", *LONG_ROWS)
+    process = begin(folder, "--csv", table, "--jsonl", "-", *LONG_ROWS, THREADS="2")
     try:
         wait_until(lambda: table.exists() and table.read_bytes().count(b"\n") > rows, "rows")
         yield process
