@@ -94,7 +94,7 @@ def kinds() -> list[tuple[dict[str, object], int]]:
         ({"files": {"file": jpeg[: len(jpeg) // 2]}}, 422),
         ({"files": {"file": b"no image"}}, 415),
         ({"files": {"file": bomb}}, 413),
-        ({"files": {"other": b"x"}}, 422),
+        ({"files": {"one": b"x", "other": b"x"}}, 422),
         ({"content": b"--b\r\nbroken", "headers": form}, 400),
         ({"content": b"{}", "headers": {"content-type": "text/html"}}, 415),
         ({"files": {"file": jpeg}, "params": {"top_k": "0"}}, 422),

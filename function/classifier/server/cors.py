@@ -17,7 +17,7 @@ from classifier.settings import ANY_ORIGIN
 
 METHODS: Final = ("GET", "HEAD", "POST")
 
-_REQUEST_HEADERS: Final = "authorization, content-type, user-agent, x-request-id"
+_REQUEST_HEADERS: Final = "authorization, content-encoding, content-type, user-agent, x-request-id"
 """Beside those that need no permission. Hugging Face's JavaScript client sets User-Agent."""
 
 _RESPONSE_HEADERS: Final = b"x-request-id, server-timing, retry-after, www-authenticate"

@@ -10,6 +10,7 @@ from email.policy import HTTP
 from typing import Any, Final
 
 import pytest
+from starlette.types import ASGIApp
 
 from classifier.api.lambda_app import create_lambda_app
 from classifier.api.service import Service
@@ -31,10 +32,15 @@ _PASSED_ON: Final = [
 
 
 @pytest.fixture(scope="module")
-def handle() -> Any:
+def app() -> ASGIApp:
     classifier = Classifier(load_model(str(SHIPPED_MODEL)), Metrics(), max_pixels=64_000_000)
     service = Service(classifier, Settings(access_log=False))
-    return create_http_handler(create_lambda_app(service), "")
+    return create_lambda_app(service)
+
+
+@pytest.fixture
+def handle(app: ASGIApp) -> Any:
+    return create_http_handler(app, "")
 
 
 @pytest.mark.parametrize("case", _PASSED_ON, ids=str)

@@ -1,8 +1,6 @@
 """S3 events: each new object under incoming/ gets a result under results/."""
 
-import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,16 +35,6 @@ def created(*keys: str, bucket: str = "images") -> dict[str, Any]:
             for key in keys
         ]
     }
-
-
-@pytest.fixture(autouse=True)
-def event_loop_for_mangum() -> Iterator[None]:
-    """Mangum never closes its loop; close it after each test."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
 
 
 @pytest.fixture
