@@ -221,8 +221,8 @@ class UnsupportedEncoding(UploadError):
 
     def __init__(self, codings: str) -> None:
         super().__init__(
-            f"A body with the Content-Encoding {codings} cannot be decoded; gzip or deflate can, "
-            "one of them. Photos are compressed already: send them without the header."
+            f"The Content-Encoding {codings} is not supported. Send the body as it is, without the "
+            "header, or with gzip or deflate. Photos are compressed already."
         )
         self.headers = {"Accept-Encoding": "gzip, deflate, identity"}
 

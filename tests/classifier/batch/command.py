@@ -15,6 +15,9 @@ FUNCTION: Final = ROOT / "function"
 
 MANY: Final = 40
 """Images, of which so many rows do not fit into a pipe"""
+ENDLESS: Final = 300
+"""Images, more than can have been sent to two workers before the row of the first was written"""
+
 LONG_ROWS: Final = ("--top", 100)
 """9 kB for each row: a pipe of 64 kB holds seven."""
 

@@ -12,7 +12,16 @@ import psutil
 import pytest
 
 from classifier.outcome import MAX_TOP_K
-from tests.classifier.batch.command import FUNCTION, LONG_ROWS, MANY, begin, classify, copies, held
+from tests.classifier.batch.command import (
+    ENDLESS,
+    FUNCTION,
+    LONG_ROWS,
+    MANY,
+    begin,
+    classify,
+    copies,
+    held,
+)
 from tests.support.pictures import encode, photo
 from tests.support.scripts import finish, interrupt, session_of
 from tests.support.server import Server
@@ -179,7 +188,7 @@ def test_an_output_that_lacks_rows_of_another_gets_them(folder: Path, tmp_path: 
 def test_ctrl_c_keeps_the_rows_and_says_how_to_continue(
     sample: bytes, tmp_path: Path, signalled: signal.Signals
 ) -> None:
-    photos = copies(sample, tmp_path / "photos")
+    photos = copies(sample, tmp_path / "photos", ENDLESS)
     table = tmp_path / "out.csv"
     with held(photos, table) as process:
         if signalled == signal.SIGINT:
@@ -192,13 +201,13 @@ def test_ctrl_c_keeps_the_rows_and_says_how_to_continue(
     assert line.startswith("Stopped after ")
     assert line.endswith("The same command continues.")
     rows = rows_of(table)
-    assert 5 <= len(rows) < MANY
+    assert 5 <= len(rows) < ENDLESS
     assert len(rows) == len(done.stdout.splitlines())
     assert all(row["label"] == "tiger cat" for row in rows)
 
 
 def test_a_worker_that_is_killed_ends_the_run_with_one_line(sample: bytes, tmp_path: Path) -> None:
-    photos = copies(sample, tmp_path / "photos")
+    photos = copies(sample, tmp_path / "photos", ENDLESS)
     table = tmp_path / "out.csv"
     with held(photos, table) as process:
         for worker in session_of(process):

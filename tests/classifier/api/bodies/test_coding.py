@@ -61,7 +61,7 @@ def test_other_codings_get_415_with_those_that_are_decoded(
 ) -> None:
     headers = {"content-type": "image/jpeg", "content-encoding": coding}
     response = client.post("/", content=sample, headers=headers)
-    assert_problem(response, 415, f"Content-Encoding {coding} cannot be decoded")
+    assert_problem(response, 415, f"Content-Encoding {coding} is not supported")
     assert response.headers["accept-encoding"] == "gzip, deflate, identity"
 
 
@@ -72,7 +72,7 @@ def test_codings_in_two_header_lines_get_415(client: httpx.Client, sample: bytes
         ("content-encoding", "gzip"),
     ]
     response = client.post("/", content=gzip.compress(sample), headers=headers)
-    assert_problem(response, 415, "Content-Encoding gzip, gzip cannot be decoded")
+    assert_problem(response, 415, "Content-Encoding gzip, gzip is not supported")
 
 
 @pytest.mark.parametrize(
