@@ -12,6 +12,9 @@ MODEL_FILE: Final = "model.onnx"
 LABELS_FILE: Final = "labels.txt"
 CARD_FILE: Final = "model.json"
 
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""Windows editors write it at the start of UTF-8 files."""
+
 
 class ArtifactError(Exception):
     """The model cannot be served; the message is one line with the reason and the remedy."""
@@ -69,8 +72,8 @@ class Artifact(NamedTuple):
 def load_artifact(read: Callable[[str], bytes], location: str) -> Artifact:
     """Read the artifact's files with `read(name)` and verify them; messages name `location`.
 
-    Raises `ArtifactError` if a file is missing, the card is incomplete, or the graph is not the one
-    that the card describes (SHA-256).
+    Raises `ArtifactError` if a file is missing, the card is incomplete, the labels are not usable,
+    or the graph is not the one that the card describes (SHA-256).
     """
     try:
         card = ModelCard.parse(read(CARD_FILE))
@@ -85,7 +88,11 @@ def load_artifact(read: Callable[[str], bytes], location: str) -> Artifact:
             f"{MODEL_FILE} in {location} is not the file that {CARD_FILE} describes: its SHA-256 "
             f"is {found}, the card says {card.sha256}. Restore the file, or build the model again."
         )
-    return Artifact(graph, parse_labels(read(LABELS_FILE)), card)
+    try:
+        labels = parse_labels(read(LABELS_FILE))
+    except ValueError as error:
+        raise ArtifactError(f"{LABELS_FILE} in {location} cannot be used: {error}") from None
+    return Artifact(graph, labels, card)
 
 
 def directory_reader(directory: Path) -> Callable[[str], bytes]:
@@ -104,9 +111,35 @@ def directory_reader(directory: Path) -> Callable[[str], bytes]:
 
 
 def parse_labels(content: bytes) -> list[Label]:
-    """The classes in index order: one per line, `name` or `wnid<TAB>name`, UTF-8."""
-    labels = []
-    for line in content.decode().splitlines():
-        wnid, tab, name = line.partition("\t")
-        labels.append(Label(name, wnid) if tab else Label(line, None))
-    return labels
+    """The classes in index order: one per line, `name` or `wnid<TAB>name`, UTF-8.
+
+    Lines end with LF or CRLF. A byte order mark, and blank lines at the end, are dropped. Raises
+    `ValueError`, with the line and the remedy, if the file is empty, another line is blank, or the
+    encoding is not UTF-8.
+    """
+    try:
+        text = content.removeprefix(_BYTE_ORDER_MARK).decode()
+    except UnicodeDecodeError as error:
+        line_number = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(_not_utf_8(line_number)) from None
+    # Not splitlines: it also splits at characters that names may contain, U+0085 and U+2028.
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    while lines and not lines[-1].strip():
+        del lines[-1]
+    if not lines:
+        raise ValueError("it is empty. Write one class name per line, in index order.")
+    return [_parse_label(number, line) for number, line in enumerate(lines, 1)]
+
+
+def _parse_label(number: int, line: str) -> Label:
+    if "\0" in line:  # UTF-16 without a byte order mark
+        raise ValueError(_not_utf_8(number))
+    wnid, tab, name = line.partition("\t")
+    label = Label(name, wnid) if tab else Label(line, None)
+    if not label.name.strip():
+        raise ValueError(f"line {number} has no class name. Write one class name per line.")
+    return label
+
+
+def _not_utf_8(number: int) -> str:
+    return f"line {number} is not UTF-8. Save the file in the encoding UTF-8."

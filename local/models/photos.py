@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal, get_args
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,15 +68,21 @@ def class_of(photo: Path, folder: Path, labels: Sequence[Label]) -> int | None:
     if known and rest.startswith(f"{labels[int(index)].wnid}_"):
         return int(index)
     parent = photo.parent.name if photo.parent != folder else ""
-    return _folder_classes(tuple(labels)).get(parent.casefold())
+    return _folder_classes(tuple(labels)).get(_folded(parent))
 
 
 @cache
 def _folder_classes(labels: tuple[Label, ...]) -> dict[str, int]:
     by_index = {str(index): index for index in range(len(labels))}
-    by_name = {label.name.casefold(): index for index, label in enumerate(labels)}
+    by_name = {_folded(label.name): index for index, label in enumerate(labels)}
     by_wnid = {label.wnid: index for index, label in enumerate(labels) if label.wnid}
     return by_index | by_name | by_wnid
+
+
+def _folded(name: str) -> str:
+    """Equal for names that differ in case only, or in whether an accent is a character of its own:
+    macOS stores file names decomposed."""
+    return normalize("NFC", normalize("NFC", name).casefold())
 
 
 def read_pixels(photos: Sequence[Path], preprocessing: Preprocessing) -> NDArray[np.uint8]:

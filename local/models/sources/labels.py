@@ -16,24 +16,21 @@ class LabelsError(UsageError):
 
 
 def read_labels(path: Path) -> list[Label]:
-    """The labels in a file of lines `wnid<TAB>name`, or only `name`. Raises `LabelsError`."""
+    """The labels in a file, read as the service reads it. Raises `LabelsError`."""
     try:
-        labels = parse_labels(path.read_bytes())
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabelsError(f"The labels file {path} cannot be read: {error}.") from error
-    for number, label in enumerate(labels, 1):
-        if not label.name.strip():
-            raise LabelsError(f"Line {number} of {path} is empty. Write one class per line.")
-    if not labels:
-        raise LabelsError(f"{path} is empty. Write one class name per line, in index order.")
-    return labels
+        return parse_labels(path.read_bytes())
+    except OSError as error:
+        raise LabelsError(f"The labels file {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise LabelsError(f"The labels file {path} cannot be used: {error}") from error
 
 
 def write_labels(path: Path, labels: Iterable[Label]) -> None:
+    """Write `labels` to `path`, in UTF-8 without a byte order mark, with LF. Raises `OSError`."""
     lines = (
         f"{label.wnid}\t{label.name}\n" if label.wnid else f"{label.name}\n" for label in labels
     )
-    path.write_text("".join(lines), "utf-8")
+    path.write_bytes("".join(lines).encode())
 
 
 def imagenet_labels(synsets: str, lemmas: str) -> list[Label]:
