@@ -1,7 +1,7 @@
 """The one path of every image, from HTTP or from S3: bytes -> pixels -> predictions."""
 
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from classifier.errors import ImageError
 from classifier.images import MAX_PIXELS, UNLIMITED, MemoryBudget, read_image
@@ -15,6 +15,12 @@ class Classification(NamedTuple):
     predictions: list[Prediction]
     decode_seconds: float
     infer_seconds: float
+
+    def at_least(self, probability: float) -> Self:
+        """Only the predictions with this probability, 0 to 1, or more; perhaps none."""
+        return self._replace(
+            predictions=[one for one in self.predictions if one["probability"] >= probability]
+        )
 
 
 class Classifier:

@@ -26,6 +26,9 @@ _MAX_DIGITS = 9
 _SHOWN = 40
 """Characters of an invalid value of a JSON body"""
 
+_MAX_NUMBER_LENGTH: Final = 40
+"""Characters of a decimal number; the longest that Python and JavaScript write has 24"""
+
 _BOOLEANS: Final = {None: False, "1": True, "true": True, "0": False, "false": False}
 
 
@@ -39,6 +42,21 @@ def parse_top_k(value: str | None) -> int:
             f"top_k must be a whole number from 1 to {MAX_TOP_K}; it is {value!r}."
         )
     return int(value)
+
+
+def parse_min_probability(value: str | None) -> float:
+    """From 0 to 1; 0 if there is no value. Raises `InvalidParameter`."""
+    if value is None:
+        return 0.0
+    try:
+        # float() also reads underscores and the digits of other scripts.
+        is_number = value.isascii() and "_" not in value and len(value) <= _MAX_NUMBER_LENGTH
+        found = float(value) if is_number else -1.0
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:  # also nan
+        raise InvalidParameter(f"min_probability must be a number from 0 to 1; it is {value!r}.")
+    return found
 
 
 def parse_list(value: str | None) -> bool:
@@ -67,6 +85,7 @@ class ClassifyEndpoint:
         """Raises `ServiceError` and `ClientDisconnect`."""
         check_key(request, self._settings.api_key)
         top_k = parse_top_k(request.query_params.get("top_k"))
+        min_probability = parse_min_probability(request.query_params.get("min_probability"))
         as_list = parse_list(request.query_params.get("list"))
         record = record_of(request.scope)
         place = await self._admission.enter(
@@ -84,7 +103,10 @@ class ClassifyEndpoint:
                 record.images = len(images)
                 if not place.kept:
                     self._pool.ensure_capacity()
-                jobs = [self._pool.submit(self._classify, image, top_k) for image in images]
+                jobs = [
+                    self._pool.submit(self._classify, image, top_k, min_probability)
+                    for image in images
+                ]
             finally:
                 place.leave()
             del images, upload.images[:]  # the jobs hold them until they are done
@@ -119,8 +141,11 @@ class ClassifyEndpoint:
     def _find_upload(self, key: str) -> "StoredImage":
         return self._service.store.find_upload(key)
 
-    def _classify(self, data: bytes, top_k: int) -> Classification | ImageError:
+    def _classify(
+        self, data: bytes, top_k: int, min_probability: float
+    ) -> Classification | ImageError:
         try:
-            return self._service.classifier.classify(data, top_k)
+            result = self._service.classifier.classify(data, top_k)
         except ImageError as error:
             return error
+        return result.at_least(min_probability) if min_probability else result

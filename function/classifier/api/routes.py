@@ -32,6 +32,11 @@ AsList = Annotated[bool, Query(alias="list", description="A list of results, als
 
 TopK = Annotated[int, Query(ge=1, le=MAX_TOP_K, description="Number of classes in the response")]
 
+MinProbability = Annotated[
+    float,
+    Query(ge=0, le=1, description="Classes with a lower probability are left out, perhaps all"),
+]
+
 
 class _Assets(StaticFiles):
     """Files of the pages. Browsers revalidate them, so that a new version is used at once."""
@@ -66,7 +71,9 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             return endpoint.handle
 
-    async def classify(top_k: TopK = DEFAULT_TOP_K, as_list: AsList = False) -> None:
+    async def classify(
+        top_k: TopK = DEFAULT_TOP_K, min_probability: MinProbability = 0, as_list: AsList = False
+    ) -> None:
         """Send the image as the body itself, or one image or several as a form, in the field
         `file`, or as JSON, in base64. The response is a result for one image, and a list of
         results, in order, for several. If an image of several fails, the response is its problem,

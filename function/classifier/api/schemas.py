@@ -62,7 +62,10 @@ class Prediction(BaseModel):
 class Result(BaseModel):
     """The result of one image."""
 
-    predictions: Annotated[list[Prediction], Field(description="The most probable class first")]
+    predictions: Annotated[
+        list[Prediction],
+        Field(description="The most probable class first; empty if none has `min_probability`"),
+    ]
     model: Annotated[str, Field(description="Name of the model")]
 
 

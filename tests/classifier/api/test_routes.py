@@ -44,7 +44,8 @@ def test_classify_is_a_route_of_the_fastapi_app(service: Service) -> None:
     operation = app.openapi()["paths"]["/"]["post"]
     assert operation["operationId"] == route.operation_id == "classify"
     assert operation["security"] == [{"key": []}]
-    assert [parameter["name"] for parameter in operation["parameters"]] == ["top_k", "list"]
+    names = [parameter["name"] for parameter in operation["parameters"]]
+    assert names == ["top_k", "min_probability", "list"]
     assert {"200", "401", "422", "503"} <= operation["responses"].keys()
 
 
@@ -87,6 +88,8 @@ def test_lambda_routes_classify_and_mounts_the_rest(service: Service) -> None:
         (("POST", "/"), {"content-type": "video/mp4"}, 415),
         (("POST", "/"), {"authorization": "Bearer wrong"}, 401),
         (("POST", "/?list=true"), {}, 200),
+        (("POST", "/?min_probability=0.2"), {}, 200),
+        (("POST", "/?min_probability=1.1"), {}, 422),
         (("POST", "/?list="), {}, 422),
         (("POST", "/invocations?top_k=3"), {}, 200),
         (("POST", "/invocations"), {"content-type": "application/x-image"}, 200),

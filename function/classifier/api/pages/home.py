@@ -57,9 +57,10 @@ def _article(outcome: Outcome, heading: str, model: str) -> str:
 
 def _classes(result: Classification, model: str) -> str:
     rows = "".join(map(_row, result.predictions))
+    classes = f"<ol>{rows}</ol>" if rows else "<p>No class is as probable as requested.</p>"
     decode, infer = result.decode_seconds * 1e3, result.infer_seconds * 1e3
     times = f"Decoded in {decode:.1f}&nbsp;ms, classified in {infer:.1f}&nbsp;ms"
-    return f'<ol>{rows}</ol><p class="timing">{times} <span>by {escape(model)}</span></p>'
+    return f'{classes}<p class="timing">{times} <span>by {escape(model)}</span></p>'
 
 
 def _row(prediction: Prediction) -> str:
