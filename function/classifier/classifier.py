@@ -58,5 +58,7 @@ class Classifier:
         decoded = perf_counter()
         predictions = self.model.predict(pixels, top_k)
         result = Classification(predictions, decoded - start, perf_counter() - decoded)
-        self.metrics.observe_image(result.decode_seconds, result.infer_seconds)
+        # A model that returns NaN has no first class.
+        top_probability = predictions[0]["probability"] if predictions else 0.0
+        self.metrics.observe_image(result.decode_seconds, result.infer_seconds, top_probability)
         return result

@@ -130,6 +130,7 @@ def test_metrics_and_request_ids_are_logged(function: Function) -> None:
     classified = [entry for entry in entries if "Classifications" in entry][-1]
     assert classified["DecodeTime"] > 0
     assert classified["InferTime"] > 0
+    assert 0.3 < classified["TopProbability"] < 0.6
     assert classified["requestId"]
     for entry in entries:
         (directive,) = entry["_aws"]["CloudWatchMetrics"]

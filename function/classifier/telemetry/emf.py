@@ -15,6 +15,7 @@ NAMESPACE: Final = "ImageClassifier"
 
 _COUNT: Final = "Count"
 _MILLISECONDS: Final = "Milliseconds"
+_NO_UNIT: Final = "None"
 
 
 class EmbeddedMetrics(Metrics):
@@ -34,12 +35,15 @@ class EmbeddedMetrics(Metrics):
             self._cold = False
             self._emit({"ColdStart": (_COUNT, 1)})
 
-    def observe_image(self, decode_seconds: float, infer_seconds: float) -> None:
+    def observe_image(
+        self, decode_seconds: float, infer_seconds: float, top_probability: float
+    ) -> None:
         self._emit(
             {
                 "Classifications": (_COUNT, 1),
                 "DecodeTime": (_MILLISECONDS, round(decode_seconds * 1e3, 3)),
                 "InferTime": (_MILLISECONDS, round(infer_seconds * 1e3, 3)),
+                "TopProbability": (_NO_UNIT, top_probability),
             }
         )
 

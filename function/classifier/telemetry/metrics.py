@@ -4,8 +4,10 @@
 class Metrics:
     """Observes every image and, on a web server, every request. This one discards everything."""
 
-    def observe_image(self, decode_seconds: float, infer_seconds: float) -> None:
-        """An image was classified."""
+    def observe_image(
+        self, decode_seconds: float, infer_seconds: float, top_probability: float
+    ) -> None:
+        """An image was classified; `top_probability` is that of its first class, 0 to 1."""
 
     def count_error(self, kind: str) -> None:
         """A request or an image was refused; `kind` is `ServiceError.kind`."""

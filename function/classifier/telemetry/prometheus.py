@@ -1,5 +1,6 @@
 """Metrics for Prometheus, at `/metrics` of the web server. Not imported on Lambda."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,8 @@ from classifier.telemetry.metrics import Metrics
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds"""
 
+_PROBABILITIES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
 
 class PrometheusMetrics(Metrics):
     """Counts in this process or, with `PROMETHEUS_MULTIPROC_DIR`, together with all processes that
@@ -34,8 +37,10 @@ class PrometheusMetrics(Metrics):
         else:
             ProcessCollector(registry=registry)
 
-        def histogram(name: str, description: str) -> Histogram:
-            return Histogram(f"classifier_{name}", description, buckets=_BUCKETS, registry=registry)
+        def histogram(
+            name: str, description: str, buckets: Sequence[float] = _BUCKETS
+        ) -> Histogram:
+            return Histogram(f"classifier_{name}", description, buckets=buckets, registry=registry)
 
         self._requests = Counter(
             "classifier_requests", "Responses by status", ["status"], registry=registry
@@ -62,6 +67,9 @@ class PrometheusMetrics(Metrics):
         )
         self._infer = histogram("infer_seconds", "Inference of each image")
         self._queue = histogram("queue_seconds", "Time in the queue of each image")
+        self._top = histogram(
+            "top_probability", "Probability of the first class of each image", _PROBABILITIES
+        )
         model = Gauge(
             "classifier_model_info",
             "1, labelled with the served model",
@@ -72,9 +80,12 @@ class PrometheusMetrics(Metrics):
         model.labels(card.name, card.sha256).set(1)
         self._by_status: dict[int, Counter] = {}
 
-    def observe_image(self, decode_seconds: float, infer_seconds: float) -> None:
+    def observe_image(
+        self, decode_seconds: float, infer_seconds: float, top_probability: float
+    ) -> None:
         self._decode.observe(decode_seconds)
         self._infer.observe(infer_seconds)
+        self._top.observe(top_probability)
 
     def count_error(self, kind: str) -> None:
         self._errors.labels(kind).inc()
