@@ -26,8 +26,8 @@ from local.models.float_model import (
     serialized,
     write_float_model,
 )
-from local.models.graph.service_io import Normalization
-from local.models.options import build_parser, reporting_errors
+from local.models.graph.service_io import Activation, Normalization, served_classes
+from local.models.options import SOFTMAX_ACTIVATIONS, build_parser, reporting_errors
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
 from local.models.quantization.qdq_layers import unsafe_layers
 from local.models.quantization.quantize import quantize
@@ -55,6 +55,7 @@ class Source:
     interpolation: str
     description: dict[str, str]
     licence: str | None
+    activation: Activation = "softmax"
 
 
 @reporting_errors
@@ -67,11 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     split: Split = options.split or ("all" if options.onnx else "calibration")
     photos = _calibration_photos(options.calibration, split, source.labels)
     pixels = read_pixels(photos, preprocessing)
-    model = quantize(source.network, pixels, source.normalization)
+    model = quantize(source.network, pixels, source.normalization, source.activation)
     unsafe = unsafe_layers(model.graph)
     assert not unsafe, f"layers that could saturate: {unsafe}"
 
-    write_float_model(source.network, source.normalization, options.fp32)
+    write_float_model(source.network, source.normalization, options.fp32, source.activation)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / MODEL_FILE).write_bytes(serialized(model))
     write_labels(options.out / LABELS_FILE, source.labels)
@@ -83,8 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         preprocessing=preprocessing,
         normalization=source.normalization,
         calibration=photo_set(photos, split, options.calibration_set),
+        activation=source.activation,
     )
     write_card(options.out, card)
+    if options.onnx:
+        print(f"Activation of the output: {source.activation}")
     print(f"{options.out / MODEL_FILE}: {card['bytes']:,} bytes, sha256 {card['sha256']}")
 
 
@@ -121,19 +125,29 @@ def _custom_model(options: argparse.Namespace) -> Source:
             "--mean and --std are too large for pixels of 0 to 1. For pixels of 0 to 255, add "
             "--pixel-range 255."
         )
-    normalization = Normalization(options.size, tuple(mean), tuple(std), options.layout)
-    network = import_onnx(options.onnx, normalization, options.softmax)
+    normalization = Normalization(
+        options.size, tuple(mean), tuple(std), options.layout, options.colour
+    )
+    given = SOFTMAX_ACTIVATIONS[options.softmax] if options.softmax else options.activation
+    network, activation = import_onnx(options.onnx, normalization, given)
     labels = read_labels(options.labels)
-    classes = network.graph.output[0].type.tensor_type.shape.dim[1].dim_value
-    if classes != len(labels):
+    outputs = network.graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    if outputs == 1 and len(labels) != 2:
         raise UsageError(
-            f"{options.onnx} has {classes} classes and {options.labels} {len(labels)} lines. "
+            f"{options.onnx} has one output, the probability of the second of two classes, and "
+            f"{options.labels} {len(labels)} lines. Write two lines: the negative class first."
+        )
+    if served_classes(outputs) != len(labels):
+        raise UsageError(
+            f"{options.onnx} has {outputs} classes and {options.labels} {len(labels)} lines. "
             "Write one line per class, in the order of the model's output."
         )
     content = options.onnx.read_bytes()
     name = options.name or f"{options.onnx.stem}-int8"
     description = {"file": options.onnx.name, "sha256": sha256(content)}
-    return Source(name, network, labels, normalization, "bicubic", description, options.license)
+    return Source(
+        name, network, labels, normalization, "bicubic", description, options.license, activation
+    )
 
 
 def _calibration_photos(folder: Path, split: Split, labels: list[Label]) -> list[Path]:

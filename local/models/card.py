@@ -11,7 +11,7 @@ import onnx
 
 from classifier.artifact import CARD_FILE, LABELS_FILE, MODEL_FILE
 from local.common.cli import UsageError
-from local.models.graph.service_io import PIXELS, PROBABILITIES, Normalization
+from local.models.graph.service_io import PIXELS, PROBABILITIES, Activation, Normalization
 from local.models.photos import Preprocessing, Split
 from local.models.quantization.quantize import DESCRIPTION
 
@@ -39,6 +39,7 @@ def describe(  # noqa: PLR0913
     preprocessing: Preprocessing,
     normalization: Normalization,
     calibration: dict[str, Any],
+    activation: Activation = "softmax",
 ) -> dict[str, Any]:
     """The card of the model and labels in `directory`, without an evaluation."""
     content = (directory / MODEL_FILE).read_bytes()
@@ -46,6 +47,7 @@ def describe(  # noqa: PLR0913
     classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
     batch = graph.input[0].type.tensor_type.shape.dim[0].dim_value or "N"
     size = preprocessing.size
+    bgr = ", then to BGR" if normalization.colour == "bgr" else ""
     return {
         "name": name,
         "task": "image-classification",
@@ -66,6 +68,8 @@ def describe(  # noqa: PLR0913
             "dtype": "float32",
             "shape": [batch, classes],
             "classes": classes,
+            # cards without it are of models with a softmax
+            **({} if activation == "softmax" else {"activation": activation}),
         },
         "preprocessing": {
             "size": size,
@@ -73,7 +77,7 @@ def describe(  # noqa: PLR0913
             "interpolation": preprocessing.interpolation,
             "mean": list(normalization.mean),
             "std": list(normalization.std),
-            "normalization": "in the graph, of pixels of 0 to 255",
+            "normalization": "in the graph, of pixels of 0 to 255" + bgr,
         },
         "quantization": dict(DESCRIPTION),
         "calibration": calibration,

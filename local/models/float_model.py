@@ -15,7 +15,7 @@ from typing import Final
 
 import onnx
 
-from local.models.graph.service_io import Normalization, add_service_io
+from local.models.graph.service_io import Activation, Normalization, add_service_io
 from local.models.options import float_model_parser, reporting_errors
 from local.models.sources import efficientnet_lite as lite0
 from local.models.sources.packages import WEIGHTS_FILE, WEIGHTS_PACKAGE, package_files
@@ -46,10 +46,15 @@ def lite0_network(checkpoint: bytes) -> onnx.ModelProto:
         return lite0.float_model(read_checkpoint(path))
 
 
-def write_float_model(network: onnx.ModelProto, normalization: Normalization, path: Path) -> None:
+def write_float_model(
+    network: onnx.ModelProto,
+    normalization: Normalization,
+    path: Path,
+    activation: Activation = "softmax",
+) -> None:
     """Write `network` with the service's input (pixels) and output (probabilities)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(serialized(add_service_io(network, normalization)))
+    path.write_bytes(serialized(add_service_io(network, normalization, activation)))
 
 
 def serialized(model: onnx.ModelProto) -> bytes:

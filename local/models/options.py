@@ -3,8 +3,9 @@
 import argparse
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final, Literal
 
 from classifier.images import INTERPOLATIONS
 from local.common.cli import OneLineParser, UsageError, whole_number
@@ -12,6 +13,13 @@ from local.common.paths import FLOAT_MODEL, ROOT, SHIPPED_MODEL
 from local.models.photos import SPLITS
 
 Main = Callable[..., None]
+
+SOFTMAX_ACTIVATIONS: Final[Mapping[str, Literal["auto", "none", "softmax"]]] = {
+    "auto": "auto",
+    "yes": "none",
+    "no": "softmax",
+}
+"""--softmax says whether the model has one, --activation what is missing."""
 
 
 def reporting_errors(main: Main) -> Main:
@@ -158,10 +166,23 @@ def _add_custom_model(group: argparse._ArgumentGroup) -> None:
         help="order of its input's dimensions (nchw)",
     )
     group.add_argument(
-        "--softmax",
-        choices=("auto", "yes", "no"),
+        "--colour",
+        choices=("rgb", "bgr"),
+        default="rgb",
+        help="order of its colour channels; --mean and --std are in R,G,B with either (rgb)",
+    )
+    end = group.add_mutually_exclusive_group()
+    end.add_argument(
+        "--activation",
+        choices=("auto", "softmax", "sigmoid", "none"),
         default="auto",
-        help="whether it outputs probabilities (yes) or logits (no); auto checks its last node",
+        help="of its output: softmax or sigmoid if it outputs logits, none if it outputs "
+        "probabilities; auto checks its last node (auto)",
+    )
+    end.add_argument(
+        "--softmax",
+        choices=tuple(SOFTMAX_ACTIVATIONS),
+        help="the earlier form: yes is --activation none, no is --activation softmax",
     )
     group.add_argument(
         "--crop-fraction",

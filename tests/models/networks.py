@@ -42,14 +42,15 @@ class Network:
         output_shape: list[Any],
         opset: int = 17,
         constants_as_inputs: bool = False,
+        element: int = TensorProto.FLOAT,
     ) -> Path:
-        inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, input_shape)]
+        inputs = [helper.make_tensor_value_info("input", element, input_shape)]
         if constants_as_inputs:
             inputs += [
                 helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims)
                 for constant in self.constants
             ]
-        outputs = [helper.make_tensor_value_info(self.tensor, TensorProto.FLOAT, output_shape)]
+        outputs = [helper.make_tensor_value_info(self.tensor, element, output_shape)]
         graph = helper.make_graph(self.nodes, "tiny", inputs, outputs, self.constants)
         opsets = [helper.make_opsetid("", opset)]
         onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
@@ -100,3 +101,47 @@ def channels_last(path: Path) -> Path:
     net.add("Relu")
     net.add("MatMul", net.weights(9, CLASSES))
     return net.save(path, input_shape=["N", SIZE, SIZE, 3], output_shape=["N", CLASSES])
+
+
+def small_convolution(
+    path: Path,
+    *ends: tuple[str, dict[str, Any]],
+    outputs: int = CLASSES,
+    layout: str = "nchw",
+    free_size: bool = False,
+    half: bool = False,
+    output_shape: list[Any] | None = None,
+) -> Path:
+    """One convolution and one matrix product, and then the operators of `ends` with their
+    attributes. Height and width are free, or constants and tensors float16, if wanted."""
+    net = Network(4)
+    kind = np.float16 if half else np.float32
+    if layout == "nhwc":
+        net.add("Transpose", perm=[0, 3, 1, 2])
+    if half:  # as exports of float32 inputs do
+        net.add("Cast", to=TensorProto.FLOAT16)
+    net.add("Conv", net.weights(8, 3, 3, 3).astype(kind), pads=[1, 1, 1, 1], strides=[2, 2])
+    net.add("Relu")
+    net.add("GlobalAveragePool")
+    net.add("Flatten")
+    # times two: probabilities far from 0.5
+    weight, bias = 2 * net.weights(outputs, 8), net.weights(outputs)
+    net.add("Gemm", weight.astype(kind), bias.astype(kind), transB=1)
+    for op_type, attributes in ends:
+        net.add(op_type, **attributes)
+    side: Any = None if free_size else SIZE
+    shape = [3, side, side] if layout == "nchw" else [side, side, 3]
+    return net.save(
+        path,
+        input_shape=["batch", *shape],
+        output_shape=["batch", outputs] if output_shape is None else output_shape,
+        element=TensorProto.FLOAT16 if half else TensorProto.FLOAT,
+    )
+
+
+def flat(path: Path) -> Path:
+    """A perceptron for images of 8 by 8 pixels that declares a free height and width."""
+    net = Network(5)
+    net.add("Flatten")
+    net.add("Gemm", net.weights(CLASSES, 3 * 8 * 8), net.weights(CLASSES), transB=1)
+    return net.save(path, input_shape=["N", 3, None, None], output_shape=["N", CLASSES])

@@ -64,7 +64,7 @@ def test_space_to_depth_keeps_the_function(  # noqa: PLR0917
     path = network(
         tmp_path / "n.onnx", kernel=kernel, activation=activation, pads=pads, strides=strides
     )
-    floats = import_onnx(path, NORMALIZATION)
+    floats = import_onnx(path, NORMALIZATION).network
     # when
     result = apply_space_to_depth(floats)
     # then it makes two columns of twice the channels, and the logits are the same
@@ -92,20 +92,21 @@ def test_space_to_depth_keeps_the_function(  # noqa: PLR0917
 def test_unsupported_convolutions_are_unchanged(
     kernel: int, options: dict[str, Any], tmp_path: Path
 ) -> None:
-    floats = import_onnx(network(tmp_path / "n.onnx", kernel=kernel, **options), NORMALIZATION)
+    path = network(tmp_path / "n.onnx", kernel=kernel, **options)
+    floats = import_onnx(path, NORMALIZATION).network
     assert apply_space_to_depth(floats) is floats
 
 
 def test_network_without_convolution_is_unchanged(tmp_path: Path) -> None:
     normalization = Normalization(SIZE, (127.0,) * 3, (128.0,) * 3, "nhwc")
-    floats = import_onnx(channels_last(tmp_path / "n.onnx"), normalization)
+    floats = import_onnx(channels_last(tmp_path / "n.onnx"), normalization).network
     assert apply_space_to_depth(floats) is floats
 
 
 def test_quantized_network_is_safe_on_every_cpu(tmp_path: Path) -> None:
     # given a network that is widened
     path = network(tmp_path / "n.onnx", pads=[0, 0, 1, 1], strides=[2, 2])
-    floats = import_onnx(path, NORMALIZATION)
+    floats = import_onnx(path, NORMALIZATION).network
     pixels = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE, 3), np.uint8)
     # when
     model = quantize(floats, pixels, NORMALIZATION)

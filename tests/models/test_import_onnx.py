@@ -13,10 +13,17 @@ import pytest
 from numpy.typing import NDArray
 
 from classifier.images import read_image
-from classifier.model import read_artifact
+from classifier.model import load_model, read_artifact
 from local.models import build, evaluate
 from local.models.quantization.qdq_layers import find_layers, unsafe_layers
-from tests.models.networks import CLASSES, SIZE, channels_last, grouped_rank_4, old_fixed_batch
+from tests.models.networks import (
+    CLASSES,
+    SIZE,
+    channels_last,
+    grouped_rank_4,
+    old_fixed_batch,
+    small_convolution,
+)
 from tests.support.pictures import photo
 from tests.support.server import serving
 from tests.support.wait import HANG_SECONDS
@@ -133,9 +140,158 @@ def test_build_then_evaluate(  # noqa: PLR0917
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    powers = np.exp(logits - logits.max())
-    output: NDArray[np.float32] = powers / powers.sum()
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    output: NDArray[np.float32] = powers / powers.sum(-1, keepdims=True)
     return output
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (1 / (1 + np.exp(-logits))).astype(np.float32)
+
+
+def same(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    return outputs
+
+
+def pair(positive: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The probabilities of the negative and of the positive class."""
+    return np.stack([1 - positive.ravel(), positive.ravel()], axis=1)
+
+
+def pair_of_logit(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return pair(sigmoid(logits))
+
+
+SIGMOID = ("Sigmoid", dict[str, Any]())
+HARD_SIGMOID = ("HardSigmoid", dict[str, Any]())
+SOFTMAX = ("Softmax", {"axis": 1})
+SOFTMAX_IN_PARTS = [("LogSoftmax", {"axis": 1}), ("Exp", dict[str, Any]())]
+SQUEEZE = ("Squeeze", dict[str, Any]())
+
+
+@pytest.mark.parametrize(
+    ("ends", "outputs", "shape", "options", "expected"),
+    [
+        ([], 5, None, [], softmax),
+        ([], 5, None, ["--softmax", "no"], softmax),
+        ([SOFTMAX], 5, None, [], same),
+        ([SOFTMAX], 5, None, ["--activation", "softmax"], same),
+        (SOFTMAX_IN_PARTS, 5, None, [], same),
+        (SOFTMAX_IN_PARTS, 5, None, ["--softmax", "yes"], same),
+        ([SIGMOID], 5, None, [], same),
+        ([SIGMOID], 5, None, ["--activation", "none"], same),
+        ([], 5, None, ["--activation", "sigmoid"], sigmoid),
+        ([HARD_SIGMOID], 5, None, ["--activation", "none"], same),
+        ([], 1, None, [], pair_of_logit),
+        ([SIGMOID], 1, None, [], pair),
+        ([HARD_SIGMOID], 1, None, ["--activation", "none"], pair),
+        ([SQUEEZE], 1, ["batch"], [], pair_of_logit),
+        ([SQUEEZE, SIGMOID], 1, ["batch"], [], pair),
+        ([SIGMOID, SQUEEZE], 1, ["batch"], [], pair),
+    ],
+)
+def test_probabilities_follow_from_the_end_of_the_network(  # noqa: PLR0917
+    ends: list[tuple[str, dict[str, Any]]],
+    outputs: int,
+    shape: list[Any] | None,
+    options: list[str],
+    expected: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    tmp_path: Path,
+    photos: Path,
+) -> None:
+    # given a network with this end, and names of its classes
+    network = small_convolution(tmp_path / "net.onnx", *ends, outputs=outputs, output_shape=shape)
+    names = tmp_path / "names.txt"
+    names.write_text("no\nyes\n" if outputs == 1 else "\n".join(NAMES))
+    # when it is built
+    out = built(tmp_path, photos, names, network, *options)
+    # then the probabilities are those that numpy computes from its output
+    floats = noise().transpose(0, 3, 1, 2).astype(np.float32) / 255
+    raw = [original_output(network, image) for image in floats]
+    wanted = expected(np.stack(raw))
+    np.testing.assert_allclose(run(tmp_path / "fp32.onnx", noise()), wanted, rtol=1e-4, atol=1e-6)
+    model = load_model(str(out))
+    served = np.stack([model.probabilities(image) for image in noise()])
+    np.testing.assert_allclose(served, wanted, atol=0.02)
+    assert card(out)["output"]["classes"] == max(outputs, 2)
+
+
+def noise() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+
+
+def original_output(model: Path, image: NDArray[Any]) -> NDArray[np.float32]:
+    """Of one image, as a vector of one element per output."""
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    output: NDArray[np.float32] = session.run(None, {"input": image[None]})[0].astype(np.float32)
+    return output.ravel()
+
+
+def test_logits_before_reshaping_stay_floats(tmp_path: Path, photos: Path) -> None:
+    # given a network that reshapes its logits
+    network = small_convolution(tmp_path / "net.onnx", SQUEEZE, outputs=1, output_shape=["batch"])
+    names = tmp_path / "names.txt"
+    names.write_text("no\nyes\n")
+    # when it is quantized
+    graph = onnx.load(built(tmp_path, photos, names, network) / "model.onnx").graph
+    # then nothing rounds the output of the last layer
+    (gemm,) = [node for node in graph.node if node.op_type == "Gemm"]
+    (reader,) = [node for node in graph.node if gemm.output[0] in node.input]
+    assert reader.op_type != "QuantizeLinear"
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("options", [TORCHVISION, LITE], ids=["torchvision", "lite"])
+def test_bgr_networks_get_blue_first(
+    layout: str, options: list[str], tmp_path: Path, photos: Path, labels: Path
+) -> None:
+    # given a network that was trained on BGR
+    network = small_convolution(tmp_path / "net.onnx", layout=layout)
+    extra = ["--layout", layout, "--colour", "bgr", *options]
+    # when it is built
+    out = built(tmp_path, photos, labels, network, *extra)
+    # then it sees the channels in reverse, with their own mean and deviation
+    mean, std = (
+        (127.0, 128.0)
+        if options is LITE
+        else (255 * np.array([0.485, 0.456, 0.406]), 255 * np.array([0.229, 0.224, 0.225]))
+    )
+    floats = ((noise() - mean) / std).astype(np.float32)[..., ::-1]
+    floats = floats if layout == "nhwc" else floats.transpose(0, 3, 1, 2)
+    wanted = softmax(np.stack([original_output(network, image) for image in floats]))
+    np.testing.assert_allclose(run(tmp_path / "fp32.onnx", noise()), wanted, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(run(out / "model.onnx", noise()), wanted, atol=0.05)
+    # and another order of the channels gives other probabilities
+    turned = run(out / "model.onnx", np.ascontiguousarray(noise()[..., ::-1]))
+    assert np.abs(turned - wanted).max() > 0.05
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_free_height_and_width_become_the_size(
+    layout: str, tmp_path: Path, photos: Path, labels: Path
+) -> None:
+    network = small_convolution(tmp_path / "net.onnx", layout=layout, free_size=True)
+    out = built(tmp_path, photos, labels, network, "--layout", layout)
+    floats = noise().astype(np.float32) / 255
+    floats = floats if layout == "nhwc" else floats.transpose(0, 3, 1, 2)
+    wanted = softmax(np.stack([original_output(network, image) for image in floats]))
+    np.testing.assert_allclose(run(out / "model.onnx", noise()), wanted, atol=0.02)
+    assert card(out)["input"]["shape"] == ["N", SIZE, SIZE, 3]
+
+
+def test_float16_networks_become_float32(tmp_path: Path, photos: Path, labels: Path) -> None:
+    # given a float16 export
+    network = small_convolution(tmp_path / "net.onnx", half=True)
+    # when it is built
+    out = built(tmp_path, photos, labels, network)
+    # then it has the same probabilities, to float16's accuracy, and is quantized as others are
+    floats = (noise().transpose(0, 3, 1, 2) / 255).astype(np.float16)
+    wanted = softmax(np.stack([original_output(network, image) for image in floats]))
+    np.testing.assert_allclose(run(tmp_path / "fp32.onnx", noise()), wanted, atol=2e-3)
+    np.testing.assert_allclose(run(out / "model.onnx", noise()), wanted, atol=0.02)
+    graph = onnx.load(out / "model.onnx").graph
+    assert len(list(find_layers(graph))) == 2
+    assert "Cast" not in {node.op_type for node in onnx.load(tmp_path / "fp32.onnx").graph.node[3:]}
 
 
 def card(directory: Path) -> dict[str, Any]:

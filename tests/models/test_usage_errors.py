@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from local.models import build, evaluate, float_model
-from tests.models.networks import SIZE, Network, grouped_rank_4
+from tests.models.networks import SIZE, Network, flat, grouped_rank_4, small_convolution
 from tests.support.pictures import photo
 from tests.support.scripts import script
 
@@ -90,6 +90,14 @@ def does_not_run(path: Path) -> None:
     net.save(path, input_shape=["N", 3, SIZE, SIZE], output_shape=[7, None])
 
 
+def one_output(path: Path) -> None:
+    small_convolution(path, outputs=1)
+
+
+def softmax_of_one(path: Path) -> None:
+    small_convolution(path, ("Softmax", {"axis": 1}), outputs=1)
+
+
 def empty_folder(path: Path) -> None:
     path.mkdir()
 
@@ -102,6 +110,9 @@ def empty_folder(path: Path) -> None:
         ("--onnx", two_outputs, "has 2 outputs"),
         ("--onnx", flat_input, "input is float [any, 4], not float [N, 3, 16, 16]"),
         ("--onnx", does_not_run, "ONNX Runtime cannot run the model"),
+        ("--onnx", flat, "check --size"),
+        ("--onnx", one_output, "Write two lines: the negative class first."),
+        ("--onnx", softmax_of_one, "whose softmax is always 1"),
         ("--labels", None, "cannot be read"),
         ("--labels", lambda path: path.write_text("a\nb\n"), "has 5 classes and"),
         ("--labels", lambda path: path.write_text("a\n\nc\nd\ne\n"), "line 2 has no class name"),
@@ -151,6 +162,27 @@ def test_inconsistent_options_exit_2(
 ) -> None:
     line = command(build, *(part for pair in given.items() for part in pair), *extra)
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("end", "outputs", "activation", "message"),
+    [
+        ("Softmax", 5, "sigmoid", "ends in a softmax already"),
+        ("Sigmoid", 5, "softmax", "ends in a sigmoid already"),
+        ("Relu", 1, "softmax", "whose softmax is always 1"),
+    ],
+)
+def test_an_activation_that_cannot_be_meant_exits_2(  # noqa: PLR0917
+    command: Command,
+    given: dict[str, str],
+    end: str,
+    outputs: int,
+    activation: str,
+    message: str,
+) -> None:
+    small_convolution(Path(given["--onnx"]), (end, {}), outputs=outputs)
+    arguments = (part for pair in given.items() for part in pair)
+    assert message in command(build, *arguments, "--activation", activation)
 
 
 def test_onnx_without_labels_exits_2(command: Command, given: dict[str, str]) -> None:

@@ -11,6 +11,9 @@ from onnx import helper, numpy_helper
 WEIGHTED_OPS: Final = ("Conv", "Gemm", "MatMul")
 """Operators with weights that are quantized."""
 
+SHAPE_ONLY_OPS: Final = ("Identity", "Flatten", "Reshape", "Squeeze")
+"""Operators that change no value of their first input."""
+
 
 class GraphIndex:
     """Producers and consumers of each tensor of a graph, and its constants, which can be set."""

@@ -4,6 +4,16 @@ The network in between maps normalized floats to logits. If mean and deviation a
 three channels and the mean is an integer, (pixel - mean) / std equals DequantizeLinear with scale 1
 / std and zero point mean: the pixel *is* the quantized input, without other preprocessing.
 Otherwise the graph contains the normalization.
+
+The network's last activation is part of the output:
+
+| activation | network's output      | probabilities                            |
+| ---------- | --------------------- | ---------------------------------------- |
+| softmax    | logits                | of classes that exclude each other       |
+| sigmoid    | logits                | of classes that are independent          |
+| none       | already probabilities | the same                                 |
+
+A network with one output p (after the activation) becomes two classes, 1 - p and p.
 """
 
 from dataclasses import dataclass
@@ -21,16 +31,22 @@ LOGITS: Final = "logits"
 PROBABILITIES: Final = "probabilities"
 
 Layout = Literal["nchw", "nhwc"]
+Colour = Literal["rgb", "bgr"]
+Activation = Literal["softmax", "sigmoid", "none"]
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """input = (pixel - mean) / std with pixels of 0 to 255, and the network's layout."""
+    """input = (pixel - mean) / std with pixels of 0 to 255, and the network's layout.
+
+    mean and std are in the order R, G, B; colour is the order of the network's channels.
+    """
 
     size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     layout: Layout = "nchw"
+    colour: Colour = "rgb"
 
     @property
     def quantized(self) -> tuple[np.float32, np.uint8] | None:
@@ -50,27 +66,31 @@ class Normalization:
         """pixels [N, size, size, 3] -> the network's input, float32."""
         mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
         floats: NDArray[np.float32] = (pixels.astype(np.float32) - mean) / std
+        if self.colour == "bgr":
+            floats = floats[..., ::-1]
         return floats if self.layout == "nhwc" else floats.transpose(0, 3, 1, 2)
 
 
-def add_service_io(network: onnx.ModelProto, normalization: Normalization) -> onnx.ModelProto:
+def add_service_io(
+    network: onnx.ModelProto, normalization: Normalization, activation: Activation = "softmax"
+) -> onnx.ModelProto:
     """The network with the service's input and output.
 
-    network: normalized floats -> the tensor `logits` [N, classes]. If it begins by quantizing its
-    input with `normalization.quantized`, that node is removed.
+    network: normalized floats -> the tensor `logits` [N, classes], or [N, 1] for two classes. If it
+    begins by quantizing its input with `normalization.quantized`, that node is removed.
     """
     model = copy_of(network)
     graph = model.graph
     batch = graph.input[0].type.tensor_type.shape.dim[0]
     front = _InputNodes(graph, normalization)
     front.connect()
-    back = helper.make_node("Softmax", [LOGITS], [PROBABILITIES], name=PROBABILITIES, axis=-1)
-    nodes = [*front.nodes, *graph.node, back]
+    outputs = graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    nodes = [*front.nodes, *graph.node, *_output_nodes(graph, activation, outputs)]
     del graph.node[:]
     graph.node.extend(nodes)
     drop_unused_constants(graph)
     n: Any = batch.dim_value or "N"
-    size, classes = normalization.size, graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    size, classes = normalization.size, served_classes(outputs)
     declare(
         graph,
         inputs=[helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, [n, size, size, 3])],
@@ -78,6 +98,37 @@ def add_service_io(network: onnx.ModelProto, normalization: Normalization) -> on
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def served_classes(outputs: int) -> int:
+    """The number of classes of a network with that many outputs."""
+    return 2 if outputs == 1 else outputs
+
+
+def _output_nodes(
+    graph: onnx.GraphProto, activation: Activation, outputs: int
+) -> list[onnx.NodeProto]:
+    """The nodes from `logits` to `probabilities`; adds their constants to the graph."""
+
+    def constant(name: str, values: NDArray[Any]) -> str:
+        graph.initializer.append(numpy_helper.from_array(values, name))
+        return name
+
+    def last(op_type: str, inputs: list[str], **attributes: Any) -> onnx.NodeProto:
+        return helper.make_node(op_type, inputs, [PROBABILITIES], name=PROBABILITIES, **attributes)
+
+    binary = outputs == 1
+    if binary and activation == "none":
+        one = constant("one", np.array(1, np.float32))
+        rest = helper.make_node("Sub", [one, LOGITS], ["negative"], name="negative")
+        return [rest, last("Concat", ["negative", LOGITS], axis=1)]
+    if binary:  # softmax(0, z) = (1 - sigmoid(z), sigmoid(z))
+        pads = constant("pair_pads", np.array([0, 1, 0, 0], np.int64))
+        pair = helper.make_node("Pad", [LOGITS, pads], ["pair"], name="pair")
+        return [pair, last("Softmax", ["pair"], axis=-1)]
+    if activation == "softmax":
+        return [last("Softmax", [LOGITS], axis=-1)]
+    return [last("Sigmoid" if activation == "sigmoid" else "Identity", [LOGITS])]
 
 
 class _InputNodes:
@@ -96,10 +147,10 @@ class _InputNodes:
         tensor = PIXELS
         if quantized and first_is_quantize:
             (quantize,) = readers
-            self._transposed(tensor, quantize.output[0])
+            self._ordered(tensor, quantize.output[0])
             self._graph.node.remove(quantize)
         elif quantized:
-            tensor = self._transposed(tensor, "pixels_transposed")
+            tensor = self._ordered(tensor, "pixels_transposed")
             scale, zero_point = quantized
             constants = [
                 self._constant("pixels_scale", np.array(scale)),
@@ -107,15 +158,25 @@ class _InputNodes:
             ]
             self._node("DequantizeLinear", [tensor, *constants], source)
         else:
-            self._normalized(self._transposed(tensor, "pixels_transposed"), source)
+            self._normalized(self._ordered(tensor, "pixels_transposed"), source)
 
     def _normalized(self, tensor: str, output: str) -> None:
         shape = (1, 3, 1, 1) if self._normalization.layout == "nchw" else (1, 1, 1, 3)
-        mean = np.array(self._normalization.mean, np.float32).reshape(shape)
-        gain = (1 / np.array(self._normalization.std)).astype(np.float32).reshape(shape)
+        order = slice(None, None, -1 if self._normalization.colour == "bgr" else 1)
+        mean = np.array(self._normalization.mean[order], np.float32).reshape(shape)
+        gain = (1 / np.array(self._normalization.std[order])).astype(np.float32).reshape(shape)
         tensor = self._node("Cast", [tensor], "pixels_float", to=TensorProto.FLOAT)
         tensor = self._node("Sub", [tensor, self._constant("pixels_mean", mean)], "pixels_centred")
         self._node("Mul", [tensor, self._constant("pixels_gain", gain)], output)
+
+    def _ordered(self, tensor: str, output: str) -> str:
+        """The pixels in the network's order of dimensions and channels."""
+        if self._normalization.colour == "rgb":
+            return self._transposed(tensor, output)
+        tensor = self._transposed(tensor, "pixels_rgb")
+        order = self._constant("pixels_bgr_order", np.array([2, 1, 0], np.int64))
+        axis = 1 if self._normalization.layout == "nchw" else 3
+        return self._node("Gather", [tensor, order], output, axis=axis)
 
     def _transposed(self, tensor: str, output: str) -> str:
         if self._normalization.layout == "nhwc":

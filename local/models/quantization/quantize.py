@@ -28,8 +28,13 @@ from tqdm import tqdm
 
 from local.models.graph.equalize import equalize
 from local.models.graph.first_conv import apply_space_to_depth
-from local.models.graph.onnx_graph import GraphIndex, copy_of, drop_unused_constants
-from local.models.graph.service_io import LOGITS, Normalization, add_service_io
+from local.models.graph.onnx_graph import (
+    SHAPE_ONLY_OPS,
+    GraphIndex,
+    copy_of,
+    drop_unused_constants,
+)
+from local.models.graph.service_io import LOGITS, Activation, Normalization, add_service_io
 from local.models.quantization.qdq_layers import unsupported_nodes
 from local.models.quantization.ranges import affine_parameters, narrow_ranges
 from local.models.quantization.reconstruct import reconstruct
@@ -60,9 +65,19 @@ _QUANTIZED_OPS: Final = [
     "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze",
 ]  # fmt: skip
 
+_OUTPUT_OPS: Final = (
+    *SHAPE_ONLY_OPS,
+    "Softmax", "LogSoftmax", "Exp", "Log", "Sub", "Div", "ReduceMax", "ReduceSum",
+    "Sigmoid", "HardSigmoid", "Clip",
+)  # fmt: skip
+"""Operators that follow the last layer in networks that output probabilities."""
+
 
 def quantize(
-    network: onnx.ModelProto, pixels: NDArray[np.uint8], normalization: Normalization
+    network: onnx.ModelProto,
+    pixels: NDArray[np.uint8],
+    normalization: Normalization,
+    activation: Activation = "softmax",
 ) -> onnx.ModelProto:
     """The INT8 model of a network that computes `logits` from normalized floats.
 
@@ -74,7 +89,7 @@ def quantize(
     static = _statically_quantized(equal, inputs, normalization)
     _keep_logits_float(static.graph)
     reconstructed = reconstruct(narrow_ranges(static, equal, inputs), equal, inputs)
-    return add_service_io(reconstructed, normalization)
+    return add_service_io(reconstructed, normalization, activation)
 
 
 def _statically_quantized(
@@ -125,17 +140,37 @@ class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]
 
 
 def _keep_logits_float(graph: onnx.GraphProto) -> None:
-    """Remove the last QuantizeLinear and DequantizeLinear, which would round the logits."""
-    index = GraphIndex(graph)
-    dequantize = index.producer[LOGITS]
-    if dequantize.op_type != "DequantizeLinear":
-        return
-    quantize_node = index.producer[dequantize.input[0]]
-    producer_node = index.producer[quantize_node.input[0]]
-    producer_node.output[list(producer_node.output).index(quantize_node.input[0])] = LOGITS
+    """Remove each QuantizeLinear and DequantizeLinear between the last layer and the output.
+
+    256 steps are too coarse for logits: their error would be that of the probabilities.
+    """
+    index, waiting = GraphIndex(graph), [LOGITS]
+    while waiting:
+        tensor = waiting.pop()
+        node = index.producer.get(tensor)
+        if node is None:
+            continue
+        if node.op_type in _OUTPUT_OPS:
+            waiting.extend(node.input)
+        elif node.op_type == "DequantizeLinear" and _join(graph, index, node):
+            index = GraphIndex(graph)
+            waiting.append(tensor)
+    drop_unused_constants(graph)
+
+
+def _join(graph: onnx.GraphProto, index: GraphIndex, dequantize: onnx.NodeProto) -> bool:
+    """Remove `dequantize` and its QuantizeLinear if no other node needs them; whether it did."""
+    quantize_node = index.producer.get(dequantize.input[0])
+    source = quantize_node.input[0] if quantize_node is not None else ""
+    producer_node = index.producer.get(source)
+    if quantize_node is None or producer_node is None:
+        return False
+    if len(index.consumers[source]) > 1 or len(index.consumers[dequantize.input[0]]) > 1:
+        return False
+    producer_node.output[list(producer_node.output).index(source)] = dequantize.output[0]
     graph.node.remove(dequantize)
     graph.node.remove(quantize_node)
-    drop_unused_constants(graph)
+    return True
 
 
 @contextmanager

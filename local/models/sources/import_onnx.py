@@ -1,11 +1,12 @@
 """Imports an ONNX image classifier in the form that `quantize` needs.
 
 One input of normalized floats, one output `logits` [N, classes], constants folded, all nodes named,
-separate constants for each layer, and a free batch size where the graph allows it.
+separate constants for each layer, and a free batch size where the graph allows it. float16 becomes
+float32, and a free height and width become those of the service.
 """
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper, version_converter
 
 from local.common.cli import UsageError
 from local.models.graph.onnx_graph import (
+    SHAPE_ONLY_OPS,
     WEIGHTED_OPS,
     GraphIndex,
     attributes,
@@ -22,37 +24,58 @@ from local.models.graph.onnx_graph import (
     drop_unused_constants,
     rename_tensors,
 )
-from local.models.graph.service_io import LOGITS, PIXELS, PROBABILITIES, Normalization
+from local.models.graph.service_io import (
+    LOGITS,
+    PIXELS,
+    PROBABILITIES,
+    Activation,
+    Normalization,
+)
 from local.models.graph.sessions import folded, session
+from local.models.sources.float32 import to_float32
 
-Softmax = Literal["auto", "yes", "no"]
+GivenActivation = Literal["auto", "softmax", "sigmoid", "none"]
 
 _LOWEST_OPSET: Final = 13
 """The first whose DequantizeLinear supports a scale per channel."""
 
 _LOWEST_IR_VERSION: Final = 8
-_SHAPE_ONLY: Final = ("Identity", "Flatten", "Reshape", "Squeeze")
+_LAST_NODES: Final[dict[str, Activation]] = {"Softmax": "softmax", "Sigmoid": "sigmoid"}
+
+_SUM_TOLERANCE: Final = 1e-4
+"""Of the sum of probabilities: a thousand float32 roundings are below it."""
 
 
 class OnnxImportError(UsageError):
     """The model is not usable; the message says why and what to do."""
 
 
+class ImportedNetwork(NamedTuple):
+    """`network` maps normalized floats to `logits`, and `activation` those to probabilities."""
+
+    network: onnx.ModelProto
+    activation: Activation
+
+
 def import_onnx(
-    path: Path, normalization: Normalization, softmax: Softmax = "auto"
-) -> onnx.ModelProto:
+    path: Path, normalization: Normalization, activation: GivenActivation = "auto"
+) -> ImportedNetwork:
     """The network in the ONNX file at `path`.
 
-    softmax: whether the model outputs probabilities ("yes") or logits ("no"); "auto" checks its
-    last node. Raises `OnnxImportError`.
+    activation: of its output, if it does not end in one; "none" if it outputs probabilities.
+    "auto" is the last node's, else "none" for outputs whose sum is 1, else sigmoid for a single
+    output and softmax for several. Raises `OnnxImportError`.
     """
-    model = _at_least_lowest_opset(_load(path))
+    model = _load(path)
+    to_float32(model)
+    model = _at_least_lowest_opset(model)
     _check_input(model.graph, normalization)
-    model = folded(model)
+    _fix_size(model.graph, normalization)
+    model = _folded(model)
     _name_nodes(model.graph)
-    _end_in_logits(model, normalization, softmax)
+    chosen = _end_in_logits(model, normalization, activation)
     _separate_layers(model.graph)
-    return _with_free_batch(model, normalization)
+    return ImportedNetwork(_with_free_batch(model, normalization), chosen)
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -96,8 +119,7 @@ def _at_least_lowest_opset(model: onnx.ModelProto) -> onnx.ModelProto:
 def _check_input(graph: onnx.GraphProto, normalization: Normalization) -> None:
     tensor = graph.input[0].type.tensor_type
     found = [dim.dim_value or None for dim in tensor.shape.dim]
-    size = normalization.size
-    wanted = [3, size, size] if normalization.layout == "nchw" else [size, size, 3]
+    wanted = _input_shape(normalization)
     fits = len(found) == 4 and all(a in (None, b) for a, b in zip(found[1:], wanted, strict=True))
     if tensor.elem_type != TensorProto.FLOAT or not fits or found[0] not in (None, 1):
         kind = TensorProto.DataType.Name(tensor.elem_type).lower()
@@ -108,6 +130,33 @@ def _check_input(graph: onnx.GraphProto, normalization: Normalization) -> None:
         )
 
 
+def _input_shape(normalization: Normalization) -> list[int]:
+    """Of one image."""
+    size = normalization.size
+    return [3, size, size] if normalization.layout == "nchw" else [size, size, 3]
+
+
+def _fix_size(graph: onnx.GraphProto, normalization: Normalization) -> None:
+    """Fix free channels, height and width; shapes that follow from them can then be folded."""
+    dimensions = graph.input[0].type.tensor_type.shape.dim
+    for dimension, length in zip(dimensions[1:], _input_shape(normalization), strict=True):
+        dimension.dim_value = length
+
+
+def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    try:
+        return folded(model)
+    except Exception as error:  # classes of ONNX Runtime
+        raise _cannot_run(error) from error
+
+
+def _cannot_run(error: Exception) -> OnnxImportError:
+    reason = " ".join(str(error).split())[:200]
+    return OnnxImportError(
+        f"ONNX Runtime cannot run the model: {reason}. If it names dimensions, check --size."
+    )
+
+
 def _name_nodes(graph: onnx.GraphProto) -> None:
     """Name nodes by number, and rename tensors whose names `service_io` uses."""
     for number, node in enumerate(graph.node):
@@ -116,30 +165,74 @@ def _name_nodes(graph: onnx.GraphProto) -> None:
     rename_tensors(graph, {name: f"network.{name}" for name in reserved})
 
 
-def _end_in_logits(model: onnx.ModelProto, normalization: Normalization, softmax: Softmax) -> None:
+def _end_in_logits(
+    model: onnx.ModelProto, normalization: Normalization, given: GivenActivation
+) -> Activation:
+    """Remove a final activation and make the output `logits` [N, classes]; the activation."""
     graph = model.graph
-    index, output = GraphIndex(graph), graph.output[0]
-    last = _before_reshaping(index, output.name)
-    if last is not None and last.op_type == "Softmax" and softmax != "no":
-        for node in index.consumers[last.output[0]]:
-            node.input[0] = last.input[0]
-        if output.name == last.output[0]:
-            output.name = last.input[0]
-        graph.node.remove(last)
-    elif softmax == "yes":  # softmax(log p) = p
-        graph.node.append(helper.make_node("Log", [output.name], ["log_p"], name="log_p"))
-        output.name = "log_p"
-    output.type.tensor_type.ClearField("shape")
-    if _outputs(model, normalization, 1).ndim == 2:
+    last = _before_reshaping(GraphIndex(graph), graph.output[0].name)
+    found = _LAST_NODES.get(last.op_type) if last is not None else None
+    graph.output[0].type.tensor_type.ClearField("shape")
+    one = _outputs(model, normalization, 1)
+    activation = _activation(given, found, one)
+    if last is not None and found is not None:
+        _remove(graph, last)
+    _make_logits(graph, one)
+    return activation
+
+
+def _activation(
+    given: GivenActivation, found: Activation | None, one: NDArray[np.float32]
+) -> Activation:
+    """The activation of a network; found: its last node's, one: its output for one photo."""
+    binary = one.size == 1
+    if found and given not in ("auto", "none", found):
+        raise OnnxImportError(
+            f"The model ends in a {found} already. Remove --activation {given}, or export it "
+            f"without the {found}."
+        )
+    if binary and "softmax" in (given, found):
+        raise OnnxImportError(
+            "The model has one output, whose softmax is always 1. Export it without a softmax, and "
+            "use --activation sigmoid."
+        )
+    if found:
+        return found
+    if given != "auto":
+        return given
+    if binary:
+        return "sigmoid"
+    sums_to_one = abs(float(one.sum()) - 1) < _SUM_TOLERANCE and float(one.min()) >= 0
+    return "none" if sums_to_one else "softmax"
+
+
+def _remove(graph: onnx.GraphProto, last: onnx.NodeProto) -> None:
+    """Remove a node that has one input and one output."""
+    for node in GraphIndex(graph).consumers[last.output[0]]:
+        node.input[0] = last.input[0]
+    if graph.output[0].name == last.output[0]:
+        graph.output[0].name = last.input[0]
+    graph.node.remove(last)
+
+
+def _make_logits(graph: onnx.GraphProto, one: NDArray[np.float32]) -> None:
+    """Name the output `logits`, after reshaping it to [N, classes]; one: that of one photo."""
+    output = graph.output[0]
+    if one.ndim == 2:
         rename_tensors(graph, {output.name: LOGITS})
-    else:  # [N, classes, 1, 1]
-        graph.node.append(helper.make_node("Flatten", [output.name], [LOGITS], name=LOGITS, axis=1))
-        output.name = LOGITS
+        return
+    if one.ndim > 2:  # [N, classes, 1, 1]
+        node = helper.make_node("Flatten", [output.name], [LOGITS], name=LOGITS, axis=1)
+    else:  # squeezed: [N] of one class, or [classes] of one photo
+        shape = _add(graph, "logits_shape", np.array([-1, one.size], np.int64))
+        node = helper.make_node("Reshape", [output.name, shape], [LOGITS], name=LOGITS)
+    graph.node.append(node)
+    output.name = LOGITS
 
 
 def _before_reshaping(index: GraphIndex, tensor: str) -> onnx.NodeProto | None:
     node = index.producer.get(tensor)
-    while node is not None and node.op_type in _SHAPE_ONLY:
+    while node is not None and node.op_type in SHAPE_ONLY_OPS:
         node = index.producer.get(node.input[0])
     return node
 
@@ -219,6 +312,5 @@ def _outputs(
         inputs = {part.get_inputs()[0].name: normalization.apply(noise)}
         outputs: NDArray[np.float32] = part.run(None, inputs)[0]
     except Exception as error:  # classes of ONNX Runtime
-        reason = " ".join(str(error).split())[:200]
-        raise OnnxImportError(f"ONNX Runtime cannot run the model: {reason}") from error
+        raise _cannot_run(error) from error
     return outputs
