@@ -1,7 +1,7 @@
 """Small image classifiers as ONNX files, in the style of other tools."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -109,16 +109,16 @@ def small_convolution(
     outputs: int = CLASSES,
     layout: str = "nchw",
     free_size: bool = False,
-    half: bool = False,
+    half: Literal["", "inside", "everywhere"] = "",
     output_shape: list[Any] | None = None,
 ) -> Path:
     """One convolution and one matrix product, and then the operators of `ends` with their
-    attributes. Height and width are free, or constants and tensors float16, if wanted."""
+    attributes. Height and width are free, and float16 is inside or everywhere, if wanted."""
     net = Network(4)
     kind = np.float16 if half else np.float32
     if layout == "nhwc":
         net.add("Transpose", perm=[0, 3, 1, 2])
-    if half:  # as exports of float32 inputs do
+    if half == "inside":
         net.add("Cast", to=TensorProto.FLOAT16)
     net.add("Conv", net.weights(8, 3, 3, 3).astype(kind), pads=[1, 1, 1, 1], strides=[2, 2])
     net.add("Relu")
@@ -129,13 +129,16 @@ def small_convolution(
     net.add("Gemm", weight.astype(kind), bias.astype(kind), transB=1)
     for op_type, attributes in ends:
         net.add(op_type, **attributes)
+    if half == "inside":
+        net.add("Cast", to=TensorProto.FLOAT)
+        net.nodes.append(net.nodes.pop(0))  # in no order, as ONNX Runtime's converter writes it
     side: Any = None if free_size else SIZE
     shape = [3, side, side] if layout == "nchw" else [side, side, 3]
     return net.save(
         path,
         input_shape=["batch", *shape],
         output_shape=["batch", outputs] if output_shape is None else output_shape,
-        element=TensorProto.FLOAT16 if half else TensorProto.FLOAT,
+        element=TensorProto.FLOAT16 if half == "everywhere" else TensorProto.FLOAT,
     )
 
 

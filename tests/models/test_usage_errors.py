@@ -98,6 +98,13 @@ def softmax_of_one(path: Path) -> None:
     small_convolution(path, ("Softmax", {"axis": 1}), outputs=1)
 
 
+def index_of_class(path: Path) -> None:
+    small_convolution(path, ("ArgMax", {"axis": 1, "keepdims": 0}), output_shape=["N"])
+    model = onnx.load(path)
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+    onnx.save(model, path)
+
+
 def empty_folder(path: Path) -> None:
     path.mkdir()
 
@@ -111,6 +118,7 @@ def empty_folder(path: Path) -> None:
         ("--onnx", flat_input, "input is float [any, 4], not float [N, 3, 16, 16]"),
         ("--onnx", does_not_run, "ONNX Runtime cannot run the model"),
         ("--onnx", flat, "check --size"),
+        ("--onnx", index_of_class, "output is int64, not float32"),
         ("--onnx", one_output, "Write two lines: the negative class first."),
         ("--onnx", softmax_of_one, "whose softmax is always 1"),
         ("--labels", None, "cannot be read"),

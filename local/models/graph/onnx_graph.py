@@ -11,8 +11,8 @@ from onnx import helper, numpy_helper
 WEIGHTED_OPS: Final = ("Conv", "Gemm", "MatMul")
 """Operators with weights that are quantized."""
 
-SHAPE_ONLY_OPS: Final = ("Identity", "Flatten", "Reshape", "Squeeze")
-"""Operators that change no value of their first input."""
+RESHAPING_OPS: Final = ("Identity", "Flatten", "Reshape", "Squeeze", "Cast")
+"""Operators that change the shape or the type of a float output, and not its values."""
 
 
 class GraphIndex:
@@ -76,6 +76,28 @@ def rename_tensors(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
             used[:] = [names.get(name, name) for name in used]
     for value in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
         value.name = names.get(value.name, value.name)
+
+
+def sort_nodes(graph: onnx.GraphProto) -> None:
+    """Put each node behind those that it needs; a sorted graph, or one with a cycle, stays as it
+    is."""
+    made = {name for node in graph.node for name in node.output if name}
+    done: set[str] = set()
+    order: list[onnx.NodeProto] = []
+    waiting = list(graph.node)
+    while waiting:
+        later = []
+        for node in waiting:
+            if made.intersection(node.input) <= done:
+                order.append(node)
+                done.update(node.output)
+            else:
+                later.append(node)
+        if len(later) == len(waiting):
+            return
+        waiting = later
+    del graph.node[:]
+    graph.node.extend(order)
 
 
 def drop_unused_constants(graph: onnx.GraphProto) -> None:

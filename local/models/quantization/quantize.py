@@ -29,7 +29,7 @@ from tqdm import tqdm
 from local.models.graph.equalize import equalize
 from local.models.graph.first_conv import apply_space_to_depth
 from local.models.graph.onnx_graph import (
-    SHAPE_ONLY_OPS,
+    RESHAPING_OPS,
     GraphIndex,
     copy_of,
     drop_unused_constants,
@@ -66,7 +66,7 @@ _QUANTIZED_OPS: Final = [
 ]  # fmt: skip
 
 _OUTPUT_OPS: Final = (
-    *SHAPE_ONLY_OPS,
+    *RESHAPING_OPS,
     "Softmax", "LogSoftmax", "Exp", "Log", "Sub", "Div", "ReduceMax", "ReduceSum",
     "Sigmoid", "HardSigmoid", "Clip",
 )  # fmt: skip

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper, version_converter
 
 from local.common.cli import UsageError
 from local.models.graph.onnx_graph import (
-    SHAPE_ONLY_OPS,
+    RESHAPING_OPS,
     WEIGHTED_OPS,
     GraphIndex,
     attributes,
@@ -23,6 +23,7 @@ from local.models.graph.onnx_graph import (
     declare,
     drop_unused_constants,
     rename_tensors,
+    sort_nodes,
 )
 from local.models.graph.service_io import (
     LOGITS,
@@ -81,6 +82,7 @@ def import_onnx(
 def _load(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.load(path)
+        sort_nodes(model.graph)  # ONNX Runtime's float16 converter appends its casts
         onnx.checker.check_model(model)
     except OSError as error:
         raise OnnxImportError(f"{path} cannot be read: {error.strerror}.") from error
@@ -232,7 +234,7 @@ def _make_logits(graph: onnx.GraphProto, one: NDArray[np.float32]) -> None:
 
 def _before_reshaping(index: GraphIndex, tensor: str) -> onnx.NodeProto | None:
     node = index.producer.get(tensor)
-    while node is not None and node.op_type in SHAPE_ONLY_OPS:
+    while node is not None and node.op_type in RESHAPING_OPS:
         node = index.producer.get(node.input[0])
     return node
 
@@ -313,4 +315,9 @@ def _outputs(
         outputs: NDArray[np.float32] = part.run(None, inputs)[0]
     except Exception as error:  # classes of ONNX Runtime
         raise _cannot_run(error) from error
+    if outputs.dtype != np.float32:
+        raise OnnxImportError(
+            f"The model's output is {outputs.dtype}, not float32. Export it with logits or "
+            "probabilities as its output, not with the index of a class."
+        )
     return outputs
