@@ -227,6 +227,36 @@ def original_output(model: Path, image: NDArray[Any]) -> NDArray[np.float32]:
     return output.ravel()
 
 
+@pytest.mark.parametrize(
+    ("ends", "activation", "in_card"), [([], "softmax", None), ([SIGMOID], "sigmoid", "sigmoid")]
+)
+def test_the_activation_is_printed_and_in_the_card(  # noqa: PLR0917
+    ends: list[tuple[str, dict[str, Any]]],
+    activation: str,
+    in_card: str | None,
+    tmp_path: Path,
+    photos: Path,
+    labels: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = built(tmp_path, photos, labels, small_convolution(tmp_path / "net.onnx", *ends))
+    assert f"Activation of the output: {activation}\n" in capsys.readouterr().out
+    assert card(out)["output"].get("activation") == in_card
+
+
+def test_binary_models_are_evaluated(tmp_path: Path, photos: Path) -> None:
+    # given a model of one output, and photos in folders of its two class names
+    names = tmp_path / "names.txt"
+    names.write_text("ant\nbee\n")
+    network = small_convolution(tmp_path / "net.onnx", SIGMOID, outputs=1)
+    out = built(tmp_path, photos, names, network)
+    # when it is evaluated
+    arguments = ["--images", str(photos), "--model", str(out), "--update-card"]
+    evaluate.main([*arguments, "--fp32", str(tmp_path / "fp32.onnx")])
+    # then the photos of the two classes count
+    assert card(out)["evaluation"]["photos"] == 8
+
+
 def test_logits_before_reshaping_stay_floats(tmp_path: Path, photos: Path) -> None:
     # given a network that reshapes its logits
     network = small_convolution(tmp_path / "net.onnx", SQUEEZE, outputs=1, output_shape=["batch"])
