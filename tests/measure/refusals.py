@@ -8,7 +8,6 @@ import argparse
 import collections
 import http.client
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -21,12 +20,12 @@ from typing import Final
 import httpx
 
 from local.common.cli import whole_number
+from tests.clients.nginx import in_front
 from tests.measure.command import run_command
-from tests.support.ports import free_port
 from tests.support.server import serving
 from tests.support.tls import self_signed
-from tests.support.tools import OPENSSL
-from tests.support.wait import HANG_SECONDS, wait_until
+from tests.support.tools import CURL, JAVA, NGINX, OPENSSL
+from tests.support.wait import HANG_SECONDS
 
 MEBIBYTE: Final = 2**20
 LIMIT: Final = 20 * MEBIBYTE
@@ -37,25 +36,6 @@ Client = Callable[[str, int, int], list[str]]
 """URL, bytes and tries -> the status of each try, or its error"""
 
 _JAVA: Final = Path(__file__).with_name("RefusedUploads.java")
-
-_NGINX: Final = """
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
-events {{ }}
-http {{
-  access_log off; client_max_body_size 0;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass {url};
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_request_buffering off;
-    }}
-  }}
-}}
-"""
 
 
 def standard_library(url: str, size: int, tries: int) -> list[str]:
@@ -108,31 +88,6 @@ def java(client: str) -> Client:
 
 
 @contextmanager
-def nginx(url: str, folder: Path) -> Iterator[str]:
-    """The URL of an nginx in front of the service at `url`."""
-    port = free_port()
-    configuration = folder / "nginx.conf"
-    configuration.write_text(_NGINX.format(folder=folder, port=port, url=url))
-    process = subprocess.Popen(
-        ["nginx", "-p", str(folder), "-c", str(configuration)], stderr=subprocess.DEVNULL
-    )
-    try:
-        front = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _answers(front), "nginx")
-        yield front
-    finally:
-        process.terminate()
-        process.wait(timeout=HANG_SECONDS)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz").is_success
-    except httpx.TransportError:
-        return False
-
-
-@contextmanager
 def cases() -> Iterator[dict[str, tuple[Client, str]]]:
     """The clients that are installed, each with the URL that it sends to."""
     with ExitStack() as stack:
@@ -145,13 +100,14 @@ def cases() -> Iterator[dict[str, tuple[Client, str]]]:
             options = ("--ssl-keyfile", pem, "--ssl-certfile", pem)
             secure = stack.enter_context(serving(folder / "tls.log", *options, **limits))
             found["http.client with TLS"] = (standard_library, secure.url)
-        if shutil.which("curl"):
+        if not CURL.is_missing():
             found["curl"] = (curl, server.url)
-        if shutil.which("javac"):
+        if not JAVA.is_missing():
             for client in ("HttpURLConnection", "HttpClient"):
                 found[f"Java's {client}"] = (java(client), server.url)
-        if shutil.which("nginx"):
-            front = stack.enter_context(nginx(server.url, folder))
+        if not NGINX.is_missing():
+            unbuffered = "proxy_request_buffering off;"
+            front = stack.enter_context(in_front(server.url, unbuffered, folder / "nginx"))
             found["http.client through nginx"] = (standard_library, front)
         yield found
 
