@@ -19,7 +19,7 @@ from starlette.types import Message
 sys.path.insert(0, "function")
 with atheris.instrument_imports(include=["classifier", "python_multipart"]):
     from classifier.api.bodies import base64_text, coding, json_body, read_upload  # noqa: F401
-    from classifier.api.bodies.limits import Limits
+    from classifier.api.bodies.limits import Limits, declared_size
 from classifier.errors import UploadError
 from classifier.images import UNLIMITED
 from classifier.server.body import BodyStream
@@ -67,7 +67,8 @@ def test_one_input(data: bytes) -> None:
     body = _body(provider)
     start = time.process_time()
     try:
-        upload = _run(read_upload(Headers(headers), _stream(body), LIMITS))
+        head = Headers(headers)
+        upload = _run(read_upload(head, _stream(body), LIMITS, declared_size(head, LIMITS)))
     except UploadError as error:
         if error.status not in STATUSES or not str(error):
             raise AssertionError(f"{error.status}: {error}") from error

@@ -88,13 +88,12 @@ class ClassifyEndpoint:
         min_probability = parse_min_probability(request.query_params.get("min_probability"))
         as_list = parse_list(request.query_params.get("list"))
         record = record_of(request.scope)
-        place = await self._admission.enter(
-            declared_size(request.headers, self._limits), connection_of(request.scope)
-        )
+        declared = declared_size(request.headers, self._limits)
+        place = await self._admission.enter(declared, connection_of(request.scope))
         body = BodyStream(request.receive, self._service.memory, self._service.buffers)
         try:
             try:
-                upload = await self._read(request, body)
+                upload = await self._read(request, body, declared)
                 if upload.top_k is not None:
                     top_k = parse_top_k(repr(upload.top_k)[:_SHOWN])
                 images = upload.images
@@ -126,9 +125,9 @@ class ClassifyEndpoint:
             as_labels=upload.labels,
         )
 
-    async def _read(self, request: Request, body: BodyStream) -> Upload:
+    async def _read(self, request: Request, body: BodyStream, declared: int) -> Upload:
         async with body.paced(self._settings.body_seconds):
-            return await read_upload(request.headers, body, self._limits)
+            return await read_upload(request.headers, body, self._limits, declared)
 
     async def _fetch(self, request: Request, key: str, body: BodyStream) -> list[bytes]:
         if not self._settings.bucket:

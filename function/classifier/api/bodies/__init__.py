@@ -12,7 +12,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers
 
 from classifier.api.bodies.form import read_form
-from classifier.api.bodies.limits import JSON_TYPE, Limits, declared_size
+from classifier.api.bodies.limits import JSON_TYPE, Limits
 from classifier.api.bodies.raw import is_raw, read_raw
 from classifier.api.bodies.upload import Upload
 from classifier.errors import MalformedMultipart, UnsupportedBody, printable
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from classifier.server.body import BodyStream
 
 
-async def read_upload(headers: Headers, body: "BodyStream", limits: Limits) -> Upload:
-    """The images of a request in the order of their fields, one or more, or a key.
+async def read_upload(
+    headers: Headers, body: "BodyStream", limits: Limits, declared: int
+) -> Upload:
+    """The images of a request in the order of their fields, one or more, or a key. `declared` is
+    the `declared_size` of its head.
 
     Raises `UploadError`.
     """
-    declared = declared_size(headers, limits)
     content_type, options = parse_options_header(headers.get("content-type"))
     chunks: AsyncIterator[bytes] = body
     codings = headers.getlist("content-encoding")

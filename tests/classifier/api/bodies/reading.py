@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message
 
 from classifier.api.bodies import read_upload
-from classifier.api.bodies.limits import Limits
+from classifier.api.bodies.limits import Limits, declared_size
 from classifier.api.bodies.upload import Upload
 from classifier.images import UNLIMITED, MemoryBudget
 from classifier.server.body import BodyStream
@@ -35,7 +35,7 @@ def read(
     head = Headers(raw=[(name.encode(), value.encode()) for name, value in raw])
     body = BodyStream(receive, memory, BodyBuffers(0))
     try:
-        return asyncio.run(read_upload(head, body, limits))
+        return asyncio.run(read_upload(head, body, limits, declared_size(head, limits)))
     finally:
         body.release()
 
