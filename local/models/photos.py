@@ -80,7 +80,7 @@ def _folder_classes(labels: tuple[Label, ...]) -> dict[str, int]:
 
 
 def _folded(name: str) -> str:
-    """Equal for names that differ in case only, or in whether an accent is a character of its own:
+    """Equal for names that differ in case only, or in whether an accent is a separate character:
     macOS stores file names decomposed."""
     return normalize("NFC", normalize("NFC", name).casefold())
 

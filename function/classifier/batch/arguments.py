@@ -75,7 +75,7 @@ def parse(arguments: Sequence[str]) -> Options:
         "--top",
         type=_top_k,
         metavar="N",
-        help=f"classes for each image (default: {DEFAULT_TOP_K}, and 1 in lines for people)",
+        help=f"classes for each image (default: {DEFAULT_TOP_K}, or 1 without --csv and --jsonl)",
     )
     parser.add_argument("--version", action="version", version=__version__)
     options = parser.parse_args(arguments)

@@ -22,7 +22,7 @@ from classifier.images import MemoryBudget
 from classifier.outcome import Outcome, result_json
 
 _RETRY_SECONDS: Final = 0.05
-"""Memory is also freed by decoders, which do not tell: a thread looks again after so long."""
+"""Decoders free memory as well, without a notification: a thread looks again after this time."""
 
 
 class FileClassifier:
@@ -103,7 +103,7 @@ class _Room:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Without a wait for the other end, if it is a pipe."""
+    """Does not wait for the other end of a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

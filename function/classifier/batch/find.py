@@ -9,7 +9,7 @@ EXTENSIONS: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
     | {".tif", ".tiff", ".avif", ".heic", ".heif", ".hif"}
 )
-"""Of the accepted formats, in small letters"""
+"""Of the accepted formats, in lower case"""
 
 _FORMULA: Final = tuple("=+-@\t\r")
 """A spreadsheet takes a cell that begins with one of them for a formula (OWASP, "CSV Injection")"""
@@ -32,8 +32,9 @@ class Skipped:
 def find_images(roots: Sequence[str], skipped: Skipped) -> Iterator[str]:
     """The paths of all images in `roots`, which are files or folders, sorted within each folder.
 
-    A file in `roots` is an image whatever its name. Links to files are followed, links to folders
-    are not, so there are no loops. A folder that cannot be read is given as if it were an image.
+    A file in `roots` counts as an image, even without the extension of one. Links to files are
+    followed, links to folders are not, so there are no loops. A folder that cannot be read is given
+    as if it were an image.
     """
     for root in map(_normal, roots):
         if os.path.isdir(root):
@@ -70,7 +71,7 @@ def _walk(root: str, skipped: Skipped) -> Iterator[str]:
 
 
 def _names(folder: str, skipped: Skipped) -> list[str] | None:
-    """The images in a folder and, with a slash at the end, its folders; the first is the last.
+    """The images in a folder and, with a slash at the end, its folders, in reverse order for `pop`.
     None if the folder cannot be read."""
     names = []
     try:

@@ -24,7 +24,7 @@ class Progress:
         bar: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`count_images` runs in a thread of its own, because a large folder takes long; until it
+        """`count_images` runs in its own thread, because a large folder takes long; until it
         has ended, the total is unknown. Without `bar`, a terminal gets nothing. `clock` is in
         seconds."""
         self.done = self.problems = self.skipped = 0

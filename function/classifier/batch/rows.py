@@ -1,4 +1,4 @@
-"""What the command writes of an image: as JSON, as CSV, or as a line to read.
+"""What the command writes for an image: as JSON, as CSV, or as a line to read.
 
 All are UTF-8. Other bytes of a file name become an escape, such as `\\udcff`. JSON has the same
 escape, so `os.fsencode` gives the name back.
@@ -19,8 +19,8 @@ PROBLEM: Final = "type"
 """The member that rows with a problem have"""
 
 _MARK: Final = "\ufeff"
-"""At the beginning of CSV in a file. Excel takes other files for the encoding of the country;
-pandas and the others skip the mark."""
+"""At the beginning of CSV in a file. Without it, Excel expects the system's old
+encoding; pandas and others skip the mark."""
 
 _OF_EACH: Final = ("label", "index", "probability")
 """Columns of each prediction"""
@@ -43,7 +43,7 @@ class Format(Protocol):
     header: bytes
     """The first line, if there is one"""
     start: bytes
-    """What every file begins with that this command has written"""
+    """How every file that this command has written begins"""
     quoted: bool
     """Whether a row may have line ends between quotes"""
 
