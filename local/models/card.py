@@ -1,6 +1,5 @@
 """The model card, for machines: content, origin and accuracy of the model files."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from local.common.cli import UsageError
 from local.models.graph.service_io import PIXELS, PROBABILITIES, Activation, Normalization
 from local.models.photos import Preprocessing, Split
 from local.models.quantization.quantize import DESCRIPTION
+from local.models.sources.source import sha256
 
 _CONVENTION: Final = {
     "all": "all photos of the set",
@@ -24,10 +24,6 @@ _CONVENTION: Final = {
 
 class CardError(UsageError):
     """The card is missing or invalid; the message says why and what to do."""
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def describe(  # noqa: PLR0913
