@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from classifier.images import INTERPOLATIONS
+from classifier.images import INTERPOLATIONS, RESIZES, Resize
 
 MODEL_FILE: Final = "model.onnx"
 LABELS_FILE: Final = "labels.txt"
@@ -30,8 +30,8 @@ class Label(NamedTuple):
 class ModelCard(NamedTuple):
     """The fields of the model card that the service needs; `content` is the whole card.
 
-    `size` is the input's width and height in pixels, `crop_fraction` the side of the centred square
-    that the model gets, relative to the image's shorter side.
+    `size` is the input's width and height in pixels. `crop_fraction`, `interpolation` and `resize`
+    are parameters of `images.read_image`; a card without `resize` means "crop".
     """
 
     name: str
@@ -39,6 +39,7 @@ class ModelCard(NamedTuple):
     size: int
     crop_fraction: float
     interpolation: str
+    resize: Resize
     content: dict[str, Any]
 
     @classmethod
@@ -52,12 +53,15 @@ class ModelCard(NamedTuple):
             size=int(preprocessing["size"]),
             crop_fraction=float(preprocessing["crop_fraction"]),
             interpolation=str(preprocessing["interpolation"]),
+            resize=preprocessing.get("resize", "crop"),
             content=card,
         )
         if parsed.size < 1 or not 0 < parsed.crop_fraction <= 1:
             raise ValueError("size must be 1 or more, crop_fraction above 0 and at most 1")
         if parsed.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}")
+        if parsed.resize not in RESIZES:
+            raise ValueError(f"resize must be one of {', '.join(RESIZES)}")
         return parsed
 
 

@@ -49,6 +49,7 @@ class Classifier:
                 card.size,
                 card.crop_fraction,
                 interpolation=card.interpolation,
+                resize=card.resize,
                 max_pixels=self._max_pixels,
                 memory=self.memory,
             )

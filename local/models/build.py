@@ -18,7 +18,7 @@ from local.models.card import describe, photo_set, write_card
 from local.models.custom import custom_model
 from local.models.float_model import serialized, write_float_model
 from local.models.lite import lite_model
-from local.models.options import build_parser, reporting_errors
+from local.models.options import CROP_FRACTIONS, build_parser, reporting_errors
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
 from local.models.quantization.qdq_layers import unsafe_layers
 from local.models.quantization.quantize import quantize
@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source = custom_model(options) if options.onnx else lite_model(options.wheels)
     size = source.normalization.size
     interpolation = options.interpolation or source.interpolation
-    preprocessing = Preprocessing(size, options.crop_fraction, interpolation)
+    crop_fraction = options.crop_fraction or CROP_FRACTIONS[options.resize]
+    preprocessing = Preprocessing(size, crop_fraction, interpolation, options.resize)
     split: Split = options.split or ("all" if options.onnx else "calibration")
     photos = _calibration_photos(options.calibration, split, source.labels)
     pixels = read_pixels(photos, preprocessing)

@@ -1,7 +1,7 @@
 """The model card, for machines: content, origin and accuracy of the model files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -71,6 +71,8 @@ def describe(  # noqa: PLR0913
             "size": size,
             "crop_fraction": preprocessing.crop_fraction,
             "interpolation": preprocessing.interpolation,
+            # cards without it are of models that get a square of the photo
+            **({} if preprocessing.resize == "crop" else {"resize": preprocessing.resize}),
             "mean": list(normalization.mean),
             "std": list(normalization.std),
             "normalization": "in the graph, of pixels of 0 to 255" + bgr,
@@ -92,6 +94,17 @@ def photo_set(photos: Sequence[Path], split: Split, description: str) -> dict[st
         "photos": len(photos),
         "sha256": sha256("".join(digests).encode()),
     }
+
+
+def preprocessing_of(card: Mapping[str, Any]) -> Preprocessing:
+    """The preprocessing that a card states."""
+    parts = card["preprocessing"]
+    return Preprocessing(
+        parts["size"],
+        parts["crop_fraction"],
+        parts["interpolation"],
+        parts.get("resize", "crop"),
+    )
 
 
 def write_card(directory: Path, card: dict[str, Any]) -> None:

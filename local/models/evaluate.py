@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
 from local.common.cli import UsageError
 from local.models.accuracy import accuracy, latency, probabilities
-from local.models.card import photo_set, read_card, write_card
+from local.models.card import photo_set, preprocessing_of, read_card, write_card
 from local.models.options import evaluate_parser, reporting_errors
-from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
+from local.models.photos import Split, class_of, find_photos, in_split, read_pixels
 from local.models.sources.labels import read_labels
 
 
@@ -33,10 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     split = options.split or _other_split(card)
     photos, classes = labelled_photos(options.images, split, labels)
     fp32, int8 = _read(options.fp32), _read(options.model / MODEL_FILE)
-    parts = card["preprocessing"]
-    pixels = read_pixels(
-        photos, Preprocessing(parts["size"], parts["crop_fraction"], parts["interpolation"])
-    )
+    pixels = read_pixels(photos, preprocessing_of(card))
     result = {
         **photo_set(photos, split, card["calibration"]["set"]),
         **accuracy(

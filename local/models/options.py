@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from classifier.images import INTERPOLATIONS
+from classifier.images import INTERPOLATIONS, RESIZES, Resize
 from local.common.cli import OneLineParser, UsageError, whole_number
 from local.common.paths import FLOAT_MODEL, ROOT, SHIPPED_MODEL
 from local.models.photos import SPLITS
@@ -20,6 +20,9 @@ SOFTMAX_ACTIVATIONS: Final[Mapping[str, Literal["auto", "none", "softmax"]]] = {
     "no": "softmax",
 }
 """--softmax says whether the model has one, --activation what is missing."""
+
+CROP_FRACTIONS: Final[Mapping[Resize, float]] = {"crop": 0.875, "squash": 1.0}
+"""Of --crop-fraction, if it is not given"""
 
 
 def reporting_errors(main: Main) -> Main:
@@ -187,8 +190,15 @@ def _add_custom_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--crop-fraction",
         type=_fraction,
-        default=0.875,
-        help="side of the centre crop, as a fraction of the shorter side (0.875)",
+        help="side of the centre crop, as a fraction of the shorter side; with --resize squash, of "
+        "width and height (0.875, with squash 1)",
+    )
+    group.add_argument(
+        "--resize",
+        choices=RESIZES,
+        default="crop",
+        help="crop: keep the aspect ratio, and a square of the photo; squash: resize the whole "
+        "photo to a square (crop)",
     )
     group.add_argument(
         "--interpolation",

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from classifier.artifact import Label
 from classifier.errors import ImageError
-from classifier.images import read_image
+from classifier.images import Resize, read_image
 from local.common.cli import UsageError
 
 Split = Literal["all", "calibration", "evaluation"]
@@ -35,6 +35,7 @@ class Preprocessing:
     size: int
     crop_fraction: float = 0.875
     interpolation: str = "bicubic"
+    resize: Resize = "crop"
 
 
 def find_photos(folder: Path) -> list[Path]:
@@ -96,6 +97,7 @@ def read_pixels(photos: Sequence[Path], preprocessing: Preprocessing) -> NDArray
                 size,
                 preprocessing.crop_fraction,
                 interpolation=preprocessing.interpolation,
+                resize=preprocessing.resize,
             )
         except (ImageError, OSError) as error:
             raise PhotosError(f"{photo} cannot be used: {error} Or remove the file.") from error

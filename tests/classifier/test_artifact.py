@@ -59,10 +59,11 @@ def test_invalid_model_card_refuses_to_start(model_copy: Path, card: str) -> Non
     assert_refused(model_copy, "is not a model card")
 
 
-def test_unknown_interpolation_refuses_to_start(model_copy: Path) -> None:
+@pytest.mark.parametrize("field", ["interpolation", "resize"])
+def test_unknown_preprocessing_refuses_to_start(model_copy: Path, field: str) -> None:
     preprocessing = json.loads((model_copy / "model.json").read_text())["preprocessing"]
-    change_card(model_copy, preprocessing={**preprocessing, "interpolation": "magic"})
-    assert_refused(model_copy, "interpolation")
+    change_card(model_copy, preprocessing={**preprocessing, field: "magic"})
+    assert_refused(model_copy, f"{field} must be one of")
 
 
 def test_too_few_labels_refuse_to_start(model_copy: Path) -> None:

@@ -148,9 +148,14 @@ class Measurement:
     ) -> NDArray[np.float32]:
         data = encode(picture, "JPEG", quality=quality, icc_profile=profile)
         card = self._model.card
-        return self._model.probabilities(
-            read_image(data, card.size, card.crop_fraction, interpolation=card.interpolation)
+        pixels = read_image(
+            data,
+            card.size,
+            card.crop_fraction,
+            interpolation=card.interpolation,
+            resize=card.resize,
         )
+        return self._model.probabilities(pixels)
 
 
 def row(name: str, profiled: Comparison, ignored: Comparison | None = None) -> list[str]:

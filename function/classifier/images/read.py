@@ -2,7 +2,7 @@
 
 import math
 from io import BytesIO
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,17 @@ INTERPOLATIONS: Final = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+Resize = Literal["crop", "squash"]
+"""Of an image that is not square: crop it, or change its aspect ratio"""
+
+RESIZES: Final = get_args(Resize)
+
 _RESAMPLING_REACH: Final = 3
 """Output pixels; of the widest filter, Lanczos"""
+
+_WEIGHT_BYTES: Final = 8
+"""Of a filter's weight, of which each output row has one for each input row in its reach. Those of
+a square are part of `limits.WORKING_BYTES`; photos that are squashed may be much higher."""
 
 _MARGIN: Final = 8
 """Rows, for rounding and for filters that enlarge"""
@@ -64,15 +73,17 @@ def read_image(  # noqa: PLR0913
     crop_fraction: float = 0.875,
     *,
     interpolation: str = "bicubic",
+    resize: Resize = "crop",
     max_pixels: int = limits.MAX_PIXELS,
     memory: limits.MemoryBudget = limits.UNLIMITED,
 ) -> NDArray[np.uint8]:
     """The pixels of an encoded image, as a person sees it, for a model of input `size`.
 
     The centred square of side `crop_fraction` times the shorter side is resized to `size` in one
-    step. EXIF orientation is applied, transparency is laid over white, the first frame of an
-    animation is taken. A JPEG is decoded at the smallest DCT scale that still covers `size`. The
-    thread waits until `memory` has room for decoding (default: no limit).
+    step; with the resize "squash", the centred rectangle of `crop_fraction` times width and height,
+    whatever its aspect ratio. EXIF orientation is applied, transparency is laid over white, the
+    first frame of an animation is taken. A JPEG is decoded at the smallest DCT scale that still
+    covers `size`. The thread waits until `memory` has room for decoding (default: no limit).
 
     Returns an array [size, size, 3], uint8, RGB.
 
@@ -86,8 +97,9 @@ def read_image(  # noqa: PLR0913
     info = _inspect(encoded, covering)
     limits.check_size(info.size, max_pixels)
     limits.check_time(info)
-    with memory.reserve(_memory(info, len(encoded), size)):
-        return _decode(encoded, info, covering, size, crop_fraction, INTERPOLATIONS[interpolation])
+    with memory.reserve(_memory(info, len(encoded), size, resize)):
+        resample = INTERPOLATIONS[interpolation]
+        return _decode(encoded, info, covering, size, crop_fraction, resize, resample)
 
 
 def _inspect(data: bytes, covering: int) -> ImageInfo:
@@ -106,14 +118,20 @@ def _inspect(data: bytes, covering: int) -> ImageInfo:
     return info
 
 
-def _memory(info: ImageInfo, length: int, size: int) -> int:
+def _memory(info: ImageInfo, length: int, size: int, resize: Resize) -> int:
     """Bytes that decoding a file of `length` bytes and resizing take, beside the file."""
     height, side = info.size[1] // info.scale, min(info.size) // info.scale
-    reach = 2 * _RESAMPLING_REACH * side // size + _MARGIN
-    # The rows of the square and of the filter's reach, resized horizontally, not yet vertically
-    rows = info.resized_pixel_bytes * size * min(height + 1, side + reach)
+    if resize == "crop":
+        reach = 2 * _RESAMPLING_REACH * side // size + _MARGIN
+        # The rows of the square and of the filter's reach, resized horizontally, not yet vertically
+        rows = min(height + 1, side + reach)
+        weights = 0
+    else:
+        rows = height + 1
+        weights = 2 * _RESAMPLING_REACH * height * _WEIGHT_BYTES
     replacement = length + _REPLACEMENT_BYTES if info.replace else 0
-    return limits.WORKING_BYTES + info.decode_bytes + replacement + rows
+    resized = info.resized_pixel_bytes * size * rows + weights
+    return limits.WORKING_BYTES + info.decode_bytes + replacement + resized
 
 
 def _open(data: bytes, info: ImageInfo) -> Image.Image | Pixels:
@@ -167,6 +185,7 @@ def _decode(  # noqa: PLR0913, PLR0917
     covering: int,
     size: int,
     crop_fraction: float,
+    resize: Resize,
     resample: Image.Resampling,
 ) -> NDArray[np.uint8]:
     if info.unended:
@@ -180,17 +199,17 @@ def _decode(  # noqa: PLR0913, PLR0917
             image.draft(None, (covering, covering))
             image.load()
             orientation = _orientation(image, info)
-            square = _centred_square(image, crop_fraction)
+            part = _centred_part(image, crop_fraction, resize)
             conversion = find_conversion(image)
             keep_inks = conversion is not None
-            resized = resize_visible(image, square, size, resample, keep_inks=keep_inks)
+            resized = resize_visible(image, part, size, resample, keep_inks=keep_inks)
         except Exception as error:
             raise _unreadable(error) from error
     if conversion is not None:
         resized = to_srgb(resized, conversion)
     if resized.mode == "RGBA":
         resized = Image.alpha_composite(Image.new("RGBA", resized.size, "white"), resized)
-    # The crop is centred and square, so rotating the result rotates the image, at less cost.
+    # The part is centred and the result square, so rotating it rotates the image, at less cost.
     upright = resized.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else resized
     # convert() copies even where there is nothing to convert.
     return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
@@ -224,7 +243,10 @@ def _png_profile(image: Image.Image | Pixels) -> bytes:
         return b""
 
 
-def _centred_square(image: Image.Image | Pixels, crop_fraction: float) -> Box:
+def _centred_part(image: Image.Image | Pixels, crop_fraction: float, resize: Resize) -> Box:
     side = crop_fraction * min(image.size)
-    left, top = (image.width - side) / 2, (image.height - side) / 2
-    return left, top, left + side, top + side
+    width, height = side, side
+    if resize == "squash":
+        width, height = crop_fraction * image.width, crop_fraction * image.height
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    return left, top, left + width, top + height

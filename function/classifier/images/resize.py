@@ -24,16 +24,16 @@ the image"""
 
 def resize_visible(
     image: Image.Image | Pixels,
-    square: Box,
+    part: Box,
     size: int,
     resample: Image.Resampling,
     *,
     keep_inks: bool = False,
 ) -> Image.Image:
-    """The `square` of the image in mode L, RGB, RGBX or RGBA and `size` pixels a side; with
+    """The `part` of the image in mode L, RGB, RGBX or RGBA and `size` pixels a side; with
     `keep_inks`, CMYK stays CMYK.
 
-    The image is cropped to the square and the reach of the resampling filter around it (bicubic: 2
+    The image is cropped to the part and the reach of the resampling filter around it (bicubic: 2
     output pixels, Lanczos: 3), and converted band by band. Pillow resizes horizontally first and
     then vertically, so resizing each band horizontally gives the same pixels.
     """
@@ -42,11 +42,13 @@ def resize_visible(
         and (image.mode in _DIRECT or (keep_inks and image.mode == "CMYK"))
         and "transparency" not in image.info
     ):
-        return image.resize((size, size), resample, square)
-    margin = math.ceil(3 * (square[2] - square[0]) / size) + 1
-    left, top = max(0, int(square[0]) - margin), max(0, int(square[1]) - margin)
-    right = min(image.width, math.ceil(square[2]) + margin)
-    bottom = min(image.height, math.ceil(square[3]) + margin)
+        return image.resize((size, size), resample, part)
+    across, down = (
+        math.ceil(3 * length / size) + 1 for length in (part[2] - part[0], part[3] - part[1])
+    )
+    left, top = max(0, int(part[0]) - across), max(0, int(part[1]) - down)
+    right = min(image.width, math.ceil(part[2]) + across)
+    bottom = min(image.height, math.ceil(part[3]) + down)
     rows = max(1, _BAND_BYTES // (4 * (right - left)))
     edges = [*range(top, bottom, rows), bottom]
 
@@ -62,14 +64,14 @@ def resize_visible(
         converted = convert(band)
         if converted.mode == "RGBA" and resample != Image.Resampling.NEAREST:
             converted = converted.convert("RGBa")  # as Pillow does to resize it
-        across = (square[0] - left, 0, square[2] - left, band.height)
-        part = converted.resize((size, band.height), resample, across)
+        columns = (part[0] - left, 0, part[2] - left, band.height)
+        narrow_band = converted.resize((size, band.height), resample, columns)
         if narrow is None:
-            narrow = Image.new(part.mode, (size, bottom - top))
-        narrow.paste(part, (0, done))
+            narrow = Image.new(narrow_band.mode, (size, bottom - top))
+        narrow.paste(narrow_band, (0, done))
         done += band.height
     assert narrow is not None
-    resized = narrow.resize((size, size), resample, (0, square[1] - top, size, square[3] - top))
+    resized = narrow.resize((size, size), resample, (0, part[1] - top, size, part[3] - top))
     return resized.convert("RGBA") if resized.mode == "RGBa" else resized
 
 
