@@ -19,6 +19,7 @@ from local.models.custom import custom_model
 from local.models.float_model import serialized, write_float_model
 from local.models.lite import lite_model
 from local.models.options import CROP_FRACTIONS, build_parser, reporting_errors
+from local.models.parity.source_check import check_source
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
 from local.models.quantization.qdq_layers import unsafe_layers
 from local.models.quantization.quantize import quantize
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     split: Split = options.split or ("all" if options.onnx else "calibration")
     photos = _calibration_photos(options.calibration, split, source.labels)
     pixels = read_pixels(photos, preprocessing)
+    classes = [class_of(photo, options.calibration, source.labels) for photo in photos]
+    check_source(source, preprocessing, photos, pixels, classes, options.parity)
     model = quantize(source.network, pixels, source.normalization, source.activation)
     unsafe = unsafe_layers(model.graph)
     assert not unsafe, f"layers that could saturate: {unsafe}"

@@ -42,5 +42,13 @@ def custom_model(options: argparse.Namespace) -> Source:
     name = options.name or f"{options.onnx.stem}-int8"
     description = {"file": options.onnx.name, "sha256": sha256(content)}
     return Source(
-        name, network, labels, normalization, "bicubic", description, options.license, activation
+        name,
+        network,
+        labels,
+        normalization,
+        "bicubic",
+        description,
+        options.license,
+        activation,
+        options.onnx,
     )

@@ -201,6 +201,13 @@ def _add_custom_model(group: argparse._ArgumentGroup) -> None:
         "photo to a square (crop)",
     )
     group.add_argument(
+        "--parity",
+        type=whole_number(0),
+        default=32,
+        metavar="N",
+        help="compare the service with FILE on this many photos, before the build (32)",
+    )
+    group.add_argument(
         "--interpolation",
         choices=tuple(INTERPOLATIONS),
         help="resize filter (hamming for EfficientNet-Lite0, bicubic for your own)",

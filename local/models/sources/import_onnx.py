@@ -232,6 +232,13 @@ def _make_logits(graph: onnx.GraphProto, one: NDArray[np.float32]) -> None:
     output.name = LOGITS
 
 
+def final_activation(graph: onnx.GraphProto) -> Activation | None:
+    """The activation that a classifier ends in, before operators that only reshape; None: another
+    operator."""
+    last = _before_reshaping(GraphIndex(graph), graph.output[0].name)
+    return _LAST_NODES.get(last.op_type) if last is not None else None
+
+
 def _before_reshaping(index: GraphIndex, tensor: str) -> onnx.NodeProto | None:
     node = index.producer.get(tensor)
     while node is not None and node.op_type in RESHAPING_OPS:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import onnx
 
@@ -11,7 +12,7 @@ from local.models.graph.service_io import Activation, Normalization
 
 @dataclass(frozen=True)
 class Source:
-    """A float network with its labels and preprocessing."""
+    """A float network with its labels and preprocessing; file: the user's, if there is one."""
 
     name: str
     network: onnx.ModelProto
@@ -21,6 +22,7 @@ class Source:
     description: dict[str, str]
     licence: str | None
     activation: Activation = "softmax"
+    file: Path | None = None
 
 
 def sha256(content: bytes) -> str:
