@@ -5,6 +5,8 @@ Writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the
 
 examples:
   python -m local.models.build --calibration PHOTOS
+  python -m local.models.build --calibration PHOTOS --from yolo11n-cls.onnx --out my-model
+  python -m local.models.build --calibration PHOTOS --from folder-of-optimum --out my-model
   python -m local.models.build --calibration PHOTOS --onnx net.onnx --labels names.txt \\
       --size 224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --out my-model
 """
@@ -15,10 +17,10 @@ from pathlib import Path
 from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
 from local.common.cli import UsageError
 from local.models.card import describe, photo_set, write_card
-from local.models.custom import custom_model
+from local.models.custom import custom_model, is_custom
 from local.models.float_model import serialized, write_float_model
 from local.models.lite import lite_model
-from local.models.options import CROP_FRACTIONS, build_parser, reporting_errors
+from local.models.options import build_parser, reporting_errors
 from local.models.parity.source_check import check_source
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
 from local.models.quantization.qdq_layers import unsafe_layers
@@ -29,14 +31,18 @@ from local.models.sources.labels import write_labels
 @reporting_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     options = build_parser(__doc__).parse_args(arguments)
-    source = custom_model(options) if options.onnx else lite_model(options.wheels)
+    custom = is_custom(options)
+    source = custom_model(options) if custom else lite_model(options.wheels)
     size = source.normalization.size
     interpolation = options.interpolation or source.interpolation
-    crop_fraction = options.crop_fraction or CROP_FRACTIONS[options.resize]
-    preprocessing = Preprocessing(size, crop_fraction, interpolation, options.resize)
-    split: Split = options.split or ("all" if options.onnx else "calibration")
+    crop_fraction = options.crop_fraction or source.crop_fraction
+    resize = options.resize or source.resize
+    preprocessing = Preprocessing(size, crop_fraction, interpolation, resize)
+    split: Split = options.split or ("all" if custom else "calibration")
     photos = _calibration_photos(options.calibration, split, source.labels)
     pixels = read_pixels(photos, preprocessing)
+    for line in source.report:
+        print(line)
     classes = [class_of(photo, options.calibration, source.labels) for photo in photos]
     check_source(source, preprocessing, photos, pixels, classes, options.parity)
     model = quantize(source.network, pixels, source.normalization, source.activation)
@@ -58,8 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         activation=source.activation,
     )
     write_card(options.out, card)
-    if options.onnx:
-        print(f"Activation of the output: {source.activation}")
     print(f"{options.out / MODEL_FILE}: {card['bytes']:,} bytes, sha256 {card['sha256']}")
 
 

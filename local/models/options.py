@@ -10,6 +10,7 @@ from typing import Final, Literal
 from classifier.images import INTERPOLATIONS, RESIZES, Resize
 from local.common.cli import OneLineParser, UsageError, whole_number
 from local.common.paths import FLOAT_MODEL, ROOT, SHIPPED_MODEL
+from local.models.exports.presets import preset_name
 from local.models.photos import SPLITS
 
 Main = Callable[..., None]
@@ -54,7 +55,7 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
         metavar="TEXT",
         help="a description of these photos, for the card",
     )
-    _add_split(parser, "all with --onnx, else calibration")
+    _add_split(parser, "all with --onnx or --from, else calibration")
     parser.add_argument(
         "--out",
         type=Path,
@@ -132,53 +133,68 @@ def _add_split(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def _add_custom_model(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--onnx", type=Path, metavar="FILE", help="the classifier")
+    """Options without defaults: an export may state their values, see `custom`."""
+    group.add_argument(
+        "--from",
+        dest="export",
+        type=Path,
+        metavar="EXPORT",
+        help="a file or folder that states the options below: ONNX of Ultralytics, or a folder of "
+        "Hugging Face's optimum, timm or MLflow",
+    )
+    group.add_argument(
+        "--onnx", type=Path, metavar="FILE", help="the classifier, if not that of --from"
+    )
+    group.add_argument(
+        "--preset",
+        type=preset_name,
+        metavar="NAME",
+        help="the preprocessing of torchvision's weights (torchvision-resnet50-v2, ...) or of a "
+        "mode of Keras (keras-caffe, keras-tf, keras-torch, keras-none)",
+    )
     group.add_argument(
         "--labels",
         type=Path,
         metavar="FILE",
-        help="its classes in index order, one per line: `name`, or `WordNet id<TAB>name`",
+        help="its classes in index order, one per line: `name`, or `WordNet id<TAB>name`; or "
+        "imagenet for the 1,000 classes of ImageNet-1k",
     )
-    group.add_argument("--name", help="name in the card (default: the file's name and -int8)")
+    group.add_argument(
+        "--name", help="name in the card (default: that of the file or folder, and -int8)"
+    )
     group.add_argument("--license", help="the model's licence, for the card")
     group.add_argument(
         "--size",
         type=whole_number(),
-        default=224,
-        help="width and height of its input in pixels (224)",
+        help="width and height of its input in pixels (that of the ONNX file if fixed, else 224)",
     )
     group.add_argument(
         "--mean",
         type=_three_numbers,
-        default=(0.0, 0.0, 0.0),
         help="input = (pixel - mean) / std; one number or three, for R,G,B (0)",
     )
-    group.add_argument("--std", type=_deviations, default=(1.0, 1.0, 1.0), help="see --mean (1)")
+    group.add_argument("--std", type=_deviations, help="see --mean (1)")
     group.add_argument(
         "--pixel-range",
         type=int,
         choices=(1, 255),
-        default=1,
         help="value of white in the formula of --mean: 1 as in torchvision (mean about 0.45), "
         "or 255 (mean about 115) (1)",
     )
     group.add_argument(
         "--layout",
         choices=("nchw", "nhwc"),
-        default="nchw",
-        help="order of its input's dimensions (nchw)",
+        help="order of its input's dimensions (that of the ONNX file)",
     )
     group.add_argument(
         "--colour",
         choices=("rgb", "bgr"),
-        default="rgb",
         help="order of its colour channels; --mean and --std are in R,G,B with either (rgb)",
     )
     end = group.add_mutually_exclusive_group()
     end.add_argument(
         "--activation",
         choices=("auto", "softmax", "sigmoid", "none"),
-        default="auto",
         help="of its output: softmax or sigmoid if it outputs logits, none if it outputs "
         "probabilities; auto checks its last node (auto)",
     )
@@ -196,7 +212,6 @@ def _add_custom_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resize",
         choices=RESIZES,
-        default="crop",
         help="crop: keep the aspect ratio, and a square of the photo; squash: resize the whole "
         "photo to a square (crop)",
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 
 from classifier.artifact import Label
+from classifier.images import Resize
 from local.models.graph.service_io import Activation, Normalization
 
 
@@ -22,6 +23,10 @@ class Source:
     description: dict[str, str]
     licence: str | None
     activation: Activation = "softmax"
+    crop_fraction: float = 0.875
+    resize: Resize = "crop"
+    report: tuple[str, ...] = ()
+    """Lines that say which values were taken, and from where."""
     file: Path | None = None
 
 

@@ -1,0 +1,1 @@
+"""Options of the build that the files of other libraries state."""
