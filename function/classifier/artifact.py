@@ -42,6 +42,12 @@ class ModelCard(NamedTuple):
     resize: Resize
     content: dict[str, Any]
 
+    @property
+    def activation(self) -> str:
+        """Of the output: softmax, sigmoid, or none if the network has another; softmax in cards
+        that do not state it."""
+        return str(self.content.get("output", {}).get("activation", "softmax"))
+
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """Raises `ValueError`, `KeyError` or `TypeError` if `content` is not a model card."""

@@ -12,7 +12,7 @@ from classifier.api.bodies.upload import Upload
 from classifier.api.results import results_response
 from classifier.api.service import Service
 from classifier.classifier import Classification
-from classifier.errors import ImageError, InvalidKey, InvalidParameter
+from classifier.errors import ImageError, InvalidJson, InvalidKey, InvalidParameter
 from classifier.outcome import DEFAULT_TOP_K, MAX_TOP_K
 from classifier.server.body import BodyStream
 from classifier.server.connection import connection_of
@@ -67,6 +67,17 @@ def parse_list(value: str | None) -> bool:
         raise InvalidParameter(f"list must be true or false; it is {value!r}.") from None
 
 
+def check_function(function: object, activation: str) -> None:
+    """Check `function_to_apply` of a JSON body, which may be None. Raises `InvalidJson`.
+
+    activation: the model's, which is part of its graph and cannot be changed.
+    """
+    if function not in (None, activation):
+        raise InvalidJson(
+            f"'function_to_apply' must be {activation}: the model's output is no other."
+        )
+
+
 class ClassifyEndpoint:
     """The images of a request -> the response. The same endpoint is in both routing tables."""
 
@@ -96,6 +107,7 @@ class ClassifyEndpoint:
                 upload = await self._read(request, body, declared)
                 if upload.top_k is not None:
                     top_k = parse_top_k(repr(upload.top_k)[:_SHOWN])
+                check_function(upload.function, self._service.classifier.model.card.activation)
                 images = upload.images
                 if upload.key is not None:
                     images = await self._fetch(request, upload.key, body)

@@ -274,17 +274,19 @@ def _upload(document: Any, images: _Images) -> Upload:
     strings = value if isinstance(value, list) else [value]
     if not strings or not all(isinstance(string, str) for string in strings):
         raise InvalidJson(f"'{name}' is neither a string nor a list of strings.")
-    return Upload(images.contents(), top_k=_top_k(document), labels=name == "inputs")
-
-
-def _top_k(document: dict[str, Any]) -> Any:
     parameters = document.get("parameters")
     if parameters is None:
         parameters = {}
     if not isinstance(parameters, dict):
         raise InvalidJson("'parameters' is not an object.")
-    if parameters.get("function_to_apply") not in (None, "softmax"):
-        raise InvalidJson("'function_to_apply' must be softmax: the model's output is no other.")
-    top_k = parameters.get("top_k", document.get("top_k"))
+    return Upload(
+        images.contents(),
+        top_k=_top_k(parameters.get("top_k", document.get("top_k"))),
+        function=parameters.get("function_to_apply"),
+        labels=name == "inputs",
+    )
+
+
+def _top_k(top_k: Any) -> Any:
     # 3.0 is an integer in JSON Schema, and some languages have no other numbers.
     return int(top_k) if isinstance(top_k, float) and top_k.is_integer() else top_k
