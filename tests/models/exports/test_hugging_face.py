@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from tests.models.exports.building import (
@@ -128,11 +129,17 @@ POOLFORMER: dict[str, Any] = {
 
 
 def save(folder: Path, processor: dict[str, Any], **config: Any) -> Path:
-    """The two files, and a network with a free height and width, as optimum exports it."""
+    """The two files, and a network whose input has free axes, as optimum exports it."""
     given = {**CONFIG, **config}
     (folder / "config.json").write_text(json.dumps(given))
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    return small_convolution(folder / "model.onnx", free_size=True)
+    path = small_convolution(folder / "model.onnx", free_size=True)
+    model = onnx.load(path)
+    axes = ("batch_size", "num_channels", "height", "width")
+    for dimension, axis in zip(model.graph.input[0].type.tensor_type.shape.dim, axes, strict=True):
+        dimension.dim_param = axis
+    onnx.save(model, path)
+    return path
 
 
 def imagenet(rgb: Floats) -> Floats:
