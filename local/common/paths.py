@@ -7,4 +7,17 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FUNCTION: Final = ROOT / "function"
 SHIPPED_MODEL: Final = FUNCTION / "model"
 FLOAT_MODEL: Final = ROOT / "build" / "fp32.onnx"
+DEFAULT_NETWORK: Final = "efficientnet-lite0"
+"""The network of `SHIPPED_MODEL` and `FLOAT_MODEL`; the others have folders of their names."""
 SAMPLE: Final = ROOT / "local" / "sample.jpg"
+
+
+def shipped_model(network: str) -> Path:
+    """The folder of the INT8 model of `network`."""
+    return SHIPPED_MODEL if network == DEFAULT_NETWORK else FUNCTION / "models" / network
+
+
+def float_model(network: str) -> Path:
+    """The file of the float model of `network`, which is not in the repository."""
+    default = network == DEFAULT_NETWORK
+    return FLOAT_MODEL if default else FLOAT_MODEL.with_name(f"{network}-fp32.onnx")

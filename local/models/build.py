@@ -1,10 +1,11 @@
-"""Build the served model: EfficientNet-Lite0 from its packages, or any ONNX classifier.
+"""Build a served model: EfficientNet-Lite0, 1 or 2 from packages, or any ONNX classifier.
 
 Writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the float model, for
 `python -m local.models.evaluate`, to --fp32.
 
 examples:
   python -m local.models.build --calibration PHOTOS
+  python -m local.models.build --calibration PHOTOS --network efficientnet-lite2
   python -m local.models.build --calibration PHOTOS --from yolo11n-cls.onnx --out my-model
   python -m local.models.build --calibration PHOTOS --from folder-of-optimum --out my-model
   python -m local.models.build --calibration PHOTOS --onnx net.onnx --labels names.txt \\
@@ -20,7 +21,7 @@ from local.models.card import describe, photo_set, write_card
 from local.models.custom import custom_model, is_custom
 from local.models.float_model import serialized, write_float_model
 from local.models.lite import lite_model
-from local.models.options import build_parser, reporting_errors
+from local.models.options import build_parser, reporting_errors, set_default_paths
 from local.models.parity.source_check import check_source
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
 from local.models.quantization.qdq_layers import unsafe_layers
@@ -32,7 +33,10 @@ from local.models.sources.labels import write_labels
 def main(arguments: Sequence[str] | None = None) -> None:
     options = build_parser(__doc__).parse_args(arguments)
     custom = is_custom(options)
-    source = custom_model(options) if custom else lite_model(options.wheels)
+    if custom and options.network:
+        raise UsageError("--network names a model of the project: remove it, or --onnx and --from.")
+    set_default_paths(options)
+    source = custom_model(options) if custom else lite_model(options.network, options.wheels)
     size = source.normalization.size
     interpolation = options.interpolation or source.interpolation
     crop_fraction = options.crop_fraction or source.crop_fraction

@@ -5,6 +5,7 @@ Prints a table and checks that the model card has the same accuracy (exit status
 
 examples:
   python -m local.models.evaluate --images PHOTOS
+  python -m local.models.evaluate --images PHOTOS --network efficientnet-lite2
   python -m local.models.evaluate --images labelled --model my-model --update-card
 """
 
@@ -20,7 +21,7 @@ from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
 from local.common.cli import UsageError
 from local.models.accuracy import accuracy, latency, probabilities
 from local.models.card import photo_set, preprocessing_of, read_card, write_card
-from local.models.options import evaluate_parser, reporting_errors
+from local.models.options import evaluate_parser, reporting_errors, set_default_paths
 from local.models.photos import Split, class_of, find_photos, in_split, read_pixels
 from local.models.sources.labels import read_labels
 
@@ -28,6 +29,7 @@ from local.models.sources.labels import read_labels
 @reporting_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     options = evaluate_parser(__doc__).parse_args(arguments)
+    set_default_paths(options)
     card = read_card(options.model)
     labels = read_labels(options.model / LABELS_FILE)
     split = options.split or _other_split(card)
@@ -100,7 +102,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read ({error.strerror}). Write the float model with "
-            "`make build/fp32.onnx`, or give its path as --fp32."
+            "`python -m local.models.float_model`, or give its path as --fp32."
         ) from error
 
 

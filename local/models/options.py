@@ -9,9 +9,10 @@ from typing import Final, Literal
 
 from classifier.images import INTERPOLATIONS, RESIZES, Resize
 from local.common.cli import OneLineParser, UsageError, whole_number
-from local.common.paths import FLOAT_MODEL, ROOT, SHIPPED_MODEL
+from local.common.paths import DEFAULT_NETWORK, ROOT, float_model, shipped_model
 from local.models.exports.presets import preset_name
 from local.models.photos import SPLITS
+from local.models.sources.packages import WEIGHTS
 
 Main = Callable[..., None]
 
@@ -59,10 +60,10 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         type=Path,
-        default=SHIPPED_MODEL,
         metavar="DIR",
-        help=f"output folder {_default_help(SHIPPED_MODEL)}",
+        help=f"output folder {_default_help(shipped_model)}",
     )
+    _add_network(parser)
     _add_float_model(parser)
     _add_wheels(parser)
     _add_custom_model(parser.add_argument_group("a model of your own"))
@@ -71,6 +72,7 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
 
 def float_model_parser(description: str | None) -> argparse.ArgumentParser:
     parser = _parser("float_model", description)
+    _add_network(parser)
     _add_float_model(parser)
     _add_wheels(parser)
     return parser
@@ -86,13 +88,8 @@ def evaluate_parser(description: str | None) -> argparse.ArgumentParser:
         help="photos named INDEX_WNID_anything, or in folders named by index, WordNet id or label",
     )
     _add_split(parser, "evaluation if the calibration split was used to build, else all")
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=SHIPPED_MODEL,
-        metavar="DIR",
-        help=_default_help(SHIPPED_MODEL),
-    )
+    _add_network(parser)
+    parser.add_argument("--model", type=Path, metavar="DIR", help=_default_help(shipped_model))
     _add_float_model(parser)
     parser.add_argument(
         "--update-card", action="store_true", help="write the table to the model card"
@@ -108,10 +105,25 @@ def _parser(command: str, description: str | None) -> argparse.ArgumentParser:
     )
 
 
-def _add_float_model(parser: argparse.ArgumentParser) -> None:
+def set_default_paths(options: argparse.Namespace) -> None:
+    """Set --network, and those of --out, --model and --fp32 that are not given, in place."""
+    options.network = options.network or DEFAULT_NETWORK
+    options.fp32 = options.fp32 or float_model(options.network)
+    for name in ("out", "model"):
+        if getattr(options, name, "given") is None:
+            setattr(options, name, shipped_model(options.network))
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--fp32", type=Path, default=FLOAT_MODEL, metavar="FILE", help=_default_help(FLOAT_MODEL)
+        "--network",
+        choices=tuple(WEIGHTS),
+        help=f"the network of which the default paths are ({DEFAULT_NETWORK})",
     )
+
+
+def _add_float_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fp32", type=Path, metavar="FILE", help=_default_help(float_model))
 
 
 def _add_wheels(parser: argparse.ArgumentParser) -> None:
@@ -229,8 +241,9 @@ def _add_custom_model(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _default_help(path: Path) -> str:
-    return f"(default: {path.relative_to(ROOT)} in the repository)"
+def _default_help(path_of: Callable[[str], Path]) -> str:
+    path = path_of(DEFAULT_NETWORK).relative_to(ROOT)
+    return f"(default: {path} in the repository, or that of --network)"
 
 
 def _fraction(text: str) -> float:

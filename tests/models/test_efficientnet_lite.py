@@ -1,4 +1,7 @@
-"""The float graph with random weights."""
+"""The float graphs of the three networks, with random weights."""
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -9,24 +12,44 @@ from onnx import TensorProto, helper
 from local.models.graph.onnx_graph import copy_of
 from local.models.graph.service_io import Normalization, add_service_io
 from local.models.graph.sessions import session
-from local.models.sources.efficientnet_lite import MEAN, SIZE, STD, Array, float_model
+from local.models.sources.efficientnet_lite import (
+    LITE0,
+    LITE1,
+    LITE2,
+    MEAN,
+    STD,
+    Architecture,
+    Array,
+    float_model,
+)
+from local.models.sources.pytorch_checkpoint import CheckpointError
 
 CLASSES = 7
+SIZE = 224
 # kernel, output channels, expansion of each block: Tan and Le 2019, table 1
 BLOCKS = [
     (3, 16, 1), (3, 24, 6), (3, 24, 6), (5, 40, 6), (5, 40, 6), (3, 80, 6), (3, 80, 6), (3, 80, 6),
     (5, 112, 6), (5, 112, 6), (5, 112, 6), (5, 192, 6), (5, 192, 6), (5, 192, 6), (5, 192, 6),
     (3, 320, 6),
 ]  # fmt: skip
+# the same of the larger networks, as their published checkpoints have them
+BLOCKS_1 = [
+    (3, 16, 1), *[(3, 24, 6)] * 3, *[(5, 40, 6)] * 3, *[(3, 80, 6)] * 4, *[(5, 112, 6)] * 4,
+    *[(5, 192, 6)] * 5, (3, 320, 6),
+]  # fmt: skip
+BLOCKS_2 = [
+    (3, 16, 1), *[(3, 24, 6)] * 3, *[(5, 48, 6)] * 3, *[(3, 88, 6)] * 4, *[(5, 120, 6)] * 4,
+    *[(5, 208, 6)] * 5, (3, 352, 6),
+]  # fmt: skip
 
 
 class RandomWeights(dict[str, Array]):
-    def __init__(self) -> None:
+    def __init__(self, blocks: Sequence[tuple[int, int, int]] = BLOCKS) -> None:
         super().__init__()
         self.random = np.random.default_rng(0)
         self.conv("_conv_stem", "_bn0", 32, 3, 3)
         width = 32
-        for number, (kernel, outputs, expansion) in enumerate(BLOCKS):
+        for number, (kernel, outputs, expansion) in enumerate(blocks):
             block, wide = f"_blocks.{number}.", width * expansion
             if expansion > 1:
                 self.conv(block + "_expand_conv", block + "_bn0", wide, width, 1)
@@ -129,3 +152,47 @@ def test_missing_array_raises_key_error(weights: RandomWeights) -> None:
     incomplete = {name: array for name, array in weights.items() if name != "_blocks.3._bn1.bias"}
     with pytest.raises(KeyError, match=r"_blocks\.3\._bn1\.bias"):
         float_model(incomplete)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "blocks", "parameters"),
+    [(LITE0, BLOCKS, 4.7e6), (LITE1, BLOCKS_1, 5.4e6), (LITE2, BLOCKS_2, 6.1e6)],
+    ids=["lite0", "lite1", "lite2"],
+)
+def test_network_has_the_published_size_and_number_of_parameters(
+    architecture: Architecture, blocks: Sequence[tuple[int, int, int]], parameters: float
+) -> None:
+    # the table of the release counts a network with 1000 classes
+    graph = float_model(RandomWeights(blocks), architecture).graph
+    weights = sum(math.prod(constant.dims) for constant in graph.initializer)
+    assert dims(graph.input[0])[1:] == [3, architecture.size, architecture.size]
+    assert weights + 1281 * (1000 - CLASSES) == pytest.approx(parameters, abs=0.1e6)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "blocks"), [(LITE1, BLOCKS_1), (LITE2, BLOCKS_2)], ids=["lite1", "lite2"]
+)
+def test_larger_network_ends_with_a_thirty_second_of_the_image(
+    architecture: Architecture, blocks: Sequence[tuple[int, int, int]]
+) -> None:
+    # given 260 pixels: 130, 65, 33, 17, 9, each rounded up as TensorFlow does
+    model = onnx.shape_inference.infer_shapes(float_model(RandomWeights(blocks), architecture))
+    sizes = {value.name: dims(value) for value in model.graph.value_info}
+    assert sizes["head"][1:] == [1280, *[math.ceil(architecture.size / 32)] * 2]
+    assert sum(node.op_type == "Add" for node in model.graph.node) == 14
+
+
+def dims(value: onnx.ValueInfoProto) -> list[int]:
+    return [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "blocks"),
+    [(LITE0, BLOCKS_1), (LITE1, BLOCKS_2), (LITE2, BLOCKS_1)],
+    ids=["deeper than lite0", "wider than lite1", "narrower than lite2"],
+)
+def test_checkpoint_of_another_network_is_refused(
+    architecture: Architecture, blocks: Sequence[tuple[int, int, int]]
+) -> None:
+    with pytest.raises(CheckpointError, match=f"not those of {architecture.name}"):
+        float_model(RandomWeights(blocks), architecture)

