@@ -1,5 +1,6 @@
 # Lambda:                docker build -t classifier .
 # Web server, port 8000: docker build -t classifier-web --target web .
+# Another model:         --build-arg MODEL=efficientnet-lite2
 ARG PYTHON_VERSION=3.13
 
 FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS build
@@ -20,6 +21,12 @@ RUN cd /packages && python -c "import pathlib as p, shutil; \
 # unchecked-hash: valid for any time stamps of the copied sources.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /packages && chmod -R a+rX /packages
 COPY function/ /function/
+# Only the chosen model is in the image.
+ARG MODEL=efficientnet-lite0
+RUN cd /function && mkdir -p models && mv model models/efficientnet-lite0 && \
+    { test -f "models/$MODEL/model.onnx" || \
+      { echo "error: there is no model '$MODEL'. MODEL is one of:" $(ls models) >&2; exit 1; }; } && \
+    mv "models/$MODEL" model && rm -r models
 RUN rm /function/requirements* && chmod -R a+rX /function && \
     python -m compileall -q --invalidation-mode unchecked-hash /function/main.py /function/classifier && \
     mkdir /code && mv /function/main.py /function/classifier /function/__pycache__ /code/

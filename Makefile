@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 HOST ?= 0.0.0.0
+NETWORK ?= efficientnet-lite0
 VENV := .venv
 BIN := $(VENV)/bin
 SAM := .venv-sam
@@ -19,18 +20,26 @@ REQUIREMENTS := function/requirements function/requirements-web requirements loc
 TEST := pytest -n 4 --dist loadfile
 QUICK := -m "not (slow or browser or docker)"
 
+NETWORKS := efficientnet-lite0 efficientnet-lite1 efficientnet-lite2
+# The folder of a network's model; other names are folders.
+folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),function/model,function/models/$(1)),$(1))
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast model evaluate bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
+  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
   bench-folder bench-estimates bench-crowd bench-colour bench-cores bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-run: $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for another port)
+run: check-model $(VENV)/.run ## set up and serve on http://localhost:8000 (PORT=… for another port, MODEL=efficientnet-lite2 or a folder)
 	@echo "Open http://localhost:$(PORT)/ or: curl -X POST --form file=@local/sample.jpg http://localhost:$(PORT)/"
-	@exec env PYTHONPATH=function $(BIN)/python -m classifier.server --host $(HOST) --port $(PORT)
+	@exec env PYTHONPATH=function $(if $(MODEL),MODEL_DIR="$(call folder,$(MODEL))") $(BIN)/python -m classifier.server --host $(HOST) --port $(PORT)
+
+check-model:
+	@test -z "$(MODEL)" || test -d "$(call folder,$(MODEL))" || { \
+	  echo "There is no model $(MODEL). MODEL is one of $(NETWORKS), or a folder with a model." >&2; exit 2; }
 
 test: $(VENV)/.test ## set up and run the tests (2 minutes)
 	$(BIN)/$(TEST) $(QUICK) $(ARGS)
@@ -64,14 +73,18 @@ forecast: $(VENV)/.run ## what Lambda would do (ARGS="-N 100 -T 1 -R 60 --warm-m
 measure-lambda: $(VENV)/.test ## size, cold start and memory of the container image (needs Docker)
 	$(BIN)/python -m local.benchmark.lambda_image
 
-model: $(VENV)/.test ## build function/model from its packages; PHOTOS=folder to calibrate with
+model: $(VENV)/.test ## build the model of NETWORK=… from its packages (default efficientnet-lite0); PHOTOS=folder to calibrate with
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make model PHOTOS=folder" >&2; exit 2; }
-	$(BIN)/python -m local.models.build --calibration "$(PHOTOS)"
-	$(BIN)/python -m local.models.evaluate --images "$(PHOTOS)" --update-card
+	$(BIN)/python -m local.models.build --network $(NETWORK) --calibration "$(PHOTOS)" \
+	  $(if $(PHOTOS_TITLE),--calibration-set "$(PHOTOS_TITLE)")
+	$(BIN)/python -m local.models.evaluate --network $(NETWORK) --images "$(PHOTOS)" --update-card
 
-evaluate: build/fp32.onnx ## FP32 against INT8 on the photos in PHOTOS=folder
+models: $(VENV)/.test ## the same for all networks (8 minutes; PHOTOS_TITLE=… describes the photos in the cards)
+	for each in $(NETWORKS); do $(MAKE) model NETWORK=$$each || exit; done
+
+evaluate: build/$(if $(filter-out efficientnet-lite0,$(NETWORK)),$(NETWORK)-)fp32.onnx ## FP32 against INT8 on the photos in PHOTOS=folder (NETWORK=…)
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make evaluate PHOTOS=folder" >&2; exit 2; }
-	$(BIN)/python -m local.models.evaluate --images "$(PHOTOS)" --split evaluation
+	$(BIN)/python -m local.models.evaluate --network $(NETWORK) --images "$(PHOTOS)" --split evaluation
 
 fuzz: $(VENV)/.fuzz ## 200,000 inputs for each parser, guided by coverage (RUNS=…)
 	$(BIN)/python -m tests.hostile.fuzz_images -runs=$(or $(RUNS),200000)
@@ -164,6 +177,7 @@ readme: $(VENV)/.run ## renew the tables in README.md, SECURITY.md and docs/
 measure: build/fp32.onnx ## renew the figures of those tables (two hours; needs Docker; BEFORE=another checkout)
 	$(BIN)/python -m local.benchmark --peers --json docs/measured/benchmark.json
 	$(BIN)/python -m local.benchmark.lambda_image --json docs/measured/lambda.json
+	$(BIN)/python -m local.benchmark.models --json docs/measured/models.json
 	$(BIN)/python -m local.benchmark.photos --json docs/measured/photos.json
 	$(BIN)/python -m tests.measure.estimates --json docs/measured/estimates.json
 	$(BIN)/python -m local.benchmark.overload --peers $(if $(BEFORE),--before "$(BEFORE)") --json docs/measured/overload.json
@@ -187,6 +201,9 @@ clean: ## remove what the targets made
 # The tutorial app's model. Order only: a newer environment makes no other model.
 build/fp32.onnx: | $(VENV)/.test
 	$(BIN)/python -m local.models.float_model
+
+build/%-fp32.onnx: | $(VENV)/.test
+	$(BIN)/python -m local.models.float_model --network $*
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -13,14 +13,15 @@ import json
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from local.common.cli import OneLineParser, UsageError, check_outputs, main
-from local.common.emulator import docker, docker_answers, python_in, running
+from local.common.emulator import Function, docker, docker_answers, python_in, running
 from local.common.machine import when_and_where
-from local.common.paths import ROOT
+from local.common.paths import SAMPLE
 from local.loadtest.lambda_target import function_url_event
 from local.loadtest.payload import Payload
 from local.simulation.aws_figures import VCPU
@@ -70,50 +71,77 @@ print(max(peaks))
 
 def measure(memory_mb: int, cold_starts: int, warm_requests: int) -> dict[str, Any]:
     """Medians of one memory size, in milliseconds and MB."""
-    share = memory_mb / VCPU.value
-    limits = [
-        *("--memory", f"{memory_mb}m"),
-        *("--cpu-period", str(PERIOD_US), "--cpu-quota", str(round(share * PERIOD_US))),
-    ]
-    environment = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb)}
-    photo = function_url_event(Payload((ROOT / "local" / "sample.jpg").read_bytes(), "image/jpeg"))
-    cold, warm, peak = [], [], []
-    for _ in range(cold_starts):
-        with running(IMAGE, *limits, environment=environment) as function:
-            cold.append(_milliseconds(lambda: _check_response(function.invoke(photo))))
-            for _ in range(warm_requests):
-                warm.append(_milliseconds(lambda: _check_response(function.invoke(photo))))
-            peak.append(int(python_in(function.container, _PEAK)) / 1024)
-    parts = [_parts(limits, environment) for _ in range(cold_starts)]
+    lives = [life(IMAGE, memory_mb, warm_requests) for _ in range(cold_starts)]
+    parts = [_parts(memory_mb) for _ in range(cold_starts)]
     names = ("imports", "read model", "session", "first run")
     return {
         "memory_mb": memory_mb,
-        "cold_ms": round(statistics.median(cold), 1),
+        "cold_ms": round(statistics.median(each.cold_ms for each in lives), 1),
         "parts_ms": {
             name: round(statistics.median(part), 1)
             for name, part in zip(names, zip(*parts, strict=True), strict=True)
         },
-        "warm_ms": round(statistics.median(warm), 1),
-        "peak_mb": round(max(peak), 1),
+        "warm_ms": round(statistics.median(ms for each in lives for ms in each.warm_ms), 1),
+        "peak_mb": round(max(each.peak_mb for each in lives), 1),
     }
 
 
-def _milliseconds(call: Callable[[], None]) -> float:
+@dataclass(frozen=True)
+class Life:
+    """One container: its cold start and warm requests in milliseconds, and its peak memory."""
+
+    cold_ms: float
+    warm_ms: Sequence[float]
+    peak_mb: float
+
+
+def life(image: str, memory_mb: int, warm_requests: int) -> Life:
+    """Start a container of `image` with the CPU share of `memory_mb`, and send it photos."""
+    photo = function_url_event(Payload(SAMPLE.read_bytes(), "image/jpeg"))
+    with running(image, *_limits(memory_mb), environment=_environment(memory_mb)) as function:
+        cold, *warm = [_invoke_ms(function, photo) for _ in range(1 + warm_requests)]
+        return Life(cold, warm, int(python_in(function.container, _PEAK)) / 1024)
+
+
+def _limits(memory_mb: int) -> list[str]:
+    share = memory_mb / VCPU.value
+    return [
+        *("--memory", f"{memory_mb}m"),
+        *("--cpu-period", str(PERIOD_US), "--cpu-quota", str(round(share * PERIOD_US))),
+    ]
+
+
+def _environment(memory_mb: int) -> dict[str, str]:
+    return {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb)}
+
+
+def _invoke_ms(function: Function, event: object) -> float:
+    """The time of one invocation. Raises `RuntimeError` if it does not succeed."""
     start = time.perf_counter()
-    call()
+    response = function.invoke(event)
+    if response.get("statusCode") != 200:
+        raise RuntimeError(f"the function returned {str(response)[:300]}")
     return (time.perf_counter() - start) * 1e3
 
 
-def _check_response(response: Any) -> None:
-    if response.get("statusCode") != 200:
-        raise RuntimeError(f"the function returned {str(response)[:300]}")
-
-
-def _parts(limits: list[str], environment: dict[str, str]) -> list[float]:
-    variables = [part for pair in environment.items() for part in ("-e", "=".join(pair))]
+def _parts(memory_mb: int) -> list[float]:
+    variables = [
+        part for pair in _environment(memory_mb).items() for part in ("-e", "=".join(pair))
+    ]
     program = ["--entrypoint", "python", IMAGE, "-c", _FRACTIONS]
+    limits = _limits(memory_mb)
     measured: list[float] = json.loads(docker("run", "--rm", *limits, *variables, *program))
     return measured
+
+
+def build_image(tag: str, *options: str) -> None:
+    """Build the image of the function with `options` of docker build. Raises `UsageError`."""
+    try:
+        docker("build", "--quiet", "--tag", tag, *options, ".", timeout=1800)
+    except subprocess.CalledProcessError as error:
+        why = error.stderr.strip().splitlines() or ["docker build printed no error"]
+        command = " ".join(["docker build", *options, "."])
+        raise UsageError(f"The image cannot be built: {why[-1]}. Try: {command}") from None
 
 
 def image_megabytes() -> dict[str, float]:
@@ -145,11 +173,7 @@ def measure_lambda() -> int:
     check_outputs(options.json)
     if not docker_answers():
         raise UsageError("Docker is not running. Start it and try again.")
-    try:
-        docker("build", "--quiet", "--tag", IMAGE, ".", timeout=1800)
-    except subprocess.CalledProcessError as error:
-        why = error.stderr.strip().splitlines() or ["docker build printed no error"]
-        raise UsageError(f"The image cannot be built: {why[-1]}. Try: docker build .") from None
+    build_image(IMAGE)
     where = when_and_where()
     packages = {"packages_mb": package_megabytes()}
     figures: dict[str, Any] = {**where, **image_megabytes(), **packages, "sizes": []}

@@ -8,7 +8,10 @@ FUNCTION: Final = ROOT / "function"
 SHIPPED_MODEL: Final = FUNCTION / "model"
 FLOAT_MODEL: Final = ROOT / "build" / "fp32.onnx"
 DEFAULT_NETWORK: Final = "efficientnet-lite0"
-"""The network of `SHIPPED_MODEL` and `FLOAT_MODEL`; the others have folders of their names."""
+"""The network of `SHIPPED_MODEL` and `FLOAT_MODEL`."""
+NETWORKS: Final = (DEFAULT_NETWORK, "efficientnet-lite1", "efficientnet-lite2")
+"""The networks with a model in the repository; the others than the default have folders of their
+names in function/models."""
 SAMPLE: Final = ROOT / "local" / "sample.jpg"
 
 

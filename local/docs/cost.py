@@ -37,6 +37,12 @@ def cost_table() -> str:
     return f"{table(header, _rows(), numbers_from=0)}\n\n{note}"
 
 
+def steady_cost(memory_mb: int, cold_ms: float, warm_ms: float) -> float:
+    """USD per million requests of `STEADY`, without a gateway; durations in milliseconds."""
+    times = Times(durations_from_json(cold_ms), durations_from_json(warm_ms))
+    return _million(_forecast(STEADY, times, FunctionConfig(memory_mb, "x86_64")))
+
+
 def _rows() -> Iterator[tuple[str, ...]]:
     for size in container()["sizes"]:
         times = Times(durations_from_json(size["cold_ms"]), durations_from_json(size["warm_ms"]))

@@ -22,6 +22,10 @@ def container() -> Figures:
     return _read("lambda.json")
 
 
+def models() -> Figures:
+    return _read("models.json")
+
+
 def _read(name: str) -> Figures:
     figures: Figures = json.loads((MEASURED / name).read_text("utf-8"))
     return figures

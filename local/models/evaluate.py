@@ -102,7 +102,8 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read ({error.strerror}). Write the float model with "
-            "`python -m local.models.float_model`, or give its path as --fp32."
+            "`make build/fp32.onnx` (of another network: `make build/NETWORK-fp32.onnx`), or give "
+            "its path as --fp32."
         ) from error
 
 

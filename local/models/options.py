@@ -9,10 +9,9 @@ from typing import Final, Literal
 
 from classifier.images import INTERPOLATIONS, RESIZES, Resize
 from local.common.cli import OneLineParser, UsageError, whole_number
-from local.common.paths import DEFAULT_NETWORK, ROOT, float_model, shipped_model
+from local.common.paths import DEFAULT_NETWORK, NETWORKS, ROOT, float_model, shipped_model
 from local.models.exports.presets import preset_name
 from local.models.photos import SPLITS
-from local.models.sources.packages import WEIGHTS
 
 Main = Callable[..., None]
 
@@ -117,7 +116,7 @@ def set_default_paths(options: argparse.Namespace) -> None:
 def _add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--network",
-        choices=tuple(WEIGHTS),
+        choices=NETWORKS,
         help=f"the network of which the default paths are ({DEFAULT_NETWORK})",
     )
 

@@ -18,6 +18,7 @@ COMMANDS = [
     "local/forecast.py",
     "-m local.benchmark",
     "-m local.benchmark.lambda_image",
+    "-m local.benchmark.models",
     "-m local.benchmark.photos",
     "-m local.benchmark.crowd",
     "-m local.benchmark.overload",

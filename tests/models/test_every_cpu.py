@@ -13,27 +13,26 @@ from onnx import TensorProto, helper
 from classifier.images import read_image
 from local.models.graph.onnx_graph import GraphIndex
 from local.models.quantization.qdq_layers import find_layers, unsafe_layers
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SHIPPED_MODEL, SHIPPED_MODELS
 from tests.support.pictures import encode, photo
 from tests.support.tools import QEMU, needs
 
-MODEL = ROOT / "function" / "model" / "model.onnx"
+MODEL = SHIPPED_MODEL / "model.onnx"
 MORE_PHOTOS = ROOT.parent / "shared" / "images"
 PHOTOS = 24
 
 
-@pytest.fixture(scope="module")
-def pixels() -> NDArray[np.uint8]:
-    """24 different photos, uint8 [24, 224, 224, 3]: from a folder beside the checkout if it exists,
-    else mirrored and cropped from scikit-image's."""
+def read_pixels(size: int) -> NDArray[np.uint8]:
+    """24 different photos, uint8 [24, size, size, 3]: from a folder beside the checkout if it
+    exists, else mirrored and cropped from scikit-image's."""
     files = sorted(MORE_PHOTOS.glob("*.JPEG"))
     if files:
         chosen = files[:: len(files) // PHOTOS][:PHOTOS]
-        return np.stack([read_image(photo.read_bytes(), 224) for photo in chosen])
+        return np.stack([read_image(photo.read_bytes(), size) for photo in chosen])
     names = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg"]
     names += ["retina.jpg"]
     crops = [
-        read_image(encode(photo(name), "PNG"), 224, fraction)
+        read_image(encode(photo(name), "PNG"), size, fraction)
         for name in names
         for fraction in (0.875, 0.5)
     ]
@@ -60,11 +59,12 @@ def with_logits(model: onnx.ModelProto, path: Path) -> Path:
 
 @pytest.mark.slow
 @needs(QEMU)
-def test_logits_are_the_same_bit_for_bit_without_vnni(
-    pixels: NDArray[np.uint8], tmp_path: Path
-) -> None:
-    # given the shipped model, its logits as an output too
-    model = with_logits(onnx.load(MODEL), tmp_path / "model.onnx")
+@pytest.mark.parametrize("folder", SHIPPED_MODELS, ids=lambda folder: folder.name)
+def test_logits_are_the_same_bit_for_bit_without_vnni(folder: Path, tmp_path: Path) -> None:
+    # given a shipped model, its logits as an output too
+    graph = onnx.load(folder / "model.onnx")
+    pixels = read_pixels(graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value)
+    model = with_logits(graph, tmp_path / "model.onnx")
 
     # when it runs on this processor and on an emulated Haswell, which has AVX2 and no VNNI
     here = outputs(model, pixels, tmp_path)
