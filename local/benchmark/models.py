@@ -49,7 +49,7 @@ def measure(networks: Sequence[str], rounds: int, warm_requests: int) -> dict[st
             times[network] += [infer() for _ in range(_WARM_UP + _RUNS)][_WARM_UP:]
         for network in networks:
             lives[network].append(life(image(network), MEMORY_MB, warm_requests))
-    return {network: _medians(times[network], lives[network]) for network in networks}
+    return {network: medians(times[network], lives[network]) for network in networks}
 
 
 def image(network: str) -> str:
@@ -75,7 +75,8 @@ def _inference(network: str) -> Callable[[], float]:
     return infer
 
 
-def _medians(times: Sequence[float], lives: Sequence[Life]) -> Mapping[str, float]:
+def medians(times: Sequence[float], lives: Sequence[Life]) -> Mapping[str, float]:
+    """The medians of all inferences and containers of one model; the largest memory in MB."""
     return {
         "inference_ms": round(statistics.median(times), 2),
         "cold_ms": round(statistics.median(each.cold_ms for each in lives), 1),
@@ -111,14 +112,9 @@ def _parser() -> OneLineParser:
     )
     add = parser.add_argument
     add("--json", type=Path, metavar="FILE", help="write the figures")
-    add("--rounds", type=whole_number(), default=7, metavar="N", help="containers per model (7)")
-    add(
-        *("--warm-requests",),
-        type=whole_number(),
-        default=20,
-        metavar="N",
-        help="requests per container (20)",
-    )
+    number = whole_number()
+    add("--rounds", type=number, default=7, metavar="N", help="containers per model (7)")
+    add("--warm-requests", type=number, default=20, metavar="N", help="requests of each (20)")
     return parser
 
 

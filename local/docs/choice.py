@@ -27,10 +27,11 @@ def choice_table() -> str:
         f"{figures['memory_mb']} MB; cost as in [AWS](aws.md#cost): {STEADY.size} requests at once "
         f"every second for an hour, list prices of {aws_figures.REGION}."
     )
-    return f"{table(_HEADER, _rows(figures), numbers_from=1)}\n\n{note}"
+    return f"{table(_HEADER, choice_rows(figures), numbers_from=1)}\n\n{note}"
 
 
-def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def choice_rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The cells of each model in `figures`, the content of docs/measured/models.json."""
     for network, measured in figures["models"].items():
         card = _card(network)
         found = card["evaluation"]
