@@ -76,4 +76,5 @@ def lite_model(name: str, wheels: Path | None) -> Source:
             "labels": "==".join(LABELS_PACKAGE),
         },
         "Apache-2.0",
+        crop_fraction=network.architecture.crop_fraction,
     )
