@@ -18,6 +18,7 @@ from typing import Final
 
 from local.common.cli import OneLineParser, UsageError
 from local.common.paths import ROOT
+from local.docs.choice import choice_table
 from local.docs.clients import client_commands, client_programs, clients_table
 from local.docs.cores import cores_table
 from local.docs.cost import cost_table
@@ -34,6 +35,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "problems": problems_table,
     "model": model_table,
     "accuracy": accuracy_table,
+    "choice": choice_table,
     "speed": speed_table,
     "benchmark": benchmark_report,
     "cold starts": cold_start_table,
