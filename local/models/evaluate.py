@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     set_default_paths(options)
     card = read_card(options.model)
     labels = read_labels(options.model / LABELS_FILE)
-    split = options.split or _other_split(card)
+    split = options.split or other_split(card)
     photos, classes = labelled_photos(options.images, split, labels)
     fp32, int8 = _read(options.fp32), _read(options.model / MODEL_FILE)
     pixels = read_pixels(photos, preprocessing_of(card))
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
-def _other_split(card: dict[str, Any]) -> Split:
+def other_split(card: dict[str, Any]) -> Split:
     """The photos that the model was not calibrated on, if it was built with a split."""
     return "evaluation" if card["calibration"]["split"] == "calibration" else "all"
 

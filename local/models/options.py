@@ -1,4 +1,4 @@
-"""Command-line options of build, float_model and evaluate."""
+"""Command-line options of build, float_model, temperature and evaluate."""
 
 import argparse
 import functools
@@ -79,19 +79,29 @@ def float_model_parser(description: str | None) -> argparse.ArgumentParser:
 
 def evaluate_parser(description: str | None) -> argparse.ArgumentParser:
     parser = _parser("evaluate", description)
-    parser.add_argument(
-        "--images",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="photos named INDEX_WNID_anything, or in folders named by index, WordNet id or label",
-    )
-    _add_split(parser, "evaluation if the calibration split was used to build, else all")
-    _add_network(parser)
-    parser.add_argument("--model", type=Path, metavar="DIR", help=_default_help(shipped_model))
+    _add_labelled_photos(parser)
     _add_float_model(parser)
     parser.add_argument(
         "--update-card", action="store_true", help="write the table to the model card"
+    )
+    return parser
+
+
+def temperature_parser(description: str | None) -> argparse.ArgumentParser:
+    parser = _parser("temperature", description)
+    _add_labelled_photos(parser)
+    parser.add_argument(
+        "--accuracy",
+        type=_share,
+        metavar="SHARE",
+        help="the top-1 accuracy on photos that the network was not trained on, more than 0 and "
+        "less than 1, if these photos are easier: they are weighted to have it",
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the bins of the reliability plot, before and after",
     )
     return parser
 
@@ -104,13 +114,25 @@ def _parser(command: str, description: str | None) -> argparse.ArgumentParser:
     )
 
 
+def _add_labelled_photos(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="photos named INDEX_WNID_anything, or in folders named by index, WordNet id or label",
+    )
+    _add_split(parser, "evaluation if the calibration split was used to build, else all")
+    _add_network(parser)
+    parser.add_argument("--model", type=Path, metavar="DIR", help=_default_help(shipped_model))
+
+
 def set_default_paths(options: argparse.Namespace) -> None:
     """Set --network, and those of --out, --model and --fp32 that are not given, in place."""
     options.network = options.network or DEFAULT_NETWORK
-    options.fp32 = options.fp32 or float_model(options.network)
-    for name in ("out", "model"):
+    for name, default in (("out", shipped_model), ("model", shipped_model), ("fp32", float_model)):
         if getattr(options, name, "given") is None:
-            setattr(options, name, shipped_model(options.network))
+            setattr(options, name, default(options.network))
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -249,6 +271,13 @@ def _fraction(text: str) -> float:
     value = _number(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not more than 0 and at most 1")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0 and less than 1")
     return value
 
 

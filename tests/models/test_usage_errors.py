@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from local.models import build, evaluate, float_model
+from local.models import build, evaluate, float_model, temperature
 from tests.models.networks import SIZE, Network, flat, grouped_rank_4, small_convolution
 from tests.support.pictures import photo
 from tests.support.scripts import script
@@ -46,8 +46,9 @@ def command(capfd: pytest.CaptureFixture[str]) -> Command:
         (build, ["--calibration", "photos", "--wheels"]),
         (evaluate, ["--model", "no-model", "--images"]),
         (float_model, ["--wheels"]),
+        (temperature, ["--model", "no-model", "--images"]),
     ],
-    ids=["build", "evaluate", "float_model"],
+    ids=["build", "evaluate", "float_model", "temperature"],
 )
 def test_each_is_a_program(program: ModuleType, option: list[str], tmp_path: Path) -> None:
     done = script("-m", program.__name__, *option, tmp_path / "none")
