@@ -31,7 +31,9 @@ class ModelCard(NamedTuple):
     """The fields of the model card that the service needs; `content` is the whole card.
 
     `size` is the input's width and height in pixels. `crop_fraction`, `interpolation` and `resize`
-    are parameters of `images.read_image`; a card without `resize` means "crop".
+    are parameters of `images.read_image`; a card without `resize` means "crop". `threshold` is the
+    probability from which on the first class is taken to be right, 0 to 1, or None if the card has
+    none.
     """
 
     name: str
@@ -40,6 +42,7 @@ class ModelCard(NamedTuple):
     crop_fraction: float
     interpolation: str
     resize: Resize
+    threshold: float | None
     content: dict[str, Any]
 
     @property
@@ -53,6 +56,7 @@ class ModelCard(NamedTuple):
         """Raises `ValueError`, `KeyError` or `TypeError` if `content` is not a model card."""
         card = json.loads(content)
         preprocessing = card["preprocessing"]
+        threshold = (card.get("confidence") or {}).get("threshold")
         parsed = cls(
             name=str(card["name"]),
             sha256=str(card["sha256"]),
@@ -60,6 +64,7 @@ class ModelCard(NamedTuple):
             crop_fraction=float(preprocessing["crop_fraction"]),
             interpolation=str(preprocessing["interpolation"]),
             resize=preprocessing.get("resize", "crop"),
+            threshold=None if threshold is None else float(threshold),
             content=card,
         )
         if parsed.size < 1 or not 0 < parsed.crop_fraction <= 1:
@@ -68,6 +73,8 @@ class ModelCard(NamedTuple):
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}")
         if parsed.resize not in RESIZES:
             raise ValueError(f"resize must be one of {', '.join(RESIZES)}")
+        if parsed.threshold is not None and not 0 <= parsed.threshold <= 1:
+            raise ValueError("the threshold of confidence must be from 0 to 1")
         return parsed
 
 

@@ -10,11 +10,22 @@ from classifier.telemetry.metrics import Metrics
 
 
 class Classification(NamedTuple):
-    """The predictions for one image, most probable first; times are in seconds."""
+    """The predictions for one image, most probable first; times are in seconds.
+
+    `top_probability` is that of the first class, 0 to 1, and `threshold` the probability from which
+    on it is taken to be right, if the model card has one. `at_least` changes neither.
+    """
 
     predictions: list[Prediction]
     decode_seconds: float
     infer_seconds: float
+    top_probability: float
+    threshold: float | None
+
+    @property
+    def confident(self) -> bool | None:
+        """Whether the first class reaches the threshold; None without a threshold."""
+        return None if self.threshold is None else self.top_probability >= self.threshold
 
     def at_least(self, probability: float) -> Self:
         """Only the predictions with this probability, 0 to 1, or more; perhaps none."""
@@ -58,8 +69,8 @@ class Classifier:
             raise
         decoded = perf_counter()
         predictions = self.model.predict(pixels, top_k)
-        result = Classification(predictions, decoded - start, perf_counter() - decoded)
         # A model that returns NaN has no first class.
         top_probability = predictions[0]["probability"] if predictions else 0.0
-        self.metrics.observe_image(result.decode_seconds, result.infer_seconds, top_probability)
-        return result
+        times = decoded - start, perf_counter() - decoded
+        self.metrics.observe_image(*times, top_probability)
+        return Classification(predictions, *times, top_probability, card.threshold)

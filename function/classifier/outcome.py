@@ -19,7 +19,10 @@ to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 
 def result_json(outcome: Outcome, model: str) -> dict[str, Any]:
-    """The result of one image, or its problem."""
+    """The result of one image, or its problem; `confident` if the model card has a threshold."""
     if isinstance(outcome, ServiceError):
         return outcome.problem()
-    return {"predictions": outcome.predictions, "model": model}
+    result: dict[str, Any] = {"predictions": outcome.predictions}
+    if outcome.threshold is not None:
+        result["confident"] = outcome.confident
+    return {**result, "model": model}

@@ -66,6 +66,14 @@ class Result(BaseModel):
         list[Prediction],
         Field(description="The most probable class first; empty if none has `min_probability`"),
     ]
+    confident: Annotated[
+        bool,
+        Field(
+            default_factory=bool,  # no default in the document: absent does not mean false
+            description="Whether the most probable class of all, also one that `min_probability` "
+            "leaves out, reaches the `threshold` of `GET /model`; absent if the model has none",
+        ),
+    ]
     model: Annotated[str, Field(description="Name of the model")]
 
 

@@ -116,7 +116,11 @@ class File:
             return True
         if expected.startswith(found):  # empty, or cut off
             return False
-        reason = "was written with another --top" if found.startswith(start) else _FOREIGN
+        reason = (
+            "has other columns, those of another --top or an earlier version"
+            if found.startswith(start)
+            else _FOREIGN
+        )
         raise OutputError(f"{str(self._path)!r} {reason}. {_REMEDY}")
 
     def _read(self) -> int:

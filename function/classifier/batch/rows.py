@@ -25,6 +25,12 @@ encoding; pandas and others skip the mark."""
 _OF_EACH: Final = ("label", "index", "probability")
 """Columns of each prediction"""
 
+_CONFIDENT: Final = "confident"
+"""The member and the column"""
+
+_BOOLEAN: Final = {None: "", True: "true", False: "false"}
+"""As in JSON; pandas reads it as booleans"""
+
 
 class ForeignRow(ValueError):
     """A row that is not of this command, or of another model or --top; the message says which."""
@@ -86,8 +92,9 @@ class JsonLines:
 
 
 class Csv:
-    """A header and one line for each image: the best prediction, the problem, further predictions,
-    and the model. `mark` is for files that are opened in a spreadsheet."""
+    """A header and one line for each image: the best prediction, whether it reaches the model's
+    threshold (empty without one), the problem, further predictions, and the model. `mark` is for
+    files that are opened in a spreadsheet."""
 
     start = f"{_MARK}path,label,".encode()
     quoted = True
@@ -96,7 +103,10 @@ class Csv:
         self._model = model
         self._top_k = top_k
         further = (f"{name}{rank}" for rank in range(2, top_k + 1) for name in _OF_EACH)
-        self._columns = ("path", *_OF_EACH, "problem", "detail", *further, "model")
+        self._columns = (
+            *("path", *_OF_EACH, _CONFIDENT, "problem", "detail"),
+            *(*further, "model"),
+        )
         self.header = encode_text(_MARK * mark + _line(self._columns))
 
     def encode(self, row: Row) -> bytes:
@@ -104,7 +114,8 @@ class Csv:
         cells += [""] * (self._top_k * len(_OF_EACH) - len(cells))
         best, further = cells[: len(_OF_EACH)], cells[len(_OF_EACH) :]
         problem = (row.get(PROBLEM, ""), row.get("detail", ""))
-        return encode_text(_line((row["path"], *best, *problem, *further, self._model)))
+        confident = _BOOLEAN[row.get(_CONFIDENT)]
+        return encode_text(_line((row["path"], *best, confident, *problem, *further, self._model)))
 
     def parse(self, record: bytes) -> Known:
         try:

@@ -58,6 +58,11 @@ def _article(outcome: Outcome, heading: str, model: str) -> str:
 def _classes(result: Classification, model: str) -> str:
     rows = "".join(map(_row, result.predictions))
     classes = f"<ol>{rows}</ol>" if rows else "<p>No class is as probable as requested.</p>"
+    if result.threshold is not None and not result.confident:
+        classes += (
+            f'<p class="unsure">Not sure: the first class has {_percent(result.top_probability)}. '
+            f"Answers below {result.threshold:.0%} are wrong more often.</p>"
+        )
     decode, infer = result.decode_seconds * 1e3, result.infer_seconds * 1e3
     times = f"Decoded in {decode:.1f}&nbsp;ms, classified in {infer:.1f}&nbsp;ms"
     return f'{classes}<p class="timing">{times} <span>by {escape(model)}</span></p>'
