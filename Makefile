@@ -73,10 +73,17 @@ forecast: $(VENV)/.run ## what Lambda would do (ARGS="-N 100 -T 1 -R 60 --warm-m
 measure-lambda: $(VENV)/.test ## size, cold start and memory of the container image (needs Docker)
 	$(BIN)/python -m local.benchmark.lambda_image
 
+# The published top-1 on ImageNet's validation photos (tensorflow/tpu, models/official/efficientnet/lite).
+ACCURACY_efficientnet-lite0 := 0.751
+ACCURACY_efficientnet-lite1 := 0.767
+ACCURACY_efficientnet-lite2 := 0.776
+
 model: $(VENV)/.test ## build the model of NETWORK=… from its packages (default efficientnet-lite0); PHOTOS=folder to calibrate with
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make model PHOTOS=folder" >&2; exit 2; }
 	$(BIN)/python -m local.models.build --network $(NETWORK) --calibration "$(PHOTOS)" \
 	  $(if $(PHOTOS_TITLE),--calibration-set "$(PHOTOS_TITLE)")
+	$(BIN)/python -m local.models.temperature --network $(NETWORK) --images "$(PHOTOS)" \
+	  --accuracy $(ACCURACY_$(NETWORK)) $(if $(filter efficientnet-lite0,$(NETWORK)),--json docs/measured/reliability.json)
 	$(BIN)/python -m local.models.evaluate --network $(NETWORK) --images "$(PHOTOS)" --update-card
 
 models: $(VENV)/.test ## the same for all networks (8 minutes; PHOTOS_TITLE=… describes the photos in the cards)

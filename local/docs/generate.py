@@ -20,6 +20,7 @@ from local.common.cli import OneLineParser, UsageError
 from local.common.paths import ROOT
 from local.docs.choice import choice_table
 from local.docs.clients import client_commands, client_programs, clients_table
+from local.docs.confidence import confidence_table, reliability_plot
 from local.docs.cores import cores_table
 from local.docs.cost import cost_table
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
@@ -36,6 +37,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "model": model_table,
     "accuracy": accuracy_table,
     "choice": choice_table,
+    "confidence": confidence_table,
     "speed": speed_table,
     "benchmark": benchmark_report,
     "cold starts": cold_start_table,
@@ -48,7 +50,10 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "estimates": estimates_table,
     "overload": overload_tables,
 }
-PLOTS: Final[Mapping[str, Callable[[], str]]] = {"goodput.svg": overload_plot}
+PLOTS: Final[Mapping[str, Callable[[], str]]] = {
+    "goodput.svg": overload_plot,
+    "reliability.svg": reliability_plot,
+}
 """By file name, in docs/images"""
 
 IMAGES: Final = ROOT / "docs" / "images"
