@@ -12,6 +12,12 @@ MODEL_FILE: Final = "model.onnx"
 LABELS_FILE: Final = "labels.txt"
 CARD_FILE: Final = "model.json"
 
+EXPLAIN: Final = "explain"
+"""Of models with a class activation map: the optional input that asks for it, a bool"""
+
+CLASS_MAP: Final = "class_map"
+"""Of such models: the output [M, H, W], float32; M is 1 for one image if asked for, and else 0"""
+
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Windows editors write it at the start of UTF-8 files."""
 
@@ -33,7 +39,7 @@ class ModelCard(NamedTuple):
     `size` is the input's width and height in pixels. `crop_fraction`, `interpolation` and `resize`
     are parameters of `images.read_image`; a card without `resize` means "crop". `threshold` is the
     probability from which on the first class is taken to be right, 0 to 1, or None if the card has
-    none.
+    none. `explains` is whether the model has a class activation map.
     """
 
     name: str
@@ -43,6 +49,7 @@ class ModelCard(NamedTuple):
     interpolation: str
     resize: Resize
     threshold: float | None
+    explains: bool
     content: dict[str, Any]
 
     @property
@@ -65,6 +72,7 @@ class ModelCard(NamedTuple):
             interpolation=str(preprocessing["interpolation"]),
             resize=preprocessing.get("resize", "crop"),
             threshold=None if threshold is None else float(threshold),
+            explains=card.get("explanation") is not None,
             content=card,
         )
         if parsed.size < 1 or not 0 < parsed.crop_fraction <= 1:

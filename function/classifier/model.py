@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.artifact import (
+    CLASS_MAP,
+    EXPLAIN,
     MODEL_FILE,
     Artifact,
     ArtifactError,
@@ -18,6 +20,8 @@ from classifier.artifact import (
 # Before the import, which reads it: the telemetry would write below the home directory.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
+
+_MAP_DECIMALS: Final = 3
 
 _ERRORS_ONLY: Final = 3
 """ONNX Runtime's severity level (0 verbose ... 4 fatal)"""
@@ -42,6 +46,7 @@ class Model:
         self._labels = artifact.labels
         self._session = create_session(artifact.graph, intra_op_threads)
         self._input = _input_name(self._session, self.card.size)
+        self._output = _output_name(self._session, explains=self.card.explains)
         classes = self.probabilities(np.zeros((self.card.size, self.card.size, 3), np.uint8)).size
         if classes != len(self._labels):
             raise ArtifactError(
@@ -56,14 +61,32 @@ class Model:
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """pixels [size, size, 3] uint8 -> the probability of each class, [classes] float32."""
-        (batch,) = self._session.run(None, {self._input: pixels[np.newaxis]})
+        (batch,) = self._session.run([self._output], {self._input: pixels[np.newaxis]})
         probabilities: NDArray[np.float32] = batch[0]
         return probabilities
+
+    @property
+    def explains(self) -> bool:
+        """Whether the model has a class activation map"""
+        return self.card.explains
 
     def predict(self, pixels: NDArray[np.uint8], top_k: int) -> list[Prediction]:
         """The `top_k` most probable classes of pixels [size, size, 3] uint8, most probable first;
         of equal classes the lower index comes first."""
-        probabilities = self.probabilities(pixels)
+        return self._predictions(self.probabilities(pixels), top_k)
+
+    def predict_and_explain(
+        self, pixels: NDArray[np.uint8], top_k: int
+    ) -> tuple[list[Prediction], list[list[float]]]:
+        """The same, and the class activation map of the first class: the rows of a grid over the
+        pixels, whose mean plus a constant of the class is its logit. Only for models that
+        explain."""
+        inputs = {self._input: pixels[np.newaxis], EXPLAIN: np.array(True)}
+        (probabilities,), (grid,) = self._session.run([self._output, CLASS_MAP], inputs)
+        rows = [[round(value, _MAP_DECIMALS) for value in row] for row in grid.tolist()]
+        return self._predictions(probabilities, top_k), rows
+
+    def _predictions(self, probabilities: NDArray[np.float32], top_k: int) -> list[Prediction]:
         best = _largest(probabilities, top_k)
         return [
             Prediction(
@@ -121,3 +144,15 @@ def _input_name(session: ort.InferenceSession, size: int) -> str:
             f"it has {tensor.type} {tensor.shape}."
         )
     return str(tensor.name)
+
+
+def _output_name(session: ort.InferenceSession, *, explains: bool) -> str:
+    """The name of the probabilities, which are the first output."""
+    first, *others = [output.name for output in session.get_outputs()]
+    optional = [tensor.name for tensor in session.get_overridable_initializers()]
+    if explains and (CLASS_MAP not in others or EXPLAIN not in optional):
+        raise ArtifactError(
+            f"{MODEL_FILE} has no class activation map: it needs the optional input {EXPLAIN} and "
+            f"the output {CLASS_MAP}. Remove explanation from the card, or build the model again."
+        )
+    return str(first)

@@ -20,6 +20,7 @@ from local.common.cli import UsageError
 from local.models.card import describe, photo_set, write_card
 from local.models.custom import custom_model, is_custom
 from local.models.float_model import serialized, write_float_model
+from local.models.graph.class_map import add_class_map
 from local.models.lite import lite_model
 from local.models.options import build_parser, reporting_errors, set_default_paths
 from local.models.parity.source_check import check_source
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = quantize(source.network, pixels, source.normalization, source.activation)
     unsafe = unsafe_layers(model.graph)
     assert not unsafe, f"layers that could saturate: {unsafe}"
+    model, class_map = add_class_map(model, pixels)  # last: it adds a branch
 
     write_float_model(source.network, source.normalization, options.fp32, source.activation)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -66,8 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         normalization=source.normalization,
         calibration=photo_set(photos, split, options.calibration_set),
         activation=source.activation,
+        class_map=class_map,
     )
     write_card(options.out, card)
+    if custom:
+        print(f"Class activation map: {class_map or 'none, so no ?explain=1'}")
     print(f"{options.out / MODEL_FILE}: {card['bytes']:,} bytes, sha256 {card['sha256']}")
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import onnx
 
-from classifier.artifact import CARD_FILE, LABELS_FILE, MODEL_FILE
+from classifier.artifact import CARD_FILE, CLASS_MAP, EXPLAIN, LABELS_FILE, MODEL_FILE
 from local.common.cli import UsageError
+from local.models.graph.class_map import ClassMap
 from local.models.graph.service_io import PIXELS, PROBABILITIES, Activation, Normalization
 from local.models.photos import Preprocessing, Split
 from local.models.quantization.quantize import DESCRIPTION
@@ -36,8 +37,12 @@ def describe(  # noqa: PLR0913
     normalization: Normalization,
     calibration: dict[str, Any],
     activation: Activation = "softmax",
+    class_map: ClassMap | None = None,
 ) -> dict[str, Any]:
-    """The card of the model and labels in `directory`, without an evaluation."""
+    """The card of the model and labels in `directory`, without an evaluation.
+
+    activation: of its output. class_map: a description of its class activation map, if it has one.
+    """
     content = (directory / MODEL_FILE).read_bytes()
     graph = onnx.load_from_string(content).graph
     classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
@@ -77,10 +82,23 @@ def describe(  # noqa: PLR0913
             "std": list(normalization.std),
             "normalization": "in the graph, of pixels of 0 to 255" + bgr,
         },
+        **({"explanation": explanation(class_map)} if class_map else {}),
         "quantization": dict(DESCRIPTION),
         "calibration": calibration,
         "versions": {package: version(package) for package in ("onnx", "onnxruntime", "numpy")},
         "evaluation": None,
+    }
+
+
+def explanation(class_map: ClassMap) -> dict[str, Any]:
+    """The card's entry for a class activation map."""
+    return {
+        "method": "class activation map of the most probable class (Zhou et al. 2016): the mean of "
+        "its cells plus the bias of the class is the logit",
+        "input": EXPLAIN,
+        "output": CLASS_MAP,
+        "grid": [class_map.height, class_map.width],
+        "tolerance": class_map.tolerance,
     }
 
 
