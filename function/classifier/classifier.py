@@ -1,12 +1,32 @@
 """The one path of every image, from HTTP or from S3: bytes -> pixels -> predictions."""
 
 from time import perf_counter
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypedDict
 
 from classifier.errors import ImageError
-from classifier.images import MAX_PIXELS, UNLIMITED, MemoryBudget, read_image
+from classifier.images import MAX_PIXELS, UNLIMITED, MemoryBudget, Photo, read_photo
 from classifier.model import Model, Prediction
 from classifier.telemetry.metrics import Metrics
+
+_BOX_DECIMALS: Final = 1
+
+
+class SeenBox(TypedDict):
+    """The part of the upright image that the model got, in pixels of the image."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Explanation(TypedDict):
+    """The class activation map of the class `index`: `grid` has rows, from the top of `box` to its
+    bottom. Their mean plus a constant of the class is its logit."""
+
+    index: int
+    grid: list[list[float]]
+    box: SeenBox
 
 
 class Classification(NamedTuple):
@@ -21,6 +41,7 @@ class Classification(NamedTuple):
     infer_seconds: float
     top_probability: float
     threshold: float | None
+    explanation: Explanation | None = None
 
     @property
     def confident(self) -> bool | None:
@@ -50,12 +71,13 @@ class Classifier:
         self._max_pixels = max_pixels
         self.memory = memory
 
-    def classify(self, data: bytes, top_k: int) -> Classification:
-        """Classify an encoded image. Raises `ImageError`."""
+    def classify(self, data: bytes, top_k: int, *, explain: bool = False) -> Classification:
+        """Classify an encoded image; `explain` the first class, if the model explains. Raises
+        `ImageError`."""
         card = self.model.card
         start = perf_counter()
         try:
-            pixels = read_image(
+            photo = read_photo(
                 data,
                 card.size,
                 card.crop_fraction,
@@ -68,9 +90,22 @@ class Classifier:
             self.metrics.count_error(error.kind)
             raise
         decoded = perf_counter()
-        predictions = self.model.predict(pixels, top_k)
-        # A model that returns NaN has no first class.
+        if explain:
+            predictions, grid = self.model.predict_and_explain(photo.pixels, top_k)
+            # A model that returns NaN has no first class.
+            explanation = _explanation(predictions[0], grid, photo) if predictions else None
+        else:
+            predictions, explanation = self.model.predict(photo.pixels, top_k), None
         top_probability = predictions[0]["probability"] if predictions else 0.0
         times = decoded - start, perf_counter() - decoded
         self.metrics.observe_image(*times, top_probability)
-        return Classification(predictions, *times, top_probability, card.threshold)
+        return Classification(predictions, *times, top_probability, card.threshold, explanation)
+
+
+def _explanation(first: Prediction, grid: list[list[float]], photo: Photo) -> Explanation:
+    left, top, right, bottom = photo.box
+    x, y, width, height = (
+        round(pixels, _BOX_DECIMALS) for pixels in (left, top, right - left, bottom - top)
+    )
+    box = SeenBox(x=x, y=y, width=width, height=height)
+    return Explanation(index=first["index"], grid=grid, box=box)

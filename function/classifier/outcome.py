@@ -19,10 +19,14 @@ to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 
 def result_json(outcome: Outcome, model: str) -> dict[str, Any]:
-    """The result of one image, or its problem; `confident` if the model card has a threshold."""
+    """The result of one image: with `confident` if the model card has a threshold, and with its
+    explanation if it has one; or its problem."""
     if isinstance(outcome, ServiceError):
         return outcome.problem()
     result: dict[str, Any] = {"predictions": outcome.predictions}
     if outcome.threshold is not None:
         result["confident"] = outcome.confident
-    return {**result, "model": model}
+    result["model"] = model
+    if outcome.explanation:
+        result["explanation"] = outcome.explanation
+    return result

@@ -16,14 +16,14 @@ from tests.support.wait import HANG_SECONDS
 class GatedClassifier(Classifier):
     """Sends each image to the gate and classifies it when the gate closes the connection."""
 
-    def classify(self, data: bytes, top_k: int) -> Classification:
+    def classify(self, data: bytes, top_k: int, *, explain: bool = False) -> Classification:
         # An open gate does not listen.
         with suppress(OSError), socket.socket(socket.AF_UNIX) as gate:
             gate.connect(os.environ[GATE])
             gate.sendall(b"%d\n" % os.getpid() + data)
             gate.shutdown(socket.SHUT_WR)
             gate.recv(1)
-        return super().classify(data, top_k)
+        return super().classify(data, top_k, explain=explain)
 
 
 # The test decides when a connection that was accepted before the shutdown sends its request.

@@ -59,12 +59,13 @@ def parse_min_probability(value: str | None) -> float:
     return found
 
 
-def parse_list(value: str | None) -> bool:
-    """Raises `InvalidParameter`."""
+def parse_boolean(name: str, value: str | None) -> bool:
+    """Whether the parameter `name` is true; without a value, it is false. Raises
+    `InvalidParameter`."""
     try:
         return _BOOLEANS[value.lower() if value else value]
     except KeyError:
-        raise InvalidParameter(f"list must be true or false; it is {value!r}.") from None
+        raise InvalidParameter(f"{name} must be true or false; it is {value!r}.") from None
 
 
 def check_function(function: object, activation: str) -> None:
@@ -83,6 +84,7 @@ class ClassifyEndpoint:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._model = service.classifier.model
         self._pool = service.pool
         self._admission = service.admission
         self._settings = settings = service.settings
@@ -97,7 +99,13 @@ class ClassifyEndpoint:
         check_key(request, self._settings.api_key)
         top_k = parse_top_k(request.query_params.get("top_k"))
         min_probability = parse_min_probability(request.query_params.get("min_probability"))
-        as_list = parse_list(request.query_params.get("list"))
+        as_list = parse_boolean("list", request.query_params.get("list"))
+        explain = parse_boolean("explain", request.query_params.get("explain"))
+        if explain and not self._model.explains:
+            raise InvalidParameter(
+                f"The model {self._model.card.name} cannot explain its predictions: it has no "
+                "class activation map. Send the request without explain."
+            )
         record = record_of(request.scope)
         declared = declared_size(request.headers, self._limits)
         place = await self._admission.enter(declared, connection_of(request.scope))
@@ -115,7 +123,7 @@ class ClassifyEndpoint:
                 if not place.kept:
                     self._pool.ensure_capacity()
                 jobs = [
-                    self._pool.submit(self._classify, image, top_k, min_probability)
+                    self._pool.submit(self._classify, image, top_k, min_probability, explain)
                     for image in images
                 ]
             finally:
@@ -132,7 +140,7 @@ class ClassifyEndpoint:
         return results_response(
             request,
             outcomes,
-            self._service.classifier.model.card.name,
+            self._model.card.name,
             as_list=as_list,
             as_labels=upload.labels,
         )
@@ -153,10 +161,10 @@ class ClassifyEndpoint:
         return self._service.store.find_upload(key)
 
     def _classify(
-        self, data: bytes, top_k: int, min_probability: float
+        self, data: bytes, top_k: int, min_probability: float, explain: bool
     ) -> Classification | ImageError:
         try:
-            result = self._service.classifier.classify(data, top_k)
+            result = self._service.classifier.classify(data, top_k, explain=explain)
         except ImageError as error:
             return error
         return result.at_least(min_probability) if min_probability else result

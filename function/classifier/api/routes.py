@@ -38,6 +38,12 @@ MinProbability = Annotated[
 ]
 
 
+_EXPLAIN: Final = (
+    "The result has an `explanation`: how much each part of the image contributes to the first "
+    "class"
+)
+
+
 class _Assets(StaticFiles):
     """Files of the pages. Browsers revalidate them, so that a new version is used at once."""
 
@@ -72,7 +78,12 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
             return endpoint.handle
 
     async def classify(
-        top_k: TopK = DEFAULT_TOP_K, min_probability: MinProbability = 0, as_list: AsList = False
+        top_k: TopK = DEFAULT_TOP_K,
+        min_probability: MinProbability = 0,
+        explain: Annotated[
+            bool, Query(description=_EXPLAIN, include_in_schema=card.explains)
+        ] = False,
+        as_list: AsList = False,
     ) -> None:
         """Send the image as the body itself, or one image or several as a form, in the field
         `file`, or as JSON, in base64. The response is a result for one image, and a list of

@@ -1,8 +1,9 @@
 """Bodies and responses, for OpenAPI."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, RootModel
+from pydantic.json_schema import SkipJsonSchema
 
 from classifier.images import FORMATS
 from classifier.outcome import MAX_TOP_K
@@ -21,6 +22,11 @@ Base64 = Annotated[
         json_schema_extra={"format": "byte"},
     ),
 ]
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    """Of a member that is left out, not null, if it has no value."""
+    schema.pop("default", None)
 
 
 class ImageForm(BaseModel):
@@ -59,6 +65,29 @@ class Prediction(BaseModel):
     probability: Annotated[float, Field(ge=0, le=1, description="From 0 to 1")]
 
 
+class Box(BaseModel):
+    """A part of the upright image, in its pixels."""
+
+    x: Annotated[float, Field(description="Left edge")]
+    y: Annotated[float, Field(description="Top edge")]
+    width: Annotated[float, Field(gt=0, description="Width")]
+    height: Annotated[float, Field(gt=0, description="Height")]
+
+
+class Explanation(BaseModel):
+    """A class activation map: how much each part of the image contributes to the first class."""
+
+    index: Annotated[int, Field(ge=0, description="Position of the class in the labels file")]
+    grid: Annotated[
+        list[list[float]],
+        Field(
+            description="Rows of equal cells, from the top left of the box. The mean of all cells "
+            "plus a constant of the class is its logit; negative cells speak against the class"
+        ),
+    ]
+    box: Annotated[Box, Field(description="The part of the image that the model got")]
+
+
 class Result(BaseModel):
     """The result of one image."""
 
@@ -75,6 +104,10 @@ class Result(BaseModel):
         ),
     ]
     model: Annotated[str, Field(description="Name of the model")]
+    explanation: Annotated[
+        Explanation | SkipJsonSchema[None],
+        Field(description="Only if `explain` is true", json_schema_extra=_without_default),
+    ] = None
 
 
 class Results(RootModel[list[Result]]):

@@ -2,7 +2,14 @@
 
 from classifier.images.limits import MAX_PIXELS, UNLIMITED, MemoryBudget
 from classifier.images.pillow import FORMATS, configure
-from classifier.images.read import INTERPOLATIONS, RESIZES, Resize, read_image
+from classifier.images.read import (
+    INTERPOLATIONS,
+    RESIZES,
+    Photo,
+    Resize,
+    read_image,
+    read_photo,
+)
 
 __all__ = [
     "FORMATS",
@@ -11,8 +18,10 @@ __all__ = [
     "RESIZES",
     "UNLIMITED",
     "MemoryBudget",
+    "Photo",
     "Resize",
     "read_image",
+    "read_photo",
 ]
 
 configure()

@@ -2,7 +2,7 @@
 
 import math
 from io import BytesIO
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ _UPRIGHT: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 """The transposition that undoes each EXIF orientation (EXIF 2.32, 4.6.4)"""
+
+_LYING: Final = (5, 6, 7, 8)
+"""The orientations of which width and height are exchanged"""
 
 INTERPOLATIONS: Final = {
     "nearest": Image.Resampling.NEAREST,
@@ -67,6 +70,14 @@ _DAMAGED: Final = (
 )
 
 
+class Photo(NamedTuple):
+    """What the model gets of an image: `pixels`, uint8 [size, size, 3], RGB, and the `box` of the
+    upright image that they show, in its pixels."""
+
+    pixels: NDArray[np.uint8]
+    box: Box
+
+
 def read_image(  # noqa: PLR0913
     data: bytes | bytearray | memoryview,
     size: int,
@@ -77,6 +88,28 @@ def read_image(  # noqa: PLR0913
     max_pixels: int = limits.MAX_PIXELS,
     memory: limits.MemoryBudget = limits.UNLIMITED,
 ) -> NDArray[np.uint8]:
+    """The pixels of `read_photo`, with the same arguments and errors."""
+    return read_photo(
+        data,
+        size,
+        crop_fraction,
+        interpolation=interpolation,
+        resize=resize,
+        max_pixels=max_pixels,
+        memory=memory,
+    ).pixels
+
+
+def read_photo(  # noqa: PLR0913
+    data: bytes | bytearray | memoryview,
+    size: int,
+    crop_fraction: float = 0.875,
+    *,
+    interpolation: str = "bicubic",
+    resize: Resize = "crop",
+    max_pixels: int = limits.MAX_PIXELS,
+    memory: limits.MemoryBudget = limits.UNLIMITED,
+) -> Photo:
     """The pixels of an encoded image, as a person sees it, for a model of input `size`.
 
     The centred square of side `crop_fraction` times the shorter side is resized to `size` in one
@@ -84,8 +117,6 @@ def read_image(  # noqa: PLR0913
     whatever its aspect ratio. EXIF orientation is applied, transparency is laid over white, the
     first frame of an animation is taken. A JPEG is decoded at the smallest DCT scale that still
     covers `size`. The thread waits until `memory` has room for decoding (default: no limit).
-
-    Returns an array [size, size, 3], uint8, RGB.
 
     Raises `UnsupportedFormat`, `TooManyPixels` (before it decodes: `TooMuchMemory` if it takes more
     than all of `memory`, `TooSlowToDecode`) or `UnreadableImage`; all are `ImageError`.
@@ -187,7 +218,7 @@ def _decode(  # noqa: PLR0913, PLR0917
     crop_fraction: float,
     resize: Resize,
     resample: Image.Resampling,
-) -> NDArray[np.uint8]:
+) -> Photo:
     if info.unended:
         _check_complete(encoded, info, covering)
     with _open(info.replacement or encoded, info) as image:
@@ -196,10 +227,11 @@ def _decode(  # noqa: PLR0913, PLR0917
         try:
             if image.width * image.height > info.size[0] * info.size[1]:
                 raise UnusualStructure("it has two sizes")
+            width, height = image.size  # before a JPEG is decoded at a smaller scale
             image.draft(None, (covering, covering))
             image.load()
             orientation = _orientation(image, info)
-            part = _centred_part(image, crop_fraction, resize)
+            part = _centred_part(image.size, crop_fraction, resize)
             conversion = find_conversion(image)
             keep_inks = conversion is not None
             resized = resize_visible(image, part, size, resample, keep_inks=keep_inks)
@@ -212,7 +244,9 @@ def _decode(  # noqa: PLR0913, PLR0917
     # The part is centred and the result square, so rotating it rotates the image, at less cost.
     upright = resized.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else resized
     # convert() copies even where there is nothing to convert.
-    return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
+    pixels = np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
+    size_upright = (height, width) if orientation in _LYING else (width, height)
+    return Photo(pixels, _centred_part(size_upright, crop_fraction, resize))
 
 
 def _check_complete(encoded: bytes, info: ImageInfo, covering: int) -> None:
@@ -243,10 +277,8 @@ def _png_profile(image: Image.Image | Pixels) -> bytes:
         return b""
 
 
-def _centred_part(image: Image.Image | Pixels, crop_fraction: float, resize: Resize) -> Box:
-    side = crop_fraction * min(image.size)
-    width, height = side, side
-    if resize == "squash":
-        width, height = crop_fraction * image.width, crop_fraction * image.height
-    left, top = (image.width - width) / 2, (image.height - height) / 2
+def _centred_part(size: tuple[int, int], crop_fraction: float, resize: Resize) -> Box:
+    sides = (min(size),) * 2 if resize == "crop" else size
+    width, height = crop_fraction * sides[0], crop_fraction * sides[1]
+    left, top = (size[0] - width) / 2, (size[1] - height) / 2
     return left, top, left + width, top + height
