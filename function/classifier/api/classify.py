@@ -143,6 +143,7 @@ class ClassifyEndpoint:
             self._model.card.name,
             as_list=as_list,
             as_labels=upload.labels,
+            explains=self._model.explains,
         )
 
     async def _read(self, request: Request, body: BodyStream, declared: int) -> Upload:

@@ -34,11 +34,12 @@ class ProblemResponse(JSONResponse):
         super().__init__({**error.problem(), **members}, error.status, headers)
 
 
-def page_response(
+def page_response(  # noqa: PLR0913
     request: Request,
     outcomes: Sequence[Outcome] = (),
     *,
     model: str = "",
+    explains: bool = False,
     status: int = 200,
     headers: Mapping[str, str] = {},
 ) -> HTMLResponse:
@@ -46,6 +47,7 @@ def page_response(
     content = render(
         outcomes,
         model=model,
+        explains=explains,
         base_path=request.scope.get("root_path", ""),
         address=str(request.base_url),
     )

@@ -14,19 +14,21 @@ from classifier.errors import NumberedImageError, ServiceError
 from classifier.outcome import Outcome, result_json
 
 
-def results_response(
+def results_response(  # noqa: PLR0913
     request: Request,
     outcomes: Sequence[Outcome],
     model: str,
     *,
     as_list: bool = False,
     as_labels: bool = False,
+    explains: bool = False,
 ) -> Response:
     """One result, or several in order; if an image failed, the first failure's problem. The page
     where a browser sent its form.
 
     `as_list`: a list, also of one result. `as_labels`: each result in the form of Hugging Face,
-    which their clients get in any case."""
+    which their clients get in any case. `explains`: the page offers explanations, which
+    the model has."""
     failures = [
         (number, outcome)
         for number, outcome in enumerate(outcomes, start=1)
@@ -35,7 +37,9 @@ def results_response(
     headers = {} if failures else {"Server-Timing": _server_timing(outcomes)}
     if wants_page(request):
         status = failures[0][1].status if failures else 200
-        return page_response(request, outcomes, model=model, status=status, headers=headers)
+        return page_response(
+            request, outcomes, model=model, explains=explains, status=status, headers=headers
+        )
     if failures and len(outcomes) == 1:
         return error_response(request, failures[0][1])
     if failures:

@@ -17,6 +17,10 @@ CONTENT_SECURITY_POLICY: Final = (
     "connect-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
 )
 
+_LOOK: Final = (
+    '<label class="look" hidden><input type="checkbox"> Show where the model looked</label>'
+)
+
 Outcome = Classification | ServiceError
 
 
@@ -24,19 +28,22 @@ def render(
     outcomes: Sequence[Outcome],
     *,
     model: str = "",
+    explains: bool = False,
     base_path: str = "",
     address: str = "http://localhost:8000/",
 ) -> str:
     """The page with `outcomes`, in the order of the images.
 
-    `model` is the name of the model, `base_path` the path that a gateway puts in front of the
-    service, without a slash at its end, `address` the URL for programs.
+    `model` is the name of the model; if it `explains`, each result has a switch for the page's
+    script, which shows where the model looked. `base_path` is the path that a gateway puts in
+    front of the service, without a slash at its end, `address` the URL for programs.
     """
     articles = "".join(
         _article(
             outcome,
             f"Photo {number} of {len(outcomes)}" if len(outcomes) > 1 else "Your photo",
             model,
+            explains=explains,
         )
         for number, outcome in enumerate(outcomes, start=1)
     )
@@ -47,11 +54,13 @@ def render(
     return page.replace("<!-- results -->", articles)
 
 
-def _article(outcome: Outcome, heading: str, model: str) -> str:
+def _article(outcome: Outcome, heading: str, model: str, *, explains: bool) -> str:
     if isinstance(outcome, ServiceError):
         content = f'<p class="problem">{escape(outcome.message)}</p>'
     else:
         content = _classes(outcome, model)
+        if explains and outcome.predictions:
+            content += _LOOK
     return f'<article><h2>{heading}</h2><div class="answer">{content}</div></article>'
 
 

@@ -95,7 +95,7 @@ function draw(image, scale) {
   return canvas;
 }
 
-async function classifyPhoto(name, upload) {
+async function post(address, accept, name, upload) {
   try {
     await upload.slice(0, 1).arrayBuffer();
   } catch {
@@ -103,12 +103,15 @@ async function classifyPhoto(name, upload) {
   }
   const body = new FormData();
   body.append("file", upload, name);
-  let response;
   try {
-    response = await fetch(service, { method: "POST", body, headers: { Accept: "text/html" } });
+    return await fetch(address, { method: "POST", body, headers: { Accept: accept } });
   } catch {
     throw new UserError("The service does not respond. Check your connection and try again.");
   }
+}
+
+async function classifyPhoto(name, upload) {
+  const response = await post(service, "text/html", name, upload);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const answer = page.querySelector("#results .answer");
   if (!answer) throw new UserError(errorMessage(response.status));
@@ -129,7 +132,9 @@ function card(file) {
   const figure = make("figure");
   const image = new Image();
   image.alt = "";
-  figure.append(image);
+  const photo = make("div", "photo");
+  photo.append(image);
+  figure.append(photo);
   article.append(figure, make("h2", "", file.name), pendingAnswer());
   return article;
 }
@@ -138,7 +143,11 @@ function preview(image, upload) {
   const address = URL.createObjectURL(upload);
   image.addEventListener("load", () => URL.revokeObjectURL(address));
   // The service reads formats that browsers cannot show.
-  image.addEventListener("error", () => image.replaceWith("No preview"));
+  image.addEventListener("error", () => {
+    const switches = image.closest("article").querySelectorAll(".look");
+    for (const look of switches) look.hidden = true;
+    image.replaceWith("No preview");
+  });
   image.src = address;
 }
 
@@ -163,6 +172,7 @@ async function classify(name, upload, article) {
   }
   article.querySelector(".answer").replaceWith(answer);
   article.removeAttribute("aria-busy");
+  offerToLook(name, upload, article);
   return article;
 }
 
@@ -196,6 +206,50 @@ async function work() {
   running += 1;
   while (queue.length) await queue.shift()();
   running -= 1;
+}
+
+// Showing where the model looked
+
+// Answers of a model without a map have no switch.
+function offerToLook(name, upload, article) {
+  const image = article.querySelector("figure img");
+  const look = article.querySelector(".look");
+  if (!look || !image) return;
+  look.hidden = false;
+  const input = look.querySelector("input");
+  let map; // the promise of a canvas
+  input.addEventListener("change", async () => {
+    map ||= fetchMap(name, upload, article, image);
+    try {
+      (await map).hidden = !input.checked;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      map = undefined;
+      input.checked = false;
+      setStatus(error.message, "problem");
+    }
+  });
+}
+
+async function fetchMap(name, upload, article, image) {
+  const [{ drawMap }, explanation] = await Promise.all([fetchMapScript(), fetchExplanation(name, upload)]);
+  const canvas = drawMap(image, explanation, article.querySelector(".label").textContent);
+  image.after(canvas);
+  return canvas;
+}
+
+async function fetchMapScript() {
+  try {
+    return await import("./map.js");
+  } catch {
+    throw new UserError("The page is incomplete. Check your connection and load it again.");
+  }
+}
+
+async function fetchExplanation(name, upload) {
+  const response = await post(new URL("?explain=1&top_k=1", service), "application/json", name, upload);
+  if (!response.ok) throw new UserError(errorMessage(response.status));
+  return (await response.json()).explanation;
 }
 
 // Choosing photos

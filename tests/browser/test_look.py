@@ -1,0 +1,141 @@
+"""The switch of each result that shows where the model looked."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from tests.browser.page import CAT, choose, expect_the_cat
+from tests.support.browser import Open
+from tests.support.explaining import explaining_model, unexplaining_model
+from tests.support.pictures import SAMPLE_LABEL, encode, photo
+from tests.support.server import Server, serving
+
+SWITCH = "Show where the model looked"
+
+COLOURED = """(canvas) => {
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  const at = (x, y) => Array.from(data.slice(4 * (y * width + x), 4 * (y * width + x) + 4));
+  let opaque = 0;
+  for (let index = 3; index < data.length; index += 4) opaque = Math.max(opaque, data[index]);
+  return { size: [width, height], corner: at(1, 1), opaque };
+}"""
+
+
+def box(element: Locator) -> dict[str, float]:
+    found = element.bounding_box()
+    assert found
+    return {"x": found["x"], "y": found["y"], "width": found["width"], "height": found["height"]}
+
+
+@pytest.fixture(scope="module")
+def explaining(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("explaining")
+    with serving(folder / "log", MODEL_DIR=str(explaining_model(folder))) as server:
+        yield server
+
+
+@pytest.fixture
+def page(open_page: Open, explaining: Server) -> Page:
+    return open_page(f"{explaining.url}/")
+
+
+def test_switch_lays_the_map_over_the_photo(page: Page) -> None:
+    choose(page, CAT)
+    expect_the_cat(page)
+    name = re.compile(f"Where the model looked for {SAMPLE_LABEL}", re.IGNORECASE)
+    shown = page.get_by_role("img", name=name)
+    expect(shown).to_have_count(0)
+    page.get_by_label(SWITCH).check()
+    expect(shown).to_be_visible()
+    found = shown.evaluate(COLOURED)
+    image = page.locator("figure img")
+    width, height = image.evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
+    assert found["size"][0] / found["size"][1] == pytest.approx(width / height, rel=0.01)
+    assert found["corner"] == [0, 0, 0, pytest.approx(115, abs=1)]  # the model did not get it
+    assert found["opaque"] > 150
+    assert box(shown) == pytest.approx(box(image), abs=0.1)
+
+
+def test_switch_hides_the_map_and_asks_once(page: Page) -> None:
+    asked = []
+    page.on("request", lambda request: asked.append("explain=1" in request.url))
+    choose(page, CAT)
+    switch, shown = page.get_by_label(SWITCH), page.locator("canvas")
+    switch.check()
+    expect(shown).to_be_visible()
+    switch.uncheck()
+    expect(shown).to_be_hidden()
+    switch.check()
+    expect(shown).to_be_visible()
+    assert asked.count(True) == 1
+
+
+@pytest.mark.parametrize("width", [1000, 360])
+def test_each_photo_has_its_map_at_its_place(
+    open_page: Open, explaining: Server, width: int
+) -> None:
+    """Given photos that are wide, high and of another format, on a screen and a telephone."""
+    page = open_page(f"{explaining.url}/", viewport={"width": width, "height": 900})
+    coffee = photo("coffee.png")
+    sizes = {"wide.webp": (600, 200), "high.png": (200, 500), "small.gif": (90, 90)}
+    files = [
+        FilePayload(
+            name=name,
+            mimeType="image/png",
+            buffer=encode(coffee.resize(size), name.rpartition(".")[2].upper()),
+        )
+        for name, size in sizes.items()
+    ]
+    choose(page, *files)
+    switches = page.get_by_label(SWITCH)
+    expect(switches).to_have_count(3)
+    for number in range(3):
+        switches.nth(number).check()
+        shown = page.get_by_role("article").nth(number).locator("canvas")
+        expect(shown).to_be_visible()
+        assert box(shown) == pytest.approx(box(page.locator("figure img").nth(number)), abs=0.1)
+        drawn = shown.evaluate(COLOURED)["size"]
+        assert tuple(drawn) == list(sizes.values())[number]
+
+
+def test_switch_goes_off_if_the_service_fails(page: Page) -> None:
+    choose(page, CAT)
+    switch = page.get_by_label(SWITCH)
+    page.route("**/?explain=1*", lambda route: route.fulfill(status=503))
+    switch.click()
+    expect(page.get_by_role("status")).to_have_text("The service is busy. Try again in a moment.")
+    expect(switch).not_to_be_checked()
+    # then it works as soon as the service does
+    page.unroute_all()
+    switch.check()
+    expect(page.locator("canvas")).to_be_visible()
+
+
+def test_photo_without_preview_has_no_switch(page: Page) -> None:
+    """Given a format that the service reads and the browser does not."""
+    scan = encode(photo("coffee.png"), "TIFF")
+    choose(page, FilePayload(name="scan.tif", mimeType="image/tiff", buffer=scan))
+    expect(page.locator(".timing")).to_have_count(1)
+    expect(page.get_by_text("No preview")).to_be_visible()
+    expect(page.get_by_label(SWITCH)).to_be_hidden()
+
+
+def test_page_without_javascript_has_no_switch(open_page: Open, explaining: Server) -> None:
+    page = open_page(f"{explaining.url}/", java_script_enabled=False)
+    choose(page, CAT)
+    expect_the_cat(page)
+    expect(page.get_by_label(SWITCH)).to_be_hidden()
+
+
+def test_model_without_a_map_has_no_switch(
+    open_page: Open, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("unexplaining")
+    with serving(folder / "log", MODEL_DIR=str(unexplaining_model(folder))) as server:
+        page = open_page(f"{server.url}/")
+        choose(page, CAT)
+        expect_the_cat(page)
+        expect(page.get_by_label(SWITCH)).to_have_count(0)
