@@ -44,23 +44,36 @@ class Layer:
 
     def rows(self, weight: NDArray[Any]) -> NDArray[Any]:
         """The weight tensor as [outputs, K], K in kernel order (see `saturation`)."""
-        if self.node.op_type == "Conv":
-            return np.moveaxis(weight, 1, -1).reshape(len(weight), -1)
-        return weight if self._transposed() else weight.T
+        return weight_rows(self.node, weight)
 
     def weight_from(self, rows: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         """The inverse of `rows`: a weight tensor of `shape`."""
-        if self.node.op_type == "Conv":
-            outputs, inputs, *kernel = shape
-            return np.moveaxis(rows.reshape(outputs, *kernel, inputs), -1, 1)
-        return rows if self._transposed() else rows.T
+        return weight_from_rows(self.node, rows, shape)
 
     def needs_safe_pairs(self, shape: tuple[int, ...]) -> bool:
         """False only for a depthwise convolution with one output per channel."""
         return not (self.node.op_type == "Conv" and 1 < self.groups == shape[0] and shape[1] == 1)
 
-    def _transposed(self) -> bool:
-        return bool(attributes(self.node).get("transB", 0))
+
+def weight_rows(node: onnx.NodeProto, weight: NDArray[Any]) -> NDArray[Any]:
+    """The weight of a Conv, Gemm or MatMul as [outputs, K], K in kernel order (`saturation`)."""
+    if node.op_type == "Conv":
+        return np.moveaxis(weight, 1, -1).reshape(len(weight), -1)
+    return weight if _is_transposed(node) else weight.T
+
+
+def weight_from_rows(
+    node: onnx.NodeProto, rows: NDArray[Any], shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """The inverse of `weight_rows`: a weight tensor of `shape`."""
+    if node.op_type == "Conv":
+        outputs, inputs, *kernel = shape
+        return np.moveaxis(rows.reshape(outputs, *kernel, inputs), -1, 1)
+    return rows if _is_transposed(node) else rows.T
+
+
+def _is_transposed(node: onnx.NodeProto) -> bool:
+    return bool(attributes(node).get("transB", 0))
 
 
 def unsupported_nodes(graph: onnx.GraphProto) -> list[str]:

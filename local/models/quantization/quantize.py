@@ -8,11 +8,12 @@ saturate (`saturation`). ONNX Runtime's own weights are rounded to nearest, and 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import onnx
@@ -59,7 +60,7 @@ DESCRIPTION: Final = {
 }
 """The quantization, for the model card."""
 
-_QUANTIZED_OPS: Final = [
+QUANTIZED_OPS: Final = [
     "Conv", "Gemm", "MatMul", "Add", "Mul", "Clip", "Relu", "LeakyRelu", "Sigmoid", "HardSigmoid",
     "AveragePool", "GlobalAveragePool", "MaxPool", "Concat", "Split", "Pad", "Resize",
     "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze",
@@ -84,16 +85,43 @@ def quantize(
     pixels: the photos for calibration, uint8 [N, size, size, 3]. The model has the same input, and
     the output `probabilities`, float32 [N, classes].
     """
-    inputs = normalization.apply(pixels)
-    equal = equalize(apply_space_to_depth(network), inputs)
-    static = _statically_quantized(equal, inputs, normalization)
-    _keep_logits_float(static.graph)
-    reconstructed = reconstruct(narrow_ranges(static, equal, inputs), equal, inputs)
-    return add_service_io(reconstructed, normalization, activation)
+    prepared = PreparedNetwork.of(network, pixels, normalization)
+    return add_service_io(prepared.quantized(), normalization, activation)
+
+
+@dataclass(frozen=True)
+class PreparedNetwork:
+    """A float network in the form in which its layers are quantized, and its calibration.
+
+    `network` maps `inputs`, float32 [N, ...], to `logits`.
+    """
+
+    network: onnx.ModelProto
+    inputs: NDArray[np.float32]
+    normalization: Normalization
+
+    @classmethod
+    def of(
+        cls, network: onnx.ModelProto, pixels: NDArray[np.uint8], normalization: Normalization
+    ) -> Self:
+        """pixels: the photos for calibration, uint8 [N, size, size, 3]."""
+        inputs = normalization.apply(pixels)
+        equal = equalize(apply_space_to_depth(network), inputs)
+        return cls(equal, inputs, normalization)
+
+    def quantized(self, keep_float: Collection[str] = ()) -> onnx.ModelProto:
+        """The QDQ graph of the network; the nodes named by `keep_float` are not quantized."""
+        static = _statically_quantized(self.network, self.inputs, self.normalization, keep_float)
+        _keep_logits_float(static.graph)
+        narrowed = narrow_ranges(static, self.network, self.inputs)
+        return reconstruct(narrowed, self.network, self.inputs)
 
 
 def _statically_quantized(
-    network: onnx.ModelProto, inputs: NDArray[np.float32], normalization: Normalization
+    network: onnx.ModelProto,
+    inputs: NDArray[np.float32],
+    normalization: Normalization,
+    keep_float: Collection[str],
 ) -> onnx.ModelProto:
     name = network.graph.input[0].name
     with TemporaryDirectory() as folder, _quiet():
@@ -103,8 +131,8 @@ def _statically_quantized(
             path,
             _CalibrationReader(name, inputs),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=_QUANTIZED_OPS,
-            nodes_to_exclude=unsupported_nodes(network.graph),
+            op_types_to_quantize=QUANTIZED_OPS,
+            nodes_to_exclude=[*unsupported_nodes(network.graph), *keep_float],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
