@@ -1,7 +1,8 @@
 """Build a served model: EfficientNet-Lite0, 1 or 2 from packages, or any ONNX classifier.
 
-Writes model.onnx (INT8), labels.txt and model.json (the card) to --out, and the float model, for
-`python -m local.models.evaluate`, to --fp32.
+Writes model.onnx, labels.txt and model.json (the card) to --out, and the float model, for
+`python -m local.models.evaluate`, to --fp32. model.onnx is INT8 if that agrees with the float model
+on photos that are held out of the calibration; else some layers stay floats, or all.
 
 examples:
   python -m local.models.build --calibration PHOTOS
@@ -21,12 +22,13 @@ from local.models.card import describe, photo_set, write_card
 from local.models.custom import custom_model, is_custom
 from local.models.float_model import serialized, write_float_model
 from local.models.graph.class_map import add_class_map
+from local.models.holdout import hold_out, views
 from local.models.lite import lite_model
 from local.models.options import build_parser, reporting_errors, set_default_paths
 from local.models.parity.source_check import check_source
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
-from local.models.quantization.qdq_layers import unsafe_layers
-from local.models.quantization.quantize import quantize
+from local.models.precision import choose_precision
+from local.models.precision_report import quantization_entry, report, served_name
 from local.models.sources.labels import write_labels
 
 
@@ -44,16 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     resize = options.resize or source.resize
     preprocessing = Preprocessing(size, crop_fraction, interpolation, resize)
     split: Split = options.split or ("all" if custom else "calibration")
-    photos = _calibration_photos(options.calibration, split, source.labels)
-    pixels = read_pixels(photos, preprocessing)
+    photos = hold_out(_calibration_photos(options.calibration, split, source.labels), split)
+    pixels = read_pixels(photos.calibration, preprocessing)
     for line in source.report:
         print(line)
-    classes = [class_of(photo, options.calibration, source.labels) for photo in photos]
-    check_source(source, preprocessing, photos, pixels, classes, options.parity)
-    model = quantize(source.network, pixels, source.normalization, source.activation)
-    unsafe = unsafe_layers(model.graph)
-    assert not unsafe, f"layers that could saturate: {unsafe}"
-    model, class_map = add_class_map(model, pixels)  # last: it adds a branch
+    classes = [class_of(photo, options.calibration, source.labels) for photo in photos.calibration]
+    check_source(source, preprocessing, photos.calibration, pixels, classes, options.parity)
+    measured = views(read_pixels(photos.measured, preprocessing))
+    choice = choose_precision(source, pixels, measured, options.min_agreement)
+    model, class_map = add_class_map(choice.model, pixels)  # last: it adds a branch
 
     write_float_model(source.network, source.normalization, options.fp32, source.activation)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -61,16 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_labels(options.out / LABELS_FILE, source.labels)
     card = describe(
         options.out,
-        name=source.name,
+        name=served_name(source.name, choice),
         source=source.description,
         licence=source.licence,
         preprocessing=preprocessing,
         normalization=source.normalization,
-        calibration=photo_set(photos, split, options.calibration_set),
+        calibration=photo_set(photos.calibration, split, options.calibration_set),
+        quantization=quantization_entry(choice, photos),
         activation=source.activation,
         class_map=class_map,
     )
     write_card(options.out, card)
+    classes = [class_of(photo, options.calibration, source.labels) for photo in photos.measured]
+    print(*report(choice, photos, classes, pixels), sep="\n")
     if custom:
         print(f"Class activation map: {class_map or 'none, so no ?explain=1'}")
     print(f"{options.out / MODEL_FILE}: {card['bytes']:,} bytes, sha256 {card['sha256']}")

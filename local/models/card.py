@@ -13,7 +13,6 @@ from local.common.cli import UsageError
 from local.models.graph.class_map import ClassMap
 from local.models.graph.service_io import PIXELS, PROBABILITIES, Activation, Normalization
 from local.models.photos import Preprocessing, Split
-from local.models.quantization.quantize import DESCRIPTION
 from local.models.sources.source import sha256
 
 _CONVENTION: Final = {
@@ -36,6 +35,7 @@ def describe(  # noqa: PLR0913
     preprocessing: Preprocessing,
     normalization: Normalization,
     calibration: dict[str, Any],
+    quantization: Mapping[str, Any],
     activation: Activation = "softmax",
     class_map: ClassMap | None = None,
 ) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def describe(  # noqa: PLR0913
             "normalization": "in the graph, of pixels of 0 to 255" + bgr,
         },
         **({"explanation": explanation(class_map)} if class_map else {}),
-        "quantization": dict(DESCRIPTION),
+        "quantization": dict(quantization),
         "calibration": calibration,
         "versions": {package: version(package) for package in ("onnx", "onnxruntime", "numpy")},
         "evaluation": None,

@@ -57,6 +57,13 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     )
     _add_split(parser, "all with --onnx or --from, else calibration")
     parser.add_argument(
+        "--min-agreement",
+        type=_share,
+        default=0.97,
+        help="share of equal decisions with the float model, on photos held out, below which "
+        "layers stay floats (0.97)",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
@@ -92,7 +99,7 @@ def temperature_parser(description: str | None) -> argparse.ArgumentParser:
     _add_labelled_photos(parser)
     parser.add_argument(
         "--accuracy",
-        type=_share,
+        type=_accuracy,
         metavar="SHARE",
         help="the top-1 accuracy on photos that the network was not trained on, more than 0 and "
         "less than 1, if these photos are easier: they are weighted to have it",
@@ -275,6 +282,13 @@ def _fraction(text: str) -> float:
 
 
 def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _accuracy(text: str) -> float:
     value = _number(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not more than 0 and less than 1")

@@ -51,7 +51,7 @@ def test_given_files_are_kept() -> None:
     [
         (
             ["--onnx", "net.onnx", "--network", "efficientnet-lite1"],
-            "--onnx and --network name two models. Remove one of them.",
+            "--network names a model of the project: remove it, or --onnx and --from.",
         ),
         (["--network", "lite3"], "invalid choice: 'lite3' (choose from"),
     ],
