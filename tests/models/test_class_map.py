@@ -23,6 +23,7 @@ from local.models.graph.service_io import (
     Normalization,
     add_service_io,
 )
+from local.models.graph.sessions import batches
 from local.models.sources.import_onnx import import_onnx
 from tests.models.networks import (
     CLASSES,
@@ -213,3 +214,17 @@ def test_build_writes_the_map_to_graph_and_card(
     assert 0 < card["explanation"]["tolerance"] < 0.1
     _, rows = model.predict_and_explain(PIXELS_OF_NOISE[0], 1)
     assert np.shape(rows) == (8, 8)
+
+
+def test_logits_of_a_model_with_a_map_can_be_read(tmp_path: Path) -> None:
+    """Without the branch, the input `explain` is not needed either."""
+    network = import_onnx(gemm(tmp_path / "net.onnx"), NORMALIZATION).network
+    plain = served(gemm(tmp_path / "net.onnx"))
+    mapped, found = add_class_map(plain, PIXELS_OF_NOISE)
+    assert found is not None
+    for one, other in zip(
+        batches(mapped, {LOGITS: TensorProto.FLOAT}, PIXELS_OF_NOISE),
+        batches(plain, {LOGITS: TensorProto.FLOAT}, PIXELS_OF_NOISE),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)

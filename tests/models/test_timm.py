@@ -2,7 +2,8 @@
 
 They are skipped unless the two are installed, which takes gigabytes:
 
-    pip install -r tests/requirements.txt -r tests/models/requirements-timm.in
+    pip install -r tests/requirements.txt
+    pip install onnxscript timm torch torchvision
     python -m pytest -m slow -s tests/models/test_timm.py
 """
 
@@ -31,7 +32,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         bool(MISSING),
-        reason=f"not installed: {', '.join(MISSING)} (see tests/models/requirements-timm.in)",
+        reason=f"not installed: {', '.join(MISSING)} (see the top of this file)",
     ),
 ]
 

@@ -59,7 +59,7 @@ def part_up_to(model: onnx.ModelProto, tensors: Mapping[str, int]) -> onnx.Model
             needed.update(node.input)
     part.graph.name = model.graph.name
     part.graph.node.extend(reversed(nodes))
-    part.graph.input.extend(model.graph.input)
+    part.graph.input.extend(each for each in model.graph.input if each.name in needed)
     part.graph.initializer.extend(
         constant for constant in model.graph.initializer if constant.name in needed
     )
