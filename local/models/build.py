@@ -18,7 +18,7 @@ from pathlib import Path
 
 from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
 from local.common.cli import UsageError
-from local.models.card import describe, photo_set, write_card
+from local.models.card import describe, write_card
 from local.models.custom import custom_model, is_custom
 from local.models.float_model import serialized, write_float_model
 from local.models.graph.class_map import add_class_map
@@ -28,7 +28,7 @@ from local.models.options import build_parser, reporting_errors, set_default_pat
 from local.models.parity.source_check import check_source
 from local.models.photos import Preprocessing, Split, class_of, find_photos, in_split, read_pixels
 from local.models.precision import choose_precision
-from local.models.precision_report import quantization_entry, report, served_name
+from local.models.precision_report import calibration_entry, quantization_entry, report, served_name
 from local.models.sources.labels import write_labels
 
 
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         licence=source.licence,
         preprocessing=preprocessing,
         normalization=source.normalization,
-        calibration=photo_set(photos.calibration, split, options.calibration_set),
+        calibration=calibration_entry(photos, split, options.calibration_set),
         quantization=quantization_entry(choice, photos),
         activation=source.activation,
         class_map=class_map,

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from local.models.accuracy import latency
 from local.models.agreement import is_multi_label
+from local.models.card import photo_set
 from local.models.float_model import serialized
 from local.models.holdout import CalibrationPhotos
+from local.models.photos import Split
 from local.models.precision import Choice
 from local.models.quantization.quantize import DESCRIPTION
 
@@ -22,6 +24,16 @@ _TIMED: Final = 20
 def served_name(name: str, choice: Choice) -> str:
     """The name for the card: a name that ends in -int8 ends in -fp32 for a float model."""
     return name.removesuffix(_INT8) + _FP32 if choice.kind == "float" and _INT8 in name else name
+
+
+def calibration_entry(photos: CalibrationPhotos, split: Split, description: str) -> dict[str, Any]:
+    """The card's "calibration": the photos that fitted the model, and the digest of these and those
+    held out, by which `local.models.temperature` recognizes the folder."""
+    entry = photo_set(photos.calibration, split, description)
+    if not photos.held_out:
+        return entry
+    both = photo_set([*photos.calibration, *photos.measured], split, description)
+    return {**entry, "sha256_with_held_out": both["sha256"]}
 
 
 def quantization_entry(choice: Choice, photos: CalibrationPhotos) -> dict[str, Any]:

@@ -81,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _check(count: int, digest: str, card: dict[str, Any]) -> None:
     """Raises `UsageError` if there are too few photos, or those that calibrated the model."""
-    if digest == card["calibration"]["sha256"]:
+    calibration = card["calibration"]
+    if digest in (calibration["sha256"], calibration.get("sha256_with_held_out")):
         raise UsageError(
             "These photos calibrated the quantization. Use others, as --images or as --split: on "
             "photos that the model has seen its probabilities are better than later."

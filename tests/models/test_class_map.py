@@ -218,7 +218,6 @@ def test_build_writes_the_map_to_graph_and_card(
 
 def test_logits_of_a_model_with_a_map_can_be_read(tmp_path: Path) -> None:
     """Without the branch, the input `explain` is not needed either."""
-    network = import_onnx(gemm(tmp_path / "net.onnx"), NORMALIZATION).network
     plain = served(gemm(tmp_path / "net.onnx"))
     mapped, found = add_class_map(plain, PIXELS_OF_NOISE)
     assert found is not None
