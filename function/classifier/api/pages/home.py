@@ -69,8 +69,8 @@ def _classes(result: Classification, model: str) -> str:
     classes = f"<ol>{rows}</ol>" if rows else "<p>No class is as probable as requested.</p>"
     if result.threshold is not None and not result.confident:
         classes += (
-            f'<p class="unsure">Not sure: the first class has {_percent(result.top_probability)}. '
-            f"Answers below {result.threshold:.0%} are wrong more often.</p>"
+            f'<p class="unsure">Not sure: the first class has {_percent(result.top_probability)}, '
+            f"less than the model's threshold of {result.threshold:.0%}.</p>"
         )
     decode, infer = result.decode_seconds * 1e3, result.infer_seconds * 1e3
     times = f"Decoded in {decode:.1f}&nbsp;ms, classified in {infer:.1f}&nbsp;ms"
