@@ -46,12 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     resize = options.resize or source.resize
     preprocessing = Preprocessing(size, crop_fraction, interpolation, resize)
     split: Split = options.split or ("all" if custom else "calibration")
-    photos = hold_out(_calibration_photos(options.calibration, split, source.labels), split)
-    pixels = read_pixels(photos.calibration, preprocessing)
+    given = _calibration_photos(options.calibration, split, source.labels)
     for line in source.report:
         print(line)
-    classes = [class_of(photo, options.calibration, source.labels) for photo in photos.calibration]
-    check_source(source, preprocessing, photos.calibration, pixels, classes, options.parity)
+    classes = [class_of(photo, options.calibration, source.labels) for photo in given]
+    check_source(source, preprocessing, given, classes, options.parity)
+    photos = hold_out(given, split)
+    pixels = read_pixels(photos.calibration, preprocessing)
     measured = views(read_pixels(photos.measured, preprocessing))
     choice = choose_precision(source, pixels, measured, options.min_agreement)
     model, class_map = add_class_map(choice.model, pixels)  # last: it adds a branch

@@ -31,11 +31,13 @@ def test_card_has_hashes_and_size(card: dict[str, Any]) -> None:
 
 def test_model_input_and_output_match_the_card(card: dict[str, Any]) -> None:
     session = ort.InferenceSession(DIRECTORY / "model.onnx", providers=["CPUExecutionProvider"])
-    (source,), (output,) = session.get_inputs(), session.get_outputs()
+    (source,), (output, class_map) = session.get_inputs(), session.get_outputs()
     assert (source.name, source.type) == (card["input"]["name"], "tensor(uint8)")
     assert source.shape == card["input"]["shape"] == ["N", 224, 224, 3]
     assert (output.name, output.type) == (card["output"]["name"], "tensor(float)")
     assert output.shape == card["output"]["shape"] == ["N", 1000]
+    assert class_map.name == card["explanation"]["output"]
+    assert card["explanation"]["grid"] == [7, 7]
 
 
 def test_pixels_are_the_quantized_input() -> None:

@@ -191,7 +191,10 @@ def test_the_build_says_what_it_kept_in_float(  # noqa: PLR0917
     else:
         assert "Served: the float model, because INT8 agrees with it on less than" in printed
         assert quantization["format"] == "none"
-        assert (out / "model.onnx").read_bytes() == (tmp_path / "fp32.onnx").read_bytes()
+        served, reference = onnx.load(out / "model.onnx"), onnx.load(tmp_path / "fp32.onnx")
+        assert {node.name for node in served.graph.node} >= {
+            node.name for node in reference.graph.node
+        }
     # and the service can serve it
     model = load_model(str(out))
     file = next((folder / CLASSES[0]).iterdir())

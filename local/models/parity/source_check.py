@@ -5,30 +5,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from local.models.graph.service_io import add_service_io
 from local.models.parity.check import check_parity
 from local.models.parity.reference import Settings
 from local.models.parity.settings_check import balanced, check_settings
-from local.models.photos import Preprocessing
+from local.models.photos import Preprocessing, read_pixels
 from local.models.sources.source import Source
 
 
-def check_source(  # noqa: PLR0913, PLR0917
+def check_source(
     source: Source,
     preprocessing: Preprocessing,
     photos: Sequence[Path],
-    pixels: NDArray[np.uint8],
     classes: Sequence[int | None],
     compared: int,
 ) -> None:
     """Print how far the service's float model agrees with the file of `source`, and how many photos
     of known classes are right; warn on stderr if they are with other settings.
 
-    photos, pixels [N, size, size, 3] and classes (None: unknown) belong together; `compared` is the
-    number of photos for the first comparison, 0 for none. Raises `ParityError`. A source without a
-    file is not checked.
+    classes are those of the photos, None where unknown. `compared` is the number of photos for the
+    first comparison, 0 for none. Raises `ParityError`. A source without a file is not checked.
     """
     if source.file is None:
         return
@@ -37,7 +34,8 @@ def check_source(  # noqa: PLR0913, PLR0917
         served = add_service_io(source.network, source.normalization, source.activation)
         spread = np.linspace(0, len(photos) - 1, min(compared, len(photos))).astype(int)
         chosen = [photos[index] for index in spread]
-        print(check_parity(source.file, stated, served, chosen, pixels[spread]))
+        pixels = read_pixels(chosen, preprocessing)
+        print(check_parity(source.file, stated, served, chosen, pixels))
     labelled = balanced(photos, classes)
     if labelled:
         result = check_settings(source.file, stated, labelled)

@@ -45,7 +45,7 @@ def test_classify_is_a_route_of_the_fastapi_app(service: Service) -> None:
     assert operation["operationId"] == route.operation_id == "classify"
     assert operation["security"] == [{"key": []}]
     names = [parameter["name"] for parameter in operation["parameters"]]
-    assert names == ["top_k", "min_probability", "list"]
+    assert names == ["top_k", "min_probability", "explain", "list"]
     assert {"200", "401", "422", "503"} <= operation["responses"].keys()
 
 

@@ -142,7 +142,7 @@ def test_unexpected_exception_gets_500_with_security_headers(tmp_path: Path, sam
     """The details are in the log only."""
     (tmp_path / "broken.py").write_text(
         "import classifier.classifier\n"
-        "def fail(*_):\n    raise RuntimeError('secret detail')\n"
+        "def fail(*_, **__):\n    raise RuntimeError('secret detail')\n"
         "classifier.classifier.Classifier.classify = fail\n"
         "from main import app\n"
     )
