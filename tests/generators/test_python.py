@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
 
+from tests.support.explaining import explaining_model
 from tests.support.paths import SAMPLE
-from tests.support.pictures import SAMPLE_LABEL
+from tests.support.pictures import SAMPLE_LABEL, SAMPLE_TOP5
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS
 
@@ -21,7 +22,7 @@ COMMANDS: Final = Path(sys.executable).parent
 PACKAGE: Final = "image_classifier_client"
 
 PROGRAM: Final = f"""
-import json, sys
+import inspect, json, sys
 from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
@@ -43,18 +44,29 @@ def classified(body):
     results = [response] if isinstance(response, Result) else response
     return [[prediction.label for prediction in result.predictions] for result in results]
 
+def explained(body):
+    if "explain" not in inspect.signature(classify.sync).parameters:
+        return None
+    explanation = classify.sync(client=client, body=body, explain=True).explanation
+    return {{
+        "class": explanation.index,
+        "grid": [len(explanation.grid), len(explanation.grid[0])],
+        "square": explanation.box.width == explanation.box.height > 0,
+    }}
+
 photo = Path(path).read_bytes()
 print(json.dumps({{
     "one": classified(ImageForm(file=[file(photo)])),
     "several": classified(ImageForm(file=[file(photo), file(photo)])),
     "body": classified(file(photo)),
     "json": classified(Base64Image(b64encode(photo).decode())),
+    "explained": explained(file(photo)),
     "problem": classified(ImageForm(file=[file(b"just text")])),
 }}))
 """
 
 
-def classify(service: Server, place: Path, key: str = "") -> dict[str, list[list[str]] | str]:
+def classify(service: Server, place: Path, key: str = "") -> dict[str, Any]:
     """Generate a client for `service` in `place`. Returns what it gets."""
     document = place / "openapi.json"
     document.write_bytes(httpx.get(f"{service.url}/openapi.json", timeout=HANG_SECONDS).content)
@@ -81,11 +93,11 @@ def classify(service: Server, place: Path, key: str = "") -> dict[str, list[list
         timeout=HANG_SECONDS,
     )
     assert done.returncode == 0, done.stderr
-    printed: dict[str, list[list[str]] | str] = json.loads(done.stdout)
+    printed: dict[str, Any] = json.loads(done.stdout)
     return printed
 
 
-def assert_classifies(printed: dict[str, list[list[str]] | str]) -> None:
+def assert_classifies(printed: dict[str, Any]) -> None:
     for name, count in (("one", 1), ("several", 2), ("body", 1), ("json", 1)):
         assert [labels[0] for labels in printed[name]] == [SAMPLE_LABEL] * count
         assert {len(labels) for labels in printed[name]} == {3}
@@ -94,6 +106,13 @@ def assert_classifies(printed: dict[str, list[list[str]] | str]) -> None:
 
 def test_generated_client_classifies_a_photo(server: Server, tmp_path: Path) -> None:
     assert_classifies(classify(server, tmp_path))
+
+
+def test_generated_client_gets_the_explanation(tmp_path: Path) -> None:
+    with serving(tmp_path / "log", MODEL_DIR=str(explaining_model(tmp_path))) as service:
+        printed = classify(service, tmp_path)
+    assert_classifies(printed)
+    assert printed["explained"] == {"class": SAMPLE_TOP5[0], "grid": [7, 7], "square": True}
 
 
 def test_generated_client_sends_the_key(bucket: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import openapi_spec_validator
 import pytest
 
 from classifier.api import schemas
+from tests.support.explaining import explaining_model
 from tests.support.paths import ROOT
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS
@@ -117,3 +118,9 @@ def test_many_responses_conform_to_openapi(server: Server, tmp_path: Path) -> No
 def test_responses_with_bucket_and_key_conform_to_openapi(bucket: str, tmp_path: Path) -> None:
     with serving(tmp_path / "log", BUCKET=bucket, API_KEY="secret") as service:
         assert_conforms(service.url, tmp_path, MANY, "--header", "Authorization: Bearer secret")
+
+
+@pytest.mark.slow
+def test_responses_of_a_model_that_explains_conform_to_openapi(tmp_path: Path) -> None:
+    with serving(tmp_path / "log", MODEL_DIR=str(explaining_model(tmp_path))) as service:
+        assert_conforms(service.url, tmp_path, FEW, "--phases", "coverage,fuzzing")
