@@ -27,7 +27,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model models evaluate check-model bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
-  bench-folder bench-estimates bench-crowd bench-colour bench-cores bench-refusals bench-all overload soak clients \
+  bench-folder bench-estimates bench-crowd bench-colour bench-explain bench-cores bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -116,6 +116,10 @@ bench-refusals: $(VENV)/.test ## how often clients see the 413 for an upload tha
 bench-colour: $(VENV)/.test ## predictions for photos in other colour spaces than sRGB; PHOTOS=folder
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make bench-colour PHOTOS=folder" >&2; exit 2; }
 	$(BIN)/python -m tests.measure.colour --photos "$(PHOTOS)" $(ARGS)
+
+bench-explain: $(VENV)/.test ## whether the maps of ?explain=1 show where the model looks; PHOTOS=folder
+	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make bench-explain PHOTOS=folder" >&2; exit 2; }
+	$(BIN)/python -m tests.measure.explain --photos "$(PHOTOS)" $(ARGS)
 
 bench-cores: $(VENV)/.test ## cores that one process feeds, and the rate of 4, 16 and 64 cores (ARGS="--quick")
 	$(BIN)/python -m local.benchmark.cores $(ARGS)

@@ -25,6 +25,7 @@ from playwright.sync_api import (
 )
 
 from tests.support.browser import LAUNCH
+from tests.support.explaining import explaining_model
 from tests.support.paths import ROOT, SAMPLE
 from tests.support.pictures import encode, photo
 from tests.support.server import serving
@@ -45,13 +46,22 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as scratch, sync_playwright() as playwright:
         report = Path(scratch) / "report.html"
-        with serving(Path(scratch) / "log") as server:
+        model = explaining_model(Path(scratch))
+        with serving(Path(scratch) / "log", MODEL_DIR=str(model)) as server:
             for _ in range(20):  # the first responses of a process are slower
                 httpx.post(server.url, content=SAMPLE.read_bytes(), headers=JPEG)
             browser = playwright.chromium.launch(executable_path=CHROMIUM.path(), args=LAUNCH)
             draw(browser, server.url, "page", one, {"width": 1000, "height": 875})
             draw(browser, server.url, "page-grid", several, {"width": 1000, "height": 1230})
-            phone = {"color_scheme": "dark", "has_touch": True}
+            draw(
+                browser,
+                server.url,
+                "page-look",
+                looked,
+                {"width": 800, "height": 900},
+                part="article",
+            )
+            phone: dict[str, Any] = {"color_scheme": "dark", "has_touch": True}
             draw(browser, server.url, "page-phone", one, {"width": 360, "height": 1180}, **phone)
             load(server.url, report)
         draw(browser, report.as_uri(), "load-report", None, {"width": 1000, "height": 970})
@@ -64,6 +74,8 @@ def draw(
     name: str,
     act: Callable[[Page], None] | None,
     viewport: ViewportSize,
+    *,
+    part: str = "",
     **options: Any,
 ) -> None:
     context = browser.new_context(viewport=viewport, reduced_motion="reduce", **options)
@@ -75,7 +87,8 @@ def draw(
     page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
     page.mouse.move(0, 0)
     page.wait_for_timeout(SETTLE_MS)
-    with Image.open(BytesIO(page.screenshot())) as shot:
+    picture = page.locator(part).screenshot() if part else page.screenshot()
+    with Image.open(BytesIO(picture)) as shot:
         small = shot.convert("RGB").quantize(256, kmeans=4)
     path = IMAGES / f"{name}.png"
     small.save(path, optimize=True)
@@ -91,6 +104,12 @@ def draw(
 def one(page: Page) -> None:
     page.get_by_role("button", name="the cat").click()
     expect(page.locator(".timing")).to_have_count(1)
+
+
+def looked(page: Page) -> None:
+    one(page)
+    page.get_by_label("Show where the model looked").check()
+    expect(page.locator("canvas")).to_be_visible()
 
 
 def several(page: Page) -> None:
