@@ -18,6 +18,7 @@ from local.models.accuracy import probabilities
 from local.models.agreement import agreement
 from local.models.float_model import serialized
 from local.models.graph.service_io import add_service_io
+from local.models.quantization.float_layers import protect_float_layers
 from local.models.quantization.qdq_layers import unsafe_layers, unsupported_nodes
 from local.models.quantization.quantize import PreparedNetwork
 from local.models.quantization.sensitivity import LayerError, layer_errors, multiplications
@@ -128,7 +129,9 @@ class _Attempts:
             yield self._attempt(self._prepared.quantized(_nodes(kept)), kept)
 
     def _attempt(self, graph: onnx.ModelProto, float_layers: tuple[LayerError, ...]) -> Attempt:
-        model = add_service_io(graph, self._source.normalization, self._source.activation)
+        model = protect_float_layers(
+            add_service_io(graph, self._source.normalization, self._source.activation)
+        )
         unsafe = unsafe_layers(model.graph)
         if unsafe:
             raise ValueError(f"layers could saturate: {', '.join(unsafe)}")

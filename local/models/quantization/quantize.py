@@ -36,6 +36,7 @@ from local.models.graph.onnx_graph import (
     drop_unused_constants,
 )
 from local.models.graph.service_io import LOGITS, Activation, Normalization, add_service_io
+from local.models.quantization.float_layers import protect_float_layers
 from local.models.quantization.qdq_layers import unsupported_nodes
 from local.models.quantization.ranges import affine_parameters, narrow_ranges
 from local.models.quantization.reconstruct import reconstruct
@@ -86,7 +87,7 @@ def quantize(
     the output `probabilities`, float32 [N, classes].
     """
     prepared = PreparedNetwork.of(network, pixels, normalization)
-    return add_service_io(prepared.quantized(), normalization, activation)
+    return protect_float_layers(add_service_io(prepared.quantized(), normalization, activation))
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class PreparedNetwork:
         static = _statically_quantized(self.network, self.inputs, self.normalization, keep_float)
         _keep_logits_float(static.graph)
         narrowed = narrow_ranges(static, self.network, self.inputs)
-        return reconstruct(narrowed, self.network, self.inputs)
+        return reconstruct(protect_float_layers(narrowed), self.network, self.inputs)
 
 
 def _statically_quantized(
