@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "latency": latency(fp32, int8, pixels),
         "command": f"python -m local.models.evaluate --images PHOTOS --split {split}",
     }
-    print(table(result, len(fp32), len(int8)))
+    print(table(result, len(fp32), len(int8), served_title(card)))
     if options.update_card:
         write_card(options.model, {**card, "evaluation": result})
         print("The card has been updated.")
@@ -78,13 +78,21 @@ def labelled_photos(
     return photos, np.array(classes, np.intp)
 
 
-def table(result: dict[str, Any], fp32_bytes: int, int8_bytes: int) -> str:
-    """The result as a Markdown table."""
+def served_title(card: dict[str, Any]) -> str:
+    """The precision of the served model, at most nine characters: FP32, mixed or INT8."""
+    quantization = card["quantization"]
+    if quantization["format"] == "none":
+        return "FP32"
+    return "mixed" if "float_layers" in quantization else "INT8"
+
+
+def table(result: dict[str, Any], fp32_bytes: int, int8_bytes: int, served: str = "INT8") -> str:
+    """The result as a Markdown table. served: the precision of the served model."""
     fp32, int8, times = result["fp32"], result["int8"], result["latency"]
     lines = [
         f"{result['photos']} photos ({result['split']})",
         "",
-        "|                          |      FP32 |      INT8 |",
+        f"|                          |      FP32 | {served:>9} |",
         "| ------------------------ | --------: | --------: |",
         f"| top-1                    | {fp32['top1']:>9.1%} | {int8['top1']:>9.1%} |",
         f"| top-5                    | {fp32['top5']:>9.1%} | {int8['top5']:>9.1%} |",

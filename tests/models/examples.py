@@ -47,9 +47,9 @@ def photos_for(kind: str, count: int, size: int, seed: int = 0) -> Labelled:
     pixels, shown = pixels_of(count, size, seed, shapes=2 if kind == "multi-label" else 1)
     by_colour = shown.reshape(count, -1, len(SHAPES))
     if kind == "multi-label":
-        return Labelled(pixels, by_colour.any(2))
+        return Labelled(pixels, np.logical_or.reduce(by_colour, 2))
     if kind == "one logit":
-        return Labelled(pixels, by_colour.any(1)[:, 1:])
+        return Labelled(pixels, np.logical_or.reduce(by_colour, 1)[:, 1:])
     return Labelled(pixels, shown)
 
 

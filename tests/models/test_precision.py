@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from classifier.images import read_image
 from classifier.model import load_model
-from local.models import build
+from local.models import build, evaluate
 from local.models.precision import Choice, choose_precision
 from local.models.quantization.qdq_layers import find_layers, unsafe_layers
 from local.models.quantization.quantize import PreparedNetwork
@@ -183,6 +183,7 @@ def test_the_build_says_what_it_kept_in_float(  # noqa: PLR0917
     quantization = card["quantization"]
     assert card["name"] == name
     assert card["calibration"]["photos"] == 60
+    assert evaluate.served_title(card) == ("mixed" if form == "mixed" else "FP32")
     assert quantization["photos_held_out"] == 20
     if form == "mixed":
         assert "Served: INT8 with these layers in float: " in printed
@@ -199,3 +200,15 @@ def test_the_build_says_what_it_kept_in_float(  # noqa: PLR0917
     model = load_model(str(out))
     file = next((folder / CLASSES[0]).iterdir())
     assert len(model.predict(read_image(file.read_bytes(), SIZE), 10)) == len(CLASSES)
+
+
+def test_evaluation_names_the_precision_of_the_served_model() -> None:
+    assert evaluate.served_title({"quantization": {"format": "QDQ"}}) == "INT8"
+    assert evaluate.served_title({"quantization": {"format": "none"}}) == "FP32"
+    mixed = {"quantization": {"format": "QDQ", "float_layers": ["a"]}}
+    assert evaluate.served_title(mixed) == "mixed"
+    figures = {"top1": 1.0, "top5": 1.0}
+    result = {"photos": 1, "split": "all", "fp32": figures, "int8": figures, "agreement": 1.0}
+    result["latency"] = {"fp32_ms": 1.0, "int8_ms": 1.0, "ratio": 1.0}
+    head = evaluate.table(result, 1, 1, "mixed").splitlines()[2]
+    assert head == "|                          |      FP32 |     mixed |"
