@@ -91,6 +91,18 @@ def does_not_run(path: Path) -> None:
     net.save(path, input_shape=["N", 3, SIZE, SIZE], output_shape=[7, None])
 
 
+def segmentation(path: Path) -> None:
+    net = Network()
+    net.add("Conv", net.weights(5, 3, 1, 1))
+    net.save(path, input_shape=["N", 3, SIZE, SIZE], output_shape=["N", 5, SIZE, SIZE])
+
+
+def without_weights(path: Path) -> None:
+    model = onnx.load(grouped_rank_4(path))
+    onnx.save(model, path, save_as_external_data=True, location="net.onnx.data", size_threshold=0)
+    (path.parent / "net.onnx.data").unlink()
+
+
 def one_output(path: Path) -> None:
     small_convolution(path, outputs=1)
 
@@ -114,7 +126,9 @@ def empty_folder(path: Path) -> None:
     ("option", "make", "message"),
     [
         ("--onnx", None, "cannot be read"),
-        ("--onnx", lambda path: path.write_bytes(b"not a model"), "is not a valid ONNX model"),
+        ("--onnx", lambda path: path.write_bytes(b"not a model"), "Export the network to ONNX"),
+        ("--onnx", without_weights, "net.onnx.data, which is not there: it has the weights"),
+        ("--onnx", segmentation, "output is [1, 5, 16, 16], not [N, classes]"),
         ("--onnx", two_outputs, "has 2 outputs"),
         ("--onnx", flat_input, "input is float [any, 4], not float [N, 3, 16, 16]"),
         ("--onnx", does_not_run, "ONNX Runtime cannot run the model"),

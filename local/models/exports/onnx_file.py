@@ -11,14 +11,33 @@ _CHANNELS: Final = 3
 
 
 def read_header(path: Path) -> onnx.ModelProto:
-    """The model, without the weights in other files. Raises `ExportError`."""
+    """The model, without the weights in other files, which must exist. Raises `ExportError`."""
     try:
-        return onnx.load(path, load_external_data=False)
+        model = onnx.load(path, load_external_data=False)
     except OSError as error:
         raise ExportError(f"{path} cannot be read: {error.strerror}.") from error
     except Exception as error:  # classes of protobuf
-        reason = " ".join(str(error).split())[:200]
-        raise ExportError(f"{path} is not a valid ONNX model: {reason}") from error
+        raise ExportError(
+            f"{path} is not a valid ONNX model. Export the network to ONNX, see docs/own-model.md."
+        ) from error
+    for file in _weight_files(model):
+        if not (path.parent / file).is_file():
+            raise ExportError(
+                f"{path} needs {path.parent / file}, which is not there: it has the weights. Copy "
+                "both files of the export."
+            )
+    return model
+
+
+def _weight_files(model: onnx.ModelProto) -> list[str]:
+    """The files beside the ONNX file that have its weights, as torch exports them."""
+    files = {
+        entry.value
+        for constant in model.graph.initializer
+        for entry in constant.external_data
+        if entry.key == "location"
+    }
+    return sorted(files)
 
 
 def metadata(model: onnx.ModelProto) -> dict[str, str]:

@@ -218,12 +218,20 @@ def _remove(graph: onnx.GraphProto, last: onnx.NodeProto) -> None:
 
 
 def _make_logits(graph: onnx.GraphProto, one: NDArray[np.float32]) -> None:
-    """Name the output `logits`, after reshaping it to [N, classes]; one: that of one photo."""
+    """Name the output `logits`, after reshaping it to [N, classes]; one: that of one photo.
+
+    Raises `OnnxImportError` if that is no list of classes.
+    """
     output = graph.output[0]
     if one.ndim == 2:
         rename_tensors(graph, {output.name: LOGITS})
         return
     if one.ndim > 2:  # [N, classes, 1, 1]
+        if sum(length > 1 for length in one.shape) > 1:
+            raise OnnxImportError(
+                f"The model's output is {list(one.shape)}, not [N, classes], as of a network that "
+                "detects or segments. Export a classifier."
+            )
         node = helper.make_node("Flatten", [output.name], [LOGITS], name=LOGITS, axis=1)
     else:  # squeezed: [N] of one class, or [classes] of one photo
         shape = _add(graph, "logits_shape", np.array([-1, one.size], np.int64))
