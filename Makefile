@@ -27,7 +27,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model models evaluate check-model bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
-  bench-folder bench-estimates bench-crowd bench-colour bench-explain bench-cores bench-refusals bench-all overload soak clients \
+  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -135,6 +135,9 @@ bench-photos: $(VENV)/.test ## ordinary photos of all formats, with 512 MB, 1 GB
 
 bench-estimates: $(VENV)/.test ## memory reserved for images against what decoding them takes
 	$(BIN)/python -m tests.measure.estimates $(ARGS)
+
+bench-own-models: $(VENV)/.test ## precision that the build chooses for small networks of many kinds (ARGS="--quick")
+	$(BIN)/python -m tests.measure.own_models $(ARGS)
 
 bench-crowd: $(VENV)/.test ## many clients with large images against a container of 512 MB (ARGS="--quick --no-docker")
 	$(BIN)/python -m local.benchmark.crowd $(ARGS)
