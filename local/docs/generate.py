@@ -26,6 +26,7 @@ from local.docs.cost import cost_table
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
 from local.docs.model import accuracy_table, model_table
 from local.docs.overload import overload_plot, overload_tables
+from local.docs.own_models import own_models_table
 from local.docs.photos import estimates_table, photos_table
 from local.docs.problems import problems_table
 from local.docs.settings import limits_table, settings_table
@@ -49,6 +50,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "photos": photos_table,
     "estimates": estimates_table,
     "overload": overload_tables,
+    "own models": own_models_table,
 }
 PLOTS: Final[Mapping[str, Callable[[], str]]] = {
     "goodput.svg": overload_plot,

@@ -26,6 +26,7 @@ COMMANDS = [
     "-m local.models.build",
     "-m local.models.evaluate",
     "-m local.models.float_model",
+    "-m local.models.temperature",
     "-m local.docs",
     "-m tests.clients",
 ]
