@@ -48,7 +48,7 @@ def notes(figures: Figures) -> Iterator[str]:
     """A line for each network that is not INT8 throughout."""
     for each in figures["networks"]:
         tries = ", ".join(
-            f"{found['agreement']:.1%} with {found['float_layers'] or 'no'} layers in float"
+            f"{found['agreement']:.1%} with {_layers(found['float_layers'])} in float"
             for found in each["held_out_agreement"]
         )
         if each["served"] == "mixed":
@@ -61,8 +61,12 @@ def notes(figures: Figures) -> Iterator[str]:
 def _served(each: Figures) -> str:
     if each["served"] == "mixed":
         number, share = len(each["float_layers"]), each["float_multiplications"]
-        return f"INT8, {number} layers in float ({share:.0%} of the work)"
+        return f"INT8, {_layers(number)} in float ({share:.0%} of the work)"
     return "INT8" if each["served"] == "int8" else "the float model"
+
+
+def _layers(number: int) -> str:
+    return f"{number or 'no'} layer{'s' * (number != 1)}"
 
 
 def _percent(share: float | None) -> str:

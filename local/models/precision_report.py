@@ -94,7 +94,7 @@ def _agreement_lines(choice: Choice, photos: CalibrationPhotos) -> Iterator[str]
     )
     for attempt in choice.attempts:
         number = len(attempt.float_layers)
-        what = f"INT8, {number} layers in float" if number else "INT8"
+        what = f"INT8, {number} layer{'s' * (number != 1)} in float" if number else "INT8"
         share = f", {attempt.float_share:.0%} of the multiplications" if number else ""
         yield f"  {attempt.agreement:.1%}  {what}{share}"
 

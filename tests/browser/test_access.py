@@ -133,6 +133,14 @@ def test_page_works_with_the_keyboard_alone(open_page: Open) -> None:
     expect(page.locator(".timing")).to_have_count(2)
     expect(cat).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="the coffee")).to_be_focused()
+    for photo in range(2):
+        page.keyboard.press("Tab")
+        switch = page.get_by_label("Show where the model looked").nth(photo)
+        expect(switch).to_be_focused()
+        assert switch.evaluate(OUTLINE) != "none"
+        page.keyboard.press("Space")
+        expect(page.locator("canvas")).to_have_count(photo + 1)
     page.keyboard.press("Tab")
     summary = page.locator("summary")
     expect(summary).to_be_focused()

@@ -14,7 +14,8 @@ def main(model: str, pixels: str, outputs: str) -> None:
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    results = [session.run(None, {"pixels": photo[None]}) for photo in np.load(pixels)]
+    names = ["logits", "probabilities"]
+    results = [session.run(names, {"pixels": photo[None]}) for photo in np.load(pixels)]
     logits, probabilities = (np.concatenate(parts) for parts in zip(*results, strict=True))
     np.savez(outputs, logits=logits, probabilities=probabilities)
 
