@@ -1,6 +1,6 @@
 """The build compares the service with the user's file, and the settings with known classes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,32 @@ def test_another_crop_fails_and_is_named(tmp_path: Path, high: list[Path]) -> No
     # then
     assert "check --resize and --crop-fraction" in str(failed.value)
     assert "--resize squash --crop-fraction 1" in str(failed.value)
+
+
+def own_parity(
+    file: Path, photos: list[Path], change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+) -> str:
+    """The report of a service whose pixels are the file's own, changed."""
+    stated = settings(resize="squash", fraction=1)
+    own = np.stack([own_pixels(photo, stated.preprocessing) for photo in photos])
+    return check_parity(file, stated, served(file, stated), photos, change(own))
+
+
+def test_network_that_a_shift_by_one_pixel_changes_is_compared_with_that(
+    tmp_path: Path, coloured: Path
+) -> None:
+    """Given a network that decides by the noise of the photos."""
+    weights = np.random.default_rng(5).normal(0, 1, (3, 3, SIZE, SIZE))
+    file = whole_image_network(tmp_path / "net.onnx", weights)
+    found = own_parity(file, photos_of(coloured), lambda own: np.roll(own, -1, axis=(1, 2)))
+    assert "A shift by one pixel changes its probabilities by" in found
+
+
+def test_difference_that_no_shift_explains_fails(tmp_path: Path, coloured: Path) -> None:
+    """Given pixels of other photos."""
+    file = colour_network(tmp_path / "net.onnx")
+    with pytest.raises(ParityError, match="With its own preprocessing"):
+        own_parity(file, photos_of(coloured), lambda own: own[::-1])
 
 
 def test_not_a_number_is_the_largest_difference() -> None:
