@@ -164,9 +164,15 @@ def test_invalid_input_to_build_exits_2(  # noqa: PLR0917
     assert not (tmp_path / "out").exists()
 
 
-def test_undecodable_photo_exits_2(command: Command, given: dict[str, str], tmp_path: Path) -> None:
+def test_undecodable_photo_exits_2(
+    given: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The values of the options are printed before the photos are read."""
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
-    line = command(build, *(part for pair in given.items() for part in pair))
+    with pytest.raises(SystemExit) as ended:
+        build.main([part for pair in given.items() for part in pair])
+    _, err = capfd.readouterr()
+    line = error_line(ended.value.code, "", err)
     assert "broken.jpg cannot be used" in line
     assert "remove the file" in line
 
