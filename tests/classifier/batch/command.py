@@ -1,6 +1,7 @@
 """Runs the command as users do: in the folder `function`."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,18 @@ ENDLESS: Final = 300
 
 LONG_ROWS: Final = ("--top", 100)
 """9 kB for each row: a pipe of 64 kB holds seven."""
+
+
+_PROGRESS: Final = re.compile(
+    r"[\d,]+( of [\d,]+)? images, \d+/s(, [\d:]+ left)?(, [\d,]+ with a problem)?"
+)
+"""A line that a run of more than ten seconds prints"""
+
+
+def only_line(errors: str) -> str:
+    """The one line on stderr that is not progress."""
+    (line,) = [line for line in errors.splitlines() if not _PROGRESS.fullmatch(line)]
+    return line
 
 
 def classify(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

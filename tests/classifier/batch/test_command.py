@@ -22,6 +22,7 @@ from tests.classifier.batch.command import (
     classify,
     copies,
     held,
+    only_line,
 )
 from tests.support.pictures import encode, photo
 from tests.support.scripts import finish, interrupt, session_of
@@ -199,7 +200,7 @@ def test_ctrl_c_keeps_the_rows_and_says_how_to_continue(
             process.terminate()
         done = finish(process)
     assert done.returncode == 128 + signalled
-    (line,) = done.stderr.splitlines()
+    line = only_line(done.stderr)
     assert line.startswith("Stopped after ")
     assert line.endswith("The same command continues.")
     rows = rows_of(table)
@@ -216,7 +217,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_one_line(sample: bytes, tmp_p
             worker.kill()
         done = finish(process)
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    line = only_line(done.stderr)
     assert line.startswith("error: A worker process was killed by SIGKILL; it had ")
     assert rows_of(table)
 
