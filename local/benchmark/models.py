@@ -34,6 +34,9 @@ examples:
   python -m local.benchmark.models --json docs/measured/models.json
 """
 
+_ERRORS_ONLY: Final = 3
+"""ONNX Runtime warns about the default of the input `explain`."""
+
 _WARM_UP: Final = 5
 _RUNS: Final = 40
 """Timed inferences of each model in a round, after the warm-up."""
@@ -61,6 +64,7 @@ def _inference(network: str) -> Callable[[], float]:
     """A function that runs the model once and returns the time in milliseconds."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
     session = ort.InferenceSession(
         shipped_model(network) / "model.onnx", options, providers=["CPUExecutionProvider"]
     )

@@ -1,4 +1,4 @@
-"""Compare an INT8 model with its float model on photos of known classes.
+"""Compare a served model with its float model on photos of known classes.
 
 Prints a table and checks that the model card has the same accuracy (exit status 1 if not); with
 --update-card, writes the table to the card.
@@ -14,15 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
+from classifier.artifact import LABELS_FILE, MODEL_FILE
 from local.common.cli import UsageError
 from local.models.accuracy import accuracy, latency, probabilities
 from local.models.card import photo_set, preprocessing_of, read_card, write_card
+from local.models.labelled import labelled_photos, other_split
 from local.models.options import evaluate_parser, reporting_errors, set_default_paths
-from local.models.photos import Split, class_of, find_photos, in_split, read_pixels
+from local.models.photos import read_pixels
 from local.models.sources.labels import read_labels
 
 
@@ -53,29 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         print("The card has other figures. Use --update-card to update it.")
         sys.exit(1)
-
-
-def other_split(card: dict[str, Any]) -> Split:
-    """The photos that the model was not calibrated on, if it was built with a split."""
-    return "evaluation" if card["calibration"]["split"] == "calibration" else "all"
-
-
-def labelled_photos(
-    folder: Path, split: Split, labels: Sequence[Label]
-) -> tuple[list[Path], NDArray[np.intp]]:
-    """The photos of a split with a known class, and their classes, [N]."""
-    photos, classes = [], []
-    for photo in find_photos(folder):
-        index = class_of(photo, folder, labels)
-        if index is not None and in_split(index, split):
-            photos.append(photo)
-            classes.append(index)
-    if not photos:
-        raise UsageError(
-            f"No photo in {folder} has a known class in the split {split!r}. Name the photos "
-            "INDEX_WNID_name.jpg, or put them in folders named by index, WordNet id or label."
-        )
-    return photos, np.array(classes, np.intp)
 
 
 def served_title(card: dict[str, Any]) -> str:

@@ -275,23 +275,21 @@ def _default_help(path_of: Callable[[str], Path]) -> str:
 
 
 def _fraction(text: str) -> float:
-    value = _number(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0 and at most 1")
-    return value
+    return _checked(text, lambda value: 0 < value <= 1, "more than 0 and at most 1")
 
 
 def _share(text: str) -> float:
-    value = _number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
+    return _checked(text, lambda value: 0 <= value <= 1, "between 0 and 1")
 
 
 def _accuracy(text: str) -> float:
+    return _checked(text, lambda value: 0 < value < 1, "more than 0 and less than 1")
+
+
+def _checked(text: str, holds: Callable[[float], bool], what: str) -> float:
     value = _number(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0 and less than 1")
+    if not holds(value):
+        raise argparse.ArgumentTypeError(f"{text} is not {what}")
     return value
 
 

@@ -31,9 +31,9 @@ from local.models import confidence
 from local.models.accuracy import probabilities
 from local.models.card import photo_set, preprocessing_of, read_card, write_card
 from local.models.confidence import LabelledLogits, Validation
-from local.models.evaluate import labelled_photos, other_split
 from local.models.float_model import serialized
 from local.models.graph.temperature import class_logits, with_temperature, without_temperature
+from local.models.labelled import labelled_photos, other_split
 from local.models.options import reporting_errors, set_default_paths, temperature_parser
 from local.models.photos import read_pixels
 from local.models.sources.labels import read_labels

@@ -22,7 +22,6 @@ exit status: 0 the map is better than the controls, 1 it is not, 2 invalid comma
 import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from math import comb
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -38,7 +37,8 @@ from local.common.cli import OneLineParser, UsageError, whole_number
 from local.common.cli import main as run_main
 from local.common.markdown import aligned_table
 from local.common.verdict import machine
-from local.models.evaluate import labelled_photos
+from local.models.labelled import labelled_photos
+from local.models.parity.settings_check import sign_test
 from local.models.photos import SPLITS, Preprocessing, Split, find_photos, read_pixels
 from local.models.sources.labels import read_labels
 from tests.support.paths import SHIPPED_MODEL
@@ -47,7 +47,7 @@ Grid = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
 TARGET: Final = 0.9
-"""Share of photos, of issue 18. A cover of one cell misses it."""
+"""Share of photos. A cover of one cell misses it."""
 
 CHANCE: Final = 0.001
 """The sign test's largest p. A wrong map must pass the tests of several covers, so it passes less
@@ -173,9 +173,7 @@ def interval(right: int, count: int) -> tuple[float, float]:
 def chance(own: NDArray[np.bool_], control: NDArray[np.bool_]) -> float:
     """The probability that as many or more of the photos on which the two differ are for `own`, if
     each were as likely to be for the control (one-sided sign test)."""
-    won, lost = int((own & ~control).sum()), int((control & ~own).sum())
-    count = won + lost
-    return sum(comb(count, more) for more in range(won, count + 1)) / (1 << count)
+    return sign_test(int((own & ~control).sum()), int((control & ~own).sum()))
 
 
 def is_better(results: Mapping[str, Losses]) -> bool:

@@ -115,7 +115,7 @@ class ClassifyEndpoint:
                 upload = await self._read(request, body, declared)
                 if upload.top_k is not None:
                     top_k = parse_top_k(repr(upload.top_k)[:_SHOWN])
-                check_function(upload.function, self._service.classifier.model.card.activation)
+                check_function(upload.function, self._model.card.activation)
                 images = upload.images
                 if upload.key is not None:
                     images = await self._fetch(request, upload.key, body)
