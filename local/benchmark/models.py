@@ -2,9 +2,9 @@
 
     python -m local.benchmark.models [--json FILE]
 
-Each model gets a container image of its own, with the memory and CPU of Lambda's default in
-template.yaml. A round measures each model once, so that other activity on the machine affects all
-of them; medians are reported. An inference uses one thread and one image.
+Each model has its own container image, with the default memory of template.yaml and the CPU that
+Lambda gives for it. A round measures each model once, so that other activity on the machine affects
+all of them; medians are reported. An inference uses one thread and one image.
 """
 
 import argparse

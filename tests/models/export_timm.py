@@ -7,7 +7,7 @@ Usage: python -m tests.models.export_timm NAME FOLDER, with FOLDER/photos. Write
 - expected.npz: pixels [N, size, size, 3] uint8 of timm's transform before it normalizes them, and
   logits [N, classes] float32 of the torch model after the whole transform.
 
-A program of its own: the libraries warn, and take seconds to import.
+A separate program, because the libraries print warnings and take seconds to import.
 """
 
 import json

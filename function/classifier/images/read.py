@@ -114,8 +114,8 @@ def read_photo(  # noqa: PLR0913
 
     The centred square of side `crop_fraction` times the shorter side is resized to `size` in one
     step; with the resize "squash", the centred rectangle of `crop_fraction` times width and height,
-    whatever its aspect ratio. EXIF orientation is applied, transparency is laid over white, the
-    first frame of an animation is taken. A JPEG is decoded at the smallest DCT scale that still
+    without keeping its aspect ratio. EXIF orientation is applied, transparency is laid over white,
+    the first frame of an animation is taken. A JPEG is decoded at the smallest DCT scale that still
     covers `size`. The thread waits until `memory` has room for decoding (default: no limit).
 
     Raises `UnsupportedFormat`, `TooManyPixels` (before it decodes: `TooMuchMemory` if it takes more

@@ -44,8 +44,8 @@ to shifts by half a pixel."""
 
 SHIFTS: Final = 2
 """Times the mean difference that a shift of all pixels by one causes in the file's own answers. The
-service's crop is up to half a pixel beside the file's, and the sizes differ by rounding, so that a
-network that such a shift changes more than MEAN_DIFFERENCE is compared with that."""
+service's crop may be half a pixel away from the file's, and sizes are rounded. A network that
+reacts strongly to such a shift may differ by more than MEAN_DIFFERENCE without an error."""
 
 
 class ParityError(UsageError):
@@ -66,7 +66,7 @@ class Comparison(NamedTuple):
 
 
 def compare(left: NDArray[Any], right: NDArray[Any]) -> Comparison:
-    """Probabilities [N, classes] of the same photos. What is not a number differs by 1."""
+    """Probabilities [N, classes] of the same photos. A NaN counts as a difference of 1."""
     differences = np.nan_to_num(np.abs(left - right).max(1), nan=1.0)
     same = left.argmax(1) == right.argmax(1)
     return Comparison(float(same.mean()), float(differences.mean()), float(differences.max()))
@@ -115,8 +115,9 @@ def check_parity(
                     f"service: {text}. {_likely(crop)}"
                 )
             lines.append(
-                f"A shift by one pixel changes its probabilities by {shifted:.3f} on average: "
-                "it is not trained, or the photos are of another kind."
+                f"A shift by one pixel changes its probabilities by {shifted:.3f} on average, "
+                "so the difference shows no error. The network may be untrained, or trained on "
+                "other kinds of photos."
             )
     return "\n".join(lines)
 
