@@ -8,15 +8,10 @@ from pathlib import Path
 import pytest
 
 from local.common.paths import DEFAULT_NETWORK, NETWORKS
+from tests.support.make import make
 from tests.support.paths import ROOT
 
 OTHER = NETWORKS[-1]
-
-
-def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.parametrize(

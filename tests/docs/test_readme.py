@@ -11,6 +11,7 @@ import pytest
 from classifier.settings import Settings
 from local.common.paths import ROOT
 from local.docs.generate import PARTS, MarkerError, main, pages, render
+from tests.support.make import make
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img [^>]*src=\"([^\"]+)\"")
 COMMAND = re.compile(r"\bmake ([a-z][a-z-]*)\b")
@@ -69,8 +70,7 @@ def test_relative_links_and_images_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
 def test_documented_make_targets_and_scripts_exist(page: Path) -> None:
     code = code_of(page.read_text("utf-8"))
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    targets = set(COMMAND.findall(listed.stdout))
+    targets = set(COMMAND.findall(make("help").stdout))
     assert set(COMMAND.findall(code)) <= targets
     for module in re.findall(r"python -m (local[.\w]+)", code):
         path = ROOT / module.replace(".", "/")
