@@ -33,7 +33,8 @@ def mark_compute_thread(machine: str = "") -> bool:
     number = _SYSCALL_NUMBERS.get(machine or os.uname().machine)
     if number is None or sys.maxsize < 2**32:
         return False
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)  # of this thread: `nice` remains in force
     attributes = _ATTRIBUTES.pack(
-        _ATTRIBUTES.size, os.SCHED_BATCH, 0, 0, 0, SLICE_NANOSECONDS, 0, 0
+        _ATTRIBUTES.size, os.SCHED_BATCH, 0, niceness, 0, SLICE_NANOSECONDS, 0, 0
     )
     return bool(ctypes.CDLL(None).syscall(number, 0, attributes, 0) == 0)

@@ -12,11 +12,13 @@ from classifier.server.scheduling import mark_compute_thread
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's scheduler")
 
 
-def policy_after_marking(machine: str = "") -> tuple[bool, int, int]:
-    """In a new thread: whether the slice was taken, the policy, and the niceness."""
+def policy_after_marking(machine: str = "", nicer: int = 0) -> tuple[bool, int, int]:
+    """In a new thread, first made `nicer`: whether the slice was taken, the policy, and the
+    niceness."""
     found: list[tuple[bool, int, int]] = []
 
     def compute() -> None:
+        os.nice(nicer)  # of this thread alone
         taken = mark_compute_thread(machine)
         found.append((taken, os.sched_getscheduler(0), os.nice(0)))
 
@@ -30,6 +32,12 @@ def test_compute_threads_are_batch_threads_with_a_long_slice() -> None:
     taken, policy, niceness = policy_after_marking()
     assert policy == os.SCHED_BATCH
     assert niceness == os.nice(0)
+    assert taken == (platform.machine() in ("x86_64", "aarch64"))
+
+
+def test_compute_threads_keep_their_niceness() -> None:
+    taken, _, niceness = policy_after_marking(nicer=3)
+    assert niceness == os.nice(0) + 3
     assert taken == (platform.machine() in ("x86_64", "aarch64"))
 
 
