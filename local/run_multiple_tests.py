@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.common.cli import main
-from local.loadtest import cli
+from local.loadtest import cli, reporting
 from local.loadtest.plan import WavePlan
 
 EXAMPLES = """\
@@ -32,7 +32,7 @@ def waves() -> int:
     plan.add_argument("-R", type=int, default=10, help="waves (default: %(default)s)")
     parser.add_argument("-V", action="store_true", help="print each request as it ends")
     cli.add_target_options(parser)
-    cli.add_report_options(parser)
+    reporting.add_report_options(parser)
     options = parser.parse_args()
     return cli.run_load_test(options, WavePlan(options.N, options.T, options.R), verbose=options.V)
 

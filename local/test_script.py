@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.common.cli import main
-from local.loadtest import cli
+from local.loadtest import cli, reporting
 from local.loadtest.plan import WavePlan
 
 EXAMPLES = """\
@@ -27,7 +27,7 @@ def test_script() -> int:
         help="parallel requests (default: 1)",
     )
     cli.add_target_options(parser)
-    cli.add_report_options(parser)
+    reporting.add_report_options(parser)
     options = parser.parse_args()
     plan = WavePlan(options.parallel, period=0, repeat=1)
     return cli.run_load_test(options, plan, verbose=True)

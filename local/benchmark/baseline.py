@@ -13,7 +13,7 @@ from typing import Any
 from local.benchmark.servers.processes import ProcessTree, last_line, process_tree
 from local.benchmark.servers.server import MeasurementError, process_environment
 from local.common.paths import ROOT
-from local.loadtest.stats import percentile
+from local.loadtest.percentiles import percentile
 
 
 @dataclass(frozen=True)

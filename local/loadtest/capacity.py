@@ -8,9 +8,11 @@ from pathlib import Path
 
 from local.common.cli import UsageError, check_outputs
 from local.loadtest import cli
+from local.loadtest.bridge import run_of
 from local.loadtest.client.runner import run
 from local.loadtest.knee import TABLE_HEADER, Curve, Search, Step, find_knee
 from local.loadtest.plan import WavePlan
+from local.loadtest.reporting import require_matplotlib
 from local.loadtest.stats import summarize
 
 EXAMPLES = """\
@@ -25,7 +27,7 @@ def capacity() -> int:
     search = Search(options.limit, options.T, options.R, options.most)
     check_outputs(options.json, options.plot)
     if options.plot:
-        cli.require_matplotlib()
+        require_matplotlib()
         if options.plot.suffix not in FORMATS:
             raise UsageError(f"--plot must end in {', '.join(FORMATS)}: {str(options.plot)!r}.")
     target = cli.create_target(options)
@@ -36,7 +38,7 @@ def capacity() -> int:
         done = run(target, WavePlan(parallel, search.period, search.repeat), options.timeout)
         if done.stopped_by is not None:
             raise cli.Interrupted(done.stopped_by)
-        step = Step.from_summary(summarize(done), search)
+        step = Step.from_summary(summarize(run_of(done)), search)
         print(step.row(), flush=True)
         curve.steps.append(step)
         return step

@@ -1,21 +1,21 @@
-"""Options and output of the load test scripts."""
+"""Options of the load test scripts."""
 
 import argparse
-import importlib.util
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from local.common.cli import OneLineParser, UsageError, check_outputs
+from local.common.cli import OneLineParser, UsageError
 from local.common.paths import SAMPLE
-from local.loadtest.client.runner import Run, run
+from local.loadtest import reporting
+from local.loadtest.bridge import records_of, run_of
+from local.loadtest.client.runner import run
 from local.loadtest.payload import read_payloads
 from local.loadtest.plan import WavePlan
-from local.loadtest.report import text
-from local.loadtest.report.progress import Progress
 from local.loadtest.result import RequestResult
-from local.loadtest.stats import Summary, summarize
+from local.loadtest.run import ANSWERED, IN_FLIGHT
+from local.loadtest.schedule import WavePlan as Waves
 from local.loadtest.target import Target, http_target
 
 NOTES: Final = """\
@@ -23,7 +23,8 @@ times: latency counts from when a request was due, service from when its connect
 request opens a new connection; names are resolved once before the run. Percentiles are nearest-rank
 and cover requests answered with predictions; failures are counted by kind.
 
-exit status: 0 all answered, 1 a request failed, 2 invalid arguments,
+exit status: 0 all answered, 1 a request failed, 2 invalid arguments, 3 a requirement is broken,
+4 the client was the limit, so that the figures are not those of the service,
 130 stopped by Ctrl-C (143 by SIGTERM), with a report of the results so far
 """
 
@@ -81,13 +82,6 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_report_options(parser: argparse.ArgumentParser) -> None:
-    reports = parser.add_argument_group("reports")
-    reports.add_argument("--json", type=Path, metavar="FILE", help="write the statistics as JSON")
-    reports.add_argument("--csv", type=Path, metavar="FILE", help="write a line per request as CSV")
-    reports.add_argument("--html", type=Path, metavar="FILE", help="write a report with plots")
-
-
 def create_target(options: argparse.Namespace) -> Target:
     """The target that `options` describe. Raises `UsageError`."""
     if not (math.isfinite(options.timeout) and options.timeout > 0):
@@ -102,51 +96,19 @@ def create_target(options: argparse.Namespace) -> Target:
     return lambda_target(options.function, options.endpoint_url, payloads)
 
 
-def require_matplotlib() -> None:
-    """Raises `UsageError` if matplotlib is not installed."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("Plots need matplotlib: pip install -r requirements.txt")
-
-
 def run_load_test(options: argparse.Namespace, plan: WavePlan, verbose: bool) -> int:
     """Run `plan`, print and write the reports. Returns the exit status."""
-    check_outputs(options.json, options.csv, options.html)
-    if options.html:
-        require_matplotlib()
+    reporting.check_report_options(options)
     target = create_target(options)
-    progress = Progress(plan.requests)
+    schedule = Waves(plan.parallel, plan.period, plan.repeat).schedule()
+    output = reporting.Output(schedule, verbose=verbose)
+    kinds = [ANSWERED, IN_FLIGHT]
 
     def show(results: Sequence[RequestResult]) -> None:
-        if verbose:
-            progress.clear()
-            print("\n".join(text.format_result(result) for result in results), flush=True)
-        progress.add(results)
+        output.show(records_of(results, plan, kinds), kinds)
 
     try:
         done = run(target, plan, options.timeout, show)
     finally:
-        progress.clear()
-    summary = summarize(done)
-    print(text.format_report(summary))
-    _write(options, done, summary)
-    return exit_status(summary, done.stopped_by)
-
-
-def exit_status(summary: Summary, stopped_by: int | None) -> int:
-    if stopped_by is not None:
-        return 128 + stopped_by
-    return 1 if summary.failures else 0
-
-
-def _write(options: argparse.Namespace, done: Run, summary: Summary) -> None:
-    try:
-        if options.json:
-            text.write_json(summary, options.json)
-        if options.csv:
-            text.write_csv(done, options.csv)
-        if options.html:
-            from local.loadtest.report.html import write_html
-
-            write_html(done, summary, options.html)
-    except OSError as error:
-        raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None
+        output.clear()
+    return reporting.report(options, run_of(done))

@@ -47,9 +47,10 @@ class Step:
     @classmethod
     def from_summary(cls, summary: Summary, search: Search) -> "Step":
         p99 = summary.latency_ms.p99
+        parallel = int(summary.plan["parallel"])
         return cls(
-            parallel=summary.parallel,
-            offered_rps=summary.parallel / search.period,
+            parallel=parallel,
+            offered_rps=parallel / search.period,
             throughput_rps=summary.throughput_rps,
             failures=summary.failures,
             p50_ms=summary.latency_ms.p50,

@@ -1,41 +1,19 @@
 """Statistics of a run."""
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-from local.loadtest.client.runner import Run
-from local.loadtest.plan import WavePlan
-from local.loadtest.result import ANSWERED, IN_FLIGHT, RequestResult
+import numpy as np
 
-PERCENTILES: Final = (50, 90, 95, 99)
+from local.loadtest.concurrency import peak_concurrency
+from local.loadtest.environment import Environment
+from local.loadtest.honesty import client_limit, lack_of_resources
+from local.loadtest.parts import Part, parts_of
+from local.loadtest.percentiles import Percentiles, percentiles
+from local.loadtest.run import ClientUse, Connections, Run, latency, lateness, service
 
-
-@dataclass(frozen=True)
-class Percentiles:
-    """Percentiles and maximum of durations in milliseconds; None without durations."""
-
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    max: float | None
-
-
-@dataclass(frozen=True)
-class WaveSummary:
-    """One wave. Durations in milliseconds, times in seconds from the start of the run."""
-
-    wave: int
-    due_s: float
-    requests: int
-    failures: int
-    in_flight: int
-    last_answer_s: float | None
-    latency_ms: Percentiles
-    lateness_ms: Percentiles
+ThroughputOver = Literal["span", "time until the stop", "time to the last answer"]
 
 
 @dataclass(frozen=True)
@@ -44,12 +22,22 @@ class Summary:
     is fast and a timeout equals its limit, so failures are counted instead. `lateness_ms` covers
     every request that was due."""
 
+    client_limit: str | None
+    """A sentence if the client was the limit: the figures are not the service's."""
     target: str
-    parallel: int
-    period_s: float
-    repeat: int
+    description: str
+    """The plan in words."""
+    plan: dict[str, Any]
+    """`Schedule.plan`."""
+    connections: Connections
+    command: str
+    versions: dict[str, str]
+    start: str
+    """Due time 0, in UTC, ISO 8601."""
+    end: str
+    """The end of the last request, in UTC, ISO 8601."""
     planned: int
-    """Requests in the plan: N times R."""
+    """Requests in the plan."""
     requests: int
     """Requests that were due: all of the plan, unless the run was stopped early. Each is answered,
     failed or in flight."""
@@ -57,101 +45,107 @@ class Summary:
     failures: int
     in_flight: int
     failures_by_kind: dict[str, int]
+    """Most frequent first."""
+    span_s: float | None
+    """The time in which the requests of the plan are due; None if all are due at once."""
     wall_s: float
-    """From the start of the first wave to the end of the last request."""
+    """From the start of the run to the end of the last request."""
     throughput_rps: float
-    """Answered requests divided by `wall_s`."""
+    """Answers that arrived within a time, divided by it."""
+    throughput_over: ThroughputOver
+    """Which time: the span; of a run that was stopped earlier, the time until then; without a span,
+    the time to the last answer."""
+    throughput_s: float
+    """That time in seconds."""
     offered_rps: float | None
+    """Requests due per second of the span."""
     peak_concurrency: int
     latency_ms: Percentiles
     service_ms: Percentiles
     lateness_ms: Percentiles
-    waves: list[WaveSummary]
+    waves: list[Part]
+    """Each wave; empty beyond fifty waves and without waves."""
+    periods: list[Part]
+    """At most fifty periods of time; empty if `waves` is not."""
     stopped: bool
+    client: ClientUse | None
+
+    @property
+    def parts(self) -> list[Part]:
+        """The waves, or the periods."""
+        return self.waves or self.periods
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def percentile(ordered: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile of ascending values: the smallest value that at least `percent`
-    of every hundred values do not exceed."""
-    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
-
-
-def percentiles(seconds: Iterable[float]) -> Percentiles:
-    """seconds: durations. The result is in milliseconds, rounded to the microsecond."""
-    ordered = sorted(seconds)
-    if not ordered:
-        return Percentiles(None, None, None, None, None)
-    values = [percentile(ordered, rank) for rank in PERCENTILES]
-    return Percentiles(*(round(seconds * 1000, 3) for seconds in [*values, ordered[-1]]))
-
-
-def concurrency(results: Iterable[RequestResult]) -> list[tuple[float, int]]:
-    """The number of requests in flight from each time (seconds of `time.perf_counter`) on."""
-    changes = Counter[float]()
-    for result in results:
-        changes[result.started] += 1
-        changes[result.ended] -= 1
-    level = 0
-    levels = []
-    for time in sorted(changes):
-        level += changes[time]
-        levels.append((time, level))
-    return levels
-
-
-def summarize(run: Run) -> Summary:
-    """The statistics of a run."""
-    results = run.results
-    answered = [result for result in results if result.failure == ANSWERED]
-    kinds = Counter(result.failure for result in results if _failed(result))
-    wall = max((result.ended for result in results), default=run.start) - run.start
+def summarize(run: Run, environment: Environment | None = None) -> Summary:
+    """The statistics of a run, made under `environment`."""
+    environment = environment or Environment()
+    records, schedule = run.records, run.schedule
+    answered = records["failure"] == 0
+    kinds = failures_by_kind(run)
+    wall = float(records["ended"].max(initial=0))
+    over, seconds = _throughput_time(run, wall)
+    in_time = int((records["ended"][answered] <= seconds).sum())
+    latency_ms = percentiles(latency(records)[answered])
+    lateness_ms = percentiles(lateness(records))
+    parts = parts_of(run)
+    by_wave = any(part.wave is not None for part in parts)
     return Summary(
+        client_limit=lack_of_resources(kinds)
+        or client_limit(lateness_ms.p50, lateness_ms.p99, latency_ms.p50, latency_ms.p99),
         target=run.target,
-        parallel=run.plan.parallel,
-        period_s=run.plan.period,
-        repeat=run.plan.repeat,
-        planned=run.plan.requests,
-        requests=len(results),
-        answered=len(answered),
-        failures=kinds.total(),
-        in_flight=len(results) - len(answered) - kinds.total(),
-        failures_by_kind=dict(kinds.most_common()),
+        description=schedule.description,
+        plan=schedule.plan,
+        connections=run.connections,
+        command=environment.command,
+        versions=environment.versions,
+        start=iso_utc(run.start_epoch),
+        end=iso_utc(run.start_epoch + wall),
+        planned=schedule.requests,
+        requests=len(records),
+        answered=int(answered.sum()),
+        failures=sum(kinds.values()),
+        in_flight=int((records["failure"] == 1).sum()),
+        failures_by_kind=kinds,
+        span_s=schedule.span,
         wall_s=round(wall, 6),
-        throughput_rps=round(len(answered) / wall, 3) if wall > 0 else 0.0,
-        offered_rps=run.plan.offered_rps,
-        peak_concurrency=max((level for _, level in concurrency(results)), default=0),
-        latency_ms=percentiles(result.latency for result in answered),
-        service_ms=percentiles(result.service for result in answered),
-        lateness_ms=percentiles(result.lateness for result in results),
-        waves=_waves(run.plan, results, run.start),
+        throughput_rps=round(in_time / seconds, 3) if seconds > 0 else 0.0,
+        throughput_over=over,
+        throughput_s=round(seconds, 6),
+        offered_rps=schedule.offered_rps,
+        peak_concurrency=peak_concurrency(records),
+        latency_ms=latency_ms,
+        service_ms=percentiles(service(records)[answered]),
+        lateness_ms=lateness_ms,
+        waves=parts if by_wave else [],
+        periods=[] if by_wave else parts,
         stopped=run.stopped_by is not None,
+        client=run.client,
     )
 
 
-def _waves(plan: WavePlan, results: Iterable[RequestResult], start: float) -> list[WaveSummary]:
-    by_wave: dict[int, list[RequestResult]] = {}
-    for result in results:
-        by_wave.setdefault(result.wave, []).append(result)
-    return [_wave(number, plan.due(number), by_wave[number], start) for number in sorted(by_wave)]
+def failures_by_kind(run: Run) -> dict[str, int]:
+    """Requests by kind of failure, most frequent first, without those in flight."""
+    counts = np.bincount(run.records["failure"], minlength=len(run.kinds))
+    found = [(kind, int(count)) for kind, count in zip(run.kinds, counts, strict=True) if count]
+    failed = [(kind, count) for kind, count in found if kind not in run.kinds[:2]]
+    return dict(sorted(failed, key=lambda pair: -pair[1]))
 
 
-def _wave(number: int, due: float, results: Sequence[RequestResult], start: float) -> WaveSummary:
-    answered = [result for result in results if result.failure == ANSWERED]
-    last = max((result.ended - start for result in answered), default=None)
-    return WaveSummary(
-        wave=number,
-        due_s=round(due, 6),
-        requests=len(results),
-        failures=sum(_failed(result) for result in results),
-        in_flight=sum(result.failure == IN_FLIGHT for result in results),
-        last_answer_s=None if last is None else round(last, 6),
-        latency_ms=percentiles(result.latency for result in answered),
-        lateness_ms=percentiles(result.lateness for result in results),
-    )
+def iso_utc(epoch: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds")
 
 
-def _failed(result: RequestResult) -> bool:
-    return result.failure not in (ANSWERED, IN_FLIGHT)
+def _throughput_time(run: Run, wall: float) -> tuple[ThroughputOver, float]:
+    """Over which time throughput counts, in seconds. Beyond the span, a run only waits for its
+    last answers."""
+    span = run.schedule.span
+    if span is None:
+        ended = run.records["ended"][run.records["failure"] == 0]
+        return "time to the last answer", float(ended.max(initial=0))
+    if run.stopped_by is not None and wall < span:
+        return "time until the stop", wall
+    return "span", span

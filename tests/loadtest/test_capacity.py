@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from local.loadtest.client.runner import Run
 from local.loadtest.knee import Curve, Search, Step, find_knee
-from local.loadtest.plan import WavePlan
-from local.loadtest.result import IN_FLIGHT, RequestResult
+from local.loadtest.run import IN_FLIGHT
 from local.loadtest.stats import summarize
+from tests.support.runs import make_run, waves
 from tests.support.scripts import finish, interrupt, refused, script, start
 from tests.support.stub import Stub
 from tests.support.wait import HANG_SECONDS, wait_until
@@ -77,9 +76,8 @@ def test_one_slow_measurement_is_not_the_knee() -> None:
 def test_wave_is_good_within_the_limit_and_without_failures(
     seconds: list[float], failure: str, good: bool
 ) -> None:
-    results = [RequestResult(0, number, 10, 10, 10 + s, "") for number, s in enumerate(seconds)]
-    results.append(RequestResult(0, len(results), 10, 10, 10.1, failure or IN_FLIGHT))
-    summary = summarize(Run("stub", WavePlan(100, 1, 1), results, start=10))
+    failures = [""] * len(seconds) + [failure or IN_FLIGHT]
+    summary = summarize(make_run(waves(101, 1, 1), [*seconds, 0.1], failure=failures))
     assert Step.from_summary(summary, Search(200, 1, 1, 100)).good is good
 
 

@@ -145,7 +145,7 @@ def test_waves_without_a_process_are_failures(stub: Stub, tmp_path: Path) -> Non
     path = tmp_path / "report.json"
     plan = ("-N", 2, "-T", 0, "-R", 100)
     done = finish(start(*limited(80, *plan, "--url", stub.url, "--json", path)))
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 4, done.stderr
     report = json.loads(path.read_text())
     assert_consistent(report)
     assert report["requests"] == 200

@@ -25,7 +25,7 @@ from typing import Final
 
 from local.common.verdict import Figures, Threshold, add_verdict_options, judge
 from local.loadtest.payload import read_payloads
-from local.loadtest.stats import percentile
+from local.loadtest.percentiles import percentile
 from tests.support.paths import ROOT, SAMPLE
 from tests.support.ports import free_port
 from tests.support.tools import COMPILER, WRK

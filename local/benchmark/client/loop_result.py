@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
-from local.loadtest.stats import percentile
+from local.loadtest.percentiles import percentile
 
 SUCCESS: Final = range(200, 300)
 UNAVAILABLE: Final = 503

@@ -21,12 +21,14 @@ from local.benchmark.overload.bounds import full_queue_seconds
 from local.benchmark.overload.monitor import Watched, watching
 from local.benchmark.overload.rounds import PROBED
 from local.benchmark.servers.server import SERVICE, MeasurementError, Running, running
+from local.loadtest.bridge import records_of
 from local.loadtest.client.runner import Run, run
 from local.loadtest.payload import Payload
+from local.loadtest.percentiles import percentile
 from local.loadtest.plan import WavePlan
 from local.loadtest.report.progress import Progress
-from local.loadtest.result import ANSWERED, RequestResult
-from local.loadtest.stats import percentile
+from local.loadtest.result import ANSWERED, IN_FLIGHT, RequestResult
+from local.loadtest.schedule import WavePlan as Waves
 from local.loadtest.target import Target, http_target, parse_url, post_request
 
 QUEUE: Final = 8
@@ -135,8 +137,13 @@ def _send(target: Target, rate: float, seconds: float) -> Run:
     parallel = max(1, round(rate * _WAVE_SECONDS))
     period = parallel / rate
     plan = WavePlan(parallel, period, max(2, round(seconds / period)))
-    progress = Progress(plan.requests)
-    done = run(target, plan, _HANG_SECONDS, progress.add)
+    progress = Progress(Waves(parallel, period, plan.repeat).schedule())
+    kinds = [ANSWERED, IN_FLIGHT]
+
+    def show(results: Sequence[RequestResult]) -> None:
+        progress.add(records_of(results, plan, kinds))
+
+    done = run(target, plan, _HANG_SECONDS, show)
     progress.clear()
     if done.stopped_by is not None:
         raise SystemExit(128 + done.stopped_by)

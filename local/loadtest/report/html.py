@@ -7,9 +7,10 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from local.loadtest.client.runner import Run
+from local.loadtest.parts import Part
 from local.loadtest.report import plots, text
-from local.loadtest.stats import Percentiles, Summary, WaveSummary
+from local.loadtest.run import Run
+from local.loadtest.stats import Summary
 
 _TEMPLATE: Final = Path(__file__).parent / "report.html"
 _DEFINITION: Final = (
@@ -23,7 +24,7 @@ def write_html(run: Run, summary: Summary, path: Path) -> None:
     path.write_text(
         page.substitute(
             title=escape(summary.target),
-            plan=escape(text.describe_plan(summary)),
+            plan=escape(summary.description),
             written=time.strftime("%Y-%m-%d %H:%M"),
             lead=_lead(summary),
             tiles=_tiles(summary),
@@ -34,7 +35,7 @@ def write_html(run: Run, summary: Summary, path: Path) -> None:
             dots=_dots(summary),
             distribution=plots.distribution_plot(run),
             concurrency=plots.concurrency_plot(run),
-            waves=_waves(summary.waves),
+            waves=_parts(summary.parts),
         ),
         encoding="utf-8",
     )
@@ -52,7 +53,7 @@ def _lead(summary: Summary) -> str:
 
 
 def _dots(summary: Summary) -> str:
-    if len(summary.waves) > 1:
+    if len(summary.parts) > 1:
         return "Each dot is a request; a wave is a column of dots."
     return "Each dot is a request of the wave."
 
@@ -80,7 +81,7 @@ def _durations(summary: Summary) -> str:
         ("lateness", summary.lateness_ms, "delay of this client"),
     ]
     return "".join(
-        f'<tr><td>{name}</td>{_cells(_values(percentiles))}<td class="note">{note}</td></tr>'
+        f'<tr><td>{name}</td>{_cells(text.values(percentiles))}<td class="note">{note}</td></tr>'
         for name, percentiles, note in rows
     )
 
@@ -95,25 +96,26 @@ def _failures(summary: Summary) -> str:
     return f'<section><h2>Failures</h2><div class="table"><table>{rows}</table></div></section>'
 
 
-def _waves(waves: Sequence[WaveSummary]) -> str:
-    if len(waves) <= 1:
+def _parts(parts: Sequence[Part]) -> str:
+    if len(parts) <= 1:
         return ""
-    names = ["wave", "due, s", "requests", "failed", "p50, ms", "p99, ms", "max, ms", "late, ms"]
+    wave = parts[0].wave is not None
+    first = ["wave", "due, s"] if wave else ["from, s", "to, s"]
+    names = [*first, "requests", "failed", "p50, ms", "p99, ms", "max, ms", "late, ms"]
     head = "".join(f"<th>{name}</th>" for name in names)
-    rows = "".join(f"<tr>{_wave_cells(wave)}</tr>" for wave in waves)
+    rows = "".join(f"<tr>{_part_cells(part)}</tr>" for part in parts)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'<h2>Waves</h2><div class="table">{table}</div>'
+    return f'<h2>{"Waves" if wave else "Over time"}</h2><div class="table">{table}</div>'
 
 
-def _wave_cells(wave: WaveSummary) -> str:
-    counts = f"<td>{wave.wave + 1}</td><td>{wave.due_s:.2f}</td><td>{wave.requests}</td>"
-    latency = wave.latency_ms
-    durations = _cells([latency.p50, latency.p99, latency.max, wave.lateness_ms.max])
-    return f"{counts}<td>{wave.failures}</td>{durations}"
-
-
-def _values(percentiles: Percentiles) -> list[float | None]:
-    return [percentiles.p50, percentiles.p90, percentiles.p95, percentiles.p99, percentiles.max]
+def _part_cells(part: Part) -> str:
+    if part.wave is None:
+        name = f"<td>{part.due_s:g}</td><td>{part.until_s:g}</td>"
+    else:
+        name = f"<td>{part.wave + 1}</td><td>{part.due_s:.2f}</td>"
+    latency = part.latency_ms
+    durations = _cells([latency.p50, latency.p99, latency.max, part.lateness_ms.max])
+    return f"{name}<td>{part.requests:,}</td><td>{part.failures:,}</td>{durations}"
 
 
 def _cells(values: Sequence[float | None]) -> str:

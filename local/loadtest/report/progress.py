@@ -1,48 +1,101 @@
-"""A progress bar on a terminal. The load tests do not require tqdm."""
+"""Progress of a run: a bar on a terminal, else a line every ten seconds.
+
+Declined: tqdm, which has no percentile of the last seconds; the load tests do not require it.
+"""
 
 import sys
 import time
-from collections.abc import Sequence
+from collections import deque
 from typing import Final, TextIO
 
-from local.loadtest.result import ANSWERED, RequestResult
+import numpy as np
 
-_WIDTH: Final = 30
-_SECONDS: Final = 0.1
+from local.loadtest.percentiles import percentile
+from local.loadtest.run import Records, latency
+from local.loadtest.schedule import Schedule, Seconds
+
+_WIDTH: Final = 20
+_DRAW_SECONDS: Final = 0.25
+_LINE_SECONDS: Final = 10.0
+_RECENT_SECONDS: Final = 5.0
+"""Rate and p99 cover the requests that ended within this time."""
 
 
 class Progress:
-    """Counts finished requests; draws on `stream` if it is a terminal."""
+    """Counts finished requests and writes to `stream`."""
 
-    def __init__(self, total: int, stream: TextIO = sys.stderr) -> None:
-        self._total = total
-        self._stream = stream
-        self._shown = stream.isatty()
-        self._drawn = 0.0
+    def __init__(self, schedule: Schedule, stream: TextIO | None = None) -> None:
+        self._total = schedule.requests
+        self._last_due = float(schedule.due[-1]) if schedule.requests else 0.0
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._started = self._written = time.monotonic()
+        self._first = True
         self._over = 0
         self._failed = 0
-        if self._shown:
-            self._draw()
+        self._recent: deque[tuple[float, int, Seconds]] = deque()
+        """Time, number of requests, and latencies of those that were answered."""
+        if self._terminal:
+            self._write()
 
-    def add(self, results: Sequence[RequestResult]) -> None:
-        self._over += len(results)
-        self._failed += sum(result.failure != ANSWERED for result in results)
-        if self._shown and (
-            self._over == self._total or time.monotonic() >= self._drawn + _SECONDS
-        ):
-            self._draw()
+    def add(self, records: Records) -> None:
+        """Count `records`, which have just ended. Also called without any, to show the time."""
+        now = time.monotonic()
+        if len(records):
+            self._over += len(records)
+            answered = records["failure"] == 0
+            self._failed += len(records) - int(answered.sum())
+            self._recent.append((now, len(records), latency(records)[answered]))
+            # Records arrive soon after their end, which counts from the start of the run.
+            started = now - float(records["ended"].max())
+            self._started = started if self._first else min(self._started, started)
+            self._first = False
+        pause = _DRAW_SECONDS if self._terminal else _LINE_SECONDS
+        if now >= self._written + pause or (self._terminal and self._over == self._total):
+            self._write()
 
     def clear(self) -> None:
         """Clear the line for other output."""
-        if self._shown:
+        if self._terminal:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 
-    def _draw(self) -> None:
-        self._drawn = time.monotonic()
-        filled = _WIDTH * self._over // self._total
-        failed = f"  {self._failed} failed" if self._failed else ""
-        self._stream.write(
-            f"\r\x1b[K[{'#' * filled}{' ' * (_WIDTH - filled)}] {self._over}/{self._total}{failed}"
-        )
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        if self._terminal:
+            filled = _WIDTH * self._over // max(1, self._total)
+            bar = f"[{'#' * filled}{' ' * (_WIDTH - filled)}]"
+            self._stream.write(f"\r\x1b[K{bar} {self._status(self._written)}")
+        else:
+            self._stream.write(f"{self._status(self._written)}\n")
         self._stream.flush()
+
+    def _status(self, now: float) -> str:
+        parts = [f"{self._over}/{self._total}"]
+        while self._recent and self._recent[0][0] < now - _RECENT_SECONDS:
+            self._recent.popleft()
+        elapsed = now - self._started
+        if elapsed > 0 and self._over:
+            ended = sum(count for _, count, _ in self._recent)
+            parts.append(f"{ended / min(_RECENT_SECONDS, max(elapsed, _DRAW_SECONDS)):.0f}/s")
+        if self._failed:
+            parts.append(f"{self._failed} failed")
+        latencies = np.concatenate([taken for *_, taken in self._recent] or [np.zeros(0)])
+        if len(latencies):
+            latencies.sort()
+            parts.append(f"p99 {percentile(latencies, 99) * 1000:.0f} ms")
+        if self._over < self._total:
+            left = self._last_due - elapsed
+            parts.append(f"{duration(left)} left" if left > 0 else "waiting for the last answers")
+        return "  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Such as 7 s, 3:05 min or 2:00:07 h."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, rest = divmod(whole, 3600)
+    if not hours:
+        return f"{rest // 60}:{rest % 60:02} min"
+    return f"{hours}:{rest // 60:02}:{rest % 60:02} h"

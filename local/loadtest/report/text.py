@@ -1,85 +1,82 @@
-"""Reports of a run as text, JSON and CSV."""
+"""The report of a run as text."""
 
-import csv
-import json
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
-from local.loadtest.client.runner import Run
-from local.loadtest.result import RequestResult
-from local.loadtest.stats import Percentiles, Summary
+from local.loadtest.parts import Part
+from local.loadtest.percentiles import Percentiles
+from local.loadtest.run import Records, latency
+from local.loadtest.schedule import Schedule
+from local.loadtest.stats import Summary
 
-_COLUMNS: Final = (
-    *("wave", "request", "due_s", "started_s", "ended_s"),
-    *("latency_ms", "service_ms", "lateness_ms", "result"),
-)
+_NAMES: Final = ("min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 
 
-def format_result(result: RequestResult) -> str:
-    """One request as text."""
-    return (
-        f"wave {result.wave + 1:>3}  request {result.number + 1:>4}  "
-        f"{result.latency * 1000:10.1f} ms  {result.failure or 'ok'}"
+def format_records(schedule: Schedule, records: Records, kinds: Sequence[str]) -> str:
+    """A line for each request."""
+    milliseconds = latency(records) * 1000
+    columns = zip(
+        records["request"].tolist(), milliseconds.tolist(), records["failure"].tolist(), strict=True
     )
+    return "\n".join(
+        f"{_which(schedule, request)}  {taken:10.1f} ms  {kinds[kind] or 'ok'}"
+        for request, taken, kind in columns
+    )
+
+
+def _which(schedule: Schedule, request: int) -> str:
+    if schedule.wave_size is None:
+        return f"request {request + 1:>7}"
+    wave, number = divmod(request, schedule.wave_size)
+    return f"wave {wave + 1:>3}  request {number + 1:>4}"
 
 
 def format_report(summary: Summary) -> str:
     """The whole report as text."""
     lines = [
-        f"{summary.target}: {describe_plan(summary)}",
+        *([summary.client_limit, ""] if summary.client_limit else []),
+        f"{summary.target}: {summary.description}",
         "",
         f"requests    {_count(summary)}",
-        *(f"  {kind:<24} {count:>7}" for kind, count in summary.failures_by_kind.items()),
+        *(f"  {kind:<24} {count:>7,}" for kind, count in summary.failures_by_kind.items()),
         f"wall time   {summary.wall_s:.3f} s",
-        f"throughput  {summary.throughput_rps:.1f} responses/s{_offered(summary)}",
-        f"in flight   {summary.peak_concurrency} requests at most",
+        f"throughput  {summary.throughput_rps:.1f} responses/s{_offered(summary)}, "
+        f"{throughput_over(summary)}",
+        f"in flight   {summary.peak_concurrency:,} requests at most",
+        f"connections {connections(summary)}",
         "",
-        f"{'ms':<10}{'p50':>10}{'p90':>10}{'p95':>10}{'p99':>10}{'max':>10}",
-        f"{'latency':<10}{_cells(summary.latency_ms)}   from when the request was due",
-        f"{'service':<10}{_cells(summary.service_ms)}   from when it was sent",
-        f"{'lateness':<10}{_cells(summary.lateness_ms)}   delay of this client",
+        f"{'ms':<9}{''.join(f'{name:>10}' for name in _NAMES)}",
+        f"{'latency':<9}{_cells(values(summary.latency_ms))}   from when the request was due",
+        f"{'service':<9}{_cells(values(summary.service_ms))}   from when it was sent",
+        f"{'lateness':<9}{_cells(values(summary.lateness_ms))}   delay of this client",
     ]
     if summary.failures and summary.answered:
         lines.append("latency and service cover answered requests only")
-    if len(summary.waves) > 1:
-        lines += ["", *_wave_lines(summary)]
+    if len(summary.parts) > 1:
+        lines += ["", *_part_lines(summary.parts)]
     return "\n".join(lines)
 
 
-def write_json(summary: Summary, path: Path) -> None:
-    path.write_text(json.dumps(summary.as_dict(), indent=2) + "\n", encoding="utf-8")
+def throughput_over(summary: Summary) -> str:
+    """Over which time throughput counts."""
+    if summary.throughput_over == "span":
+        return f"over the {summary.throughput_s:g} s in which requests were due"
+    if summary.throughput_over == "time until the stop":
+        return f"over the {summary.throughput_s:.3f} s until the stop"
+    return f"over the {summary.throughput_s:.3f} s to the last answer"
 
 
-def write_csv(run: Run, path: Path) -> None:
-    """A line per request; times in seconds from the start of the run, durations in ms."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for result in in_order(run.results):
-            times = (result.intended, result.started, result.ended)
-            durations = (result.latency, result.service, result.lateness)
-            writer.writerow(
-                [
-                    result.wave,
-                    result.number,
-                    *(f"{time - run.start:.6f}" for time in times),
-                    *(f"{duration * 1000:.3f}" for duration in durations),
-                    result.failure or "ok",
-                ]
-            )
+def connections(summary: Summary) -> str:
+    """How the client uses connections."""
+    return "a new one for each request" if summary.connections == "new" else "kept open"
 
 
-def in_order(results: Iterable[RequestResult]) -> list[RequestResult]:
-    """By wave, then by index in the wave."""
-    return sorted(results, key=lambda result: (result.wave, result.number))
-
-
-def describe_plan(summary: Summary) -> str:
-    """The wave plan as text."""
-    if summary.repeat == 1:
-        return f"{summary.parallel} in parallel"
-    return f"{summary.repeat} waves of {summary.parallel}, one every {summary.period_s:g} s"
+def values(percentiles: Percentiles) -> list[float | None]:
+    """In the order in which reports show them."""
+    return [
+        *(percentiles.min, percentiles.mean, percentiles.p50, percentiles.p90),
+        *(percentiles.p95, percentiles.p99, percentiles.p99_9, percentiles.max),
+    ]
 
 
 def _count(summary: Summary) -> str:
@@ -94,21 +91,25 @@ def _offered(summary: Summary) -> str:
     return "" if summary.offered_rps is None else f" ({summary.offered_rps:.1f}/s due)"
 
 
-def _cells(percentiles: Percentiles) -> str:
-    values = (percentiles.p50, percentiles.p90, percentiles.p95, percentiles.p99, percentiles.max)
-    return "".join(f"{'-' if value is None else f'{value:.1f}':>10}" for value in values)
+def _cells(numbers: Sequence[float | None]) -> str:
+    return "".join(f"{'-' if number is None else f'{number:.1f}':>10}" for number in numbers)
 
 
-def _wave_lines(summary: Summary) -> list[str]:
-    head = f"{'wave':>5}{'due s':>9}{'requests':>10}{'failed':>8}{'p50 ms':>10}{'p99 ms':>10}"
+def _part_lines(parts: Sequence[Part]) -> list[str]:
+    name = "period, s" if parts[0].wave is None else "wave    due s"
+    head = f"{name:>15}{'requests':>10}{'failed':>8}{'p50 ms':>10}{'p99 ms':>10}"
     lines = [f"{head}{'max ms':>10}{'late ms':>9}"]
-    for wave in summary.waves:
-        latency = wave.latency_ms
-        cells = "".join(
-            f"{'-' if value is None else f'{value:.1f}':>10}"
-            for value in (latency.p50, latency.p99, latency.max)
-        )
-        late = "-" if wave.lateness_ms.max is None else f"{wave.lateness_ms.max:.1f}"
-        counts = f"{wave.wave + 1:>5}{wave.due_s:>9.2f}{wave.requests:>10}{wave.failures:>8}"
+    for part in parts:
+        latency_ms = part.latency_ms
+        cells = _cells([latency_ms.p50, latency_ms.p99, latency_ms.max])
+        late = "-" if part.lateness_ms.max is None else f"{part.lateness_ms.max:.1f}"
+        counts = f"{part_name(part):>15}{part.requests:>10,}{part.failures:>8,}"
         lines.append(f"{counts}{cells}{late:>9}")
     return lines
+
+
+def part_name(part: Part) -> str:
+    """The number and due time of a wave, or the limits of a period in seconds."""
+    if part.wave is None:
+        return f"{part.due_s:g} to {part.until_s:g}"
+    return f"{part.wave + 1:>5}{part.due_s:>9.2f}"
