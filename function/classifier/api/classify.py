@@ -1,6 +1,7 @@
 """The endpoint of `POST /`: it knows Starlette's request and response, and no framework."""
 
-from typing import TYPE_CHECKING, Final
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from classifier.errors import ImageError, InvalidJson, InvalidKey, InvalidParame
 from classifier.outcome import DEFAULT_TOP_K, MAX_TOP_K
 from classifier.server.body import BodyStream
 from classifier.server.connection import connection_of
-from classifier.telemetry.request import record_of
+from classifier.telemetry.request import RequestRecord, record_of
 
 if TYPE_CHECKING:
     from classifier.s3 import StoredImage
@@ -108,7 +109,9 @@ class ClassifyEndpoint:
             )
         record = record_of(request.scope)
         declared = declared_size(request.headers, self._limits)
+        arrived = perf_counter()
         place = await self._admission.enter(declared, connection_of(request.scope))
+        record.queue = perf_counter() - arrived
         body = BodyStream(request.receive, self._service.memory, self._service.buffers)
         try:
             try:
@@ -122,9 +125,14 @@ class ClassifyEndpoint:
                 record.images = len(images)
                 if not place.kept:
                     self._pool.ensure_capacity()
+                queued = perf_counter()
+                parameters = (top_k, min_probability, explain)
                 jobs = [
-                    self._pool.submit(self._classify, image, top_k, min_probability, explain)
-                    for image in images
+                    self._pool.submit(self._classify_first, record, queued, images[0], *parameters),
+                    *(
+                        self._pool.submit(self._classify, image, *parameters)
+                        for image in images[1:]
+                    ),
                 ]
             finally:
                 place.leave()
@@ -141,6 +149,7 @@ class ClassifyEndpoint:
             request,
             outcomes,
             self._model.card.name,
+            queue=record.queue,
             as_list=as_list,
             as_labels=upload.labels,
             explains=self._model.explains,
@@ -160,6 +169,13 @@ class ClassifyEndpoint:
 
     def _find_upload(self, key: str) -> "StoredImage":
         return self._service.store.find_upload(key)
+
+    def _classify_first(
+        self, record: RequestRecord, queued: float, *arguments: Any
+    ) -> Classification | ImageError:
+        """`_classify(*arguments)`, for the first image, which was `queued` at that time."""
+        record.queue += perf_counter() - queued
+        return self._classify(*arguments)
 
     def _classify(
         self, data: bytes, top_k: int, min_probability: float, explain: bool

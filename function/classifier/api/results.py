@@ -19,6 +19,7 @@ def results_response(  # noqa: PLR0913
     outcomes: Sequence[Outcome],
     model: str,
     *,
+    queue: float = 0.0,
     as_list: bool = False,
     as_labels: bool = False,
     explains: bool = False,
@@ -26,15 +27,15 @@ def results_response(  # noqa: PLR0913
     """One result, or several in order; if an image failed, the first failure's problem. The page
     where a browser sent its form.
 
-    `as_list`: a list, also of one result. `as_labels`: each result in the form of Hugging Face,
-    which their clients get in any case. `explains`: the page offers explanations, which
-    the model has."""
+    `queue`: seconds of waiting until the work started. `as_list`: a list, also of one result.
+    `as_labels`: each result in the form of Hugging Face, which their clients get in any case.
+    `explains`: the page offers explanations, which the model has."""
     failures = [
         (number, outcome)
         for number, outcome in enumerate(outcomes, start=1)
         if isinstance(outcome, ServiceError)
     ]
-    headers = {} if failures else {"Server-Timing": _server_timing(outcomes)}
+    headers = {} if failures else {"Server-Timing": _server_timing(queue, outcomes)}
     if wants_page(request):
         status = failures[0][1].status if failures else 200
         return page_response(
@@ -57,9 +58,11 @@ def results_response(  # noqa: PLR0913
     return JSONResponse(values if as_list or len(values) > 1 else values[0], headers=headers)
 
 
-def _server_timing(outcomes: Sequence[Outcome]) -> str:
+def _server_timing(queue: float, outcomes: Sequence[Outcome]) -> str:
     """Milliseconds, summed over the images (W3C Server Timing)."""
     images = [outcome for outcome in outcomes if isinstance(outcome, Classification)]
     decode = sum(image.decode_seconds for image in images)
     infer = sum(image.infer_seconds for image in images)
-    return f"decode;dur={decode * 1e3:.2f}, infer;dur={infer * 1e3:.2f}"
+    return (
+        f"queue;dur={queue * 1e3:.2f}, decode;dur={decode * 1e3:.2f}, infer;dur={infer * 1e3:.2f}"
+    )

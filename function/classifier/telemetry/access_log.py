@@ -36,6 +36,7 @@ class AccessLog:
         if record.images:
             entry |= {
                 "images": record.images,
+                "queue_ms": round(record.queue * 1e3, 2),
                 "decode_ms": round(record.decode * 1e3, 2),
                 "infer_ms": round(record.infer * 1e3, 2),
             }

@@ -28,6 +28,7 @@ class RequestRecord:
         "infer",
         "method",
         "path",
+        "queue",
         "start",
         "status",
     )
@@ -40,6 +41,9 @@ class RequestRecord:
         self.status = CLIENT_DISCONNECTED
         self.bytes_in = 0
         self.images = 0
+        self.queue = 0.0
+        """The wait for room in the queue, and for a thread: until the work on the first image
+        starts, without the time in which the body arrives"""
         self.decode = 0.0
         self.infer = 0.0
         for name, value in scope["headers"]:

@@ -32,7 +32,7 @@ def test_form_upload_gets_predictions(client: httpx.Client, sample: bytes) -> No
 
 def test_server_timing_reports_durations(client: httpx.Client, sample: bytes) -> None:
     timing = client.post("/", files={"file": sample}).headers["server-timing"]
-    assert re.fullmatch(r"decode;dur=\d+\.\d\d, infer;dur=\d+\.\d\d", timing)
+    assert re.fullmatch(r"queue;dur=\d+\.\d\d, decode;dur=\d+\.\d\d, infer;dur=\d+\.\d\d", timing)
 
 
 def test_raw_body_gets_the_result_of_a_form(client: httpx.Client, sample: bytes) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import functools
+import re
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Final
 
+import pytest
 from uvicorn.config import Config
 
 from classifier.api.app import create_app
@@ -45,14 +48,15 @@ class Crowded:
         self._blocking = threading.Event()
 
     @asynccontextmanager
-    async def full(self) -> AsyncIterator[None]:
-        """The queue stays full until `make_room`, or until the end."""
-        jobs = [self.service.pool.submit(self._blocking.wait) for _ in range(2)]
+    async def full(self, jobs: int = 2) -> AsyncIterator[None]:
+        """The thread is blocked, and the queue full (with 1 job: empty), until `make_room` or the
+        end."""
+        blocked = [self.service.pool.submit(self._blocking.wait) for _ in range(jobs)]
         try:
             yield
         finally:
             self._blocking.set()
-            await asyncio.gather(*jobs)
+            await asyncio.gather(*blocked)
 
     async def make_room(self) -> None:
         self._blocking.set()
@@ -175,3 +179,26 @@ async def test_waiting_request_is_refused_at_the_shutdown(
         await settle()
         assert raw.status(client.received) == 503
         assert client.transport.has_ended
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_server_timing_has_the_time_in_the_queue(jobs: int, sample: bytes) -> None:
+    @in_a_crowd
+    async def scenario(loop: FakeClockLoop, crowd: Crowded) -> None:
+        # given: a request that waits for a thread, or for room in the queue
+        async with crowd.full(jobs):
+            client = crowd.connect()
+            started = time.perf_counter()
+            await client.send(raw.post("image/jpeg", f"Content-Length: {len(sample)}") + sample)
+            await settle()
+            assert crowd.waiting == jobs - 1
+            time.sleep(0.05)
+            await crowd.make_room()
+            await client.has_responded()
+            elapsed = time.perf_counter() - started
+            await client.close()
+        queue, decode, infer = map(float, re.findall(rb";dur=([\d.]+)", client.received))
+        assert queue >= 49.9
+        assert queue + decode + infer <= elapsed * 1000
+
+    scenario()
