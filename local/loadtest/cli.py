@@ -16,6 +16,7 @@ from local.loadtest.plan import WavePlan
 from local.loadtest.result import RequestResult
 from local.loadtest.run import ANSWERED, IN_FLIGHT
 from local.loadtest.schedule import WavePlan as Waves
+from local.loadtest.service_metrics import Watch
 from local.loadtest.target import Target, http_target
 
 NOTES: Final = """\
@@ -107,8 +108,9 @@ def run_load_test(options: argparse.Namespace, plan: WavePlan, verbose: bool) ->
     def show(results: Sequence[RequestResult]) -> None:
         output.show(records_of(results, plan, kinds), kinds)
 
+    watch = Watch(target.name, target.address.tls)
     try:
         done = run(target, plan, options.timeout, show)
     finally:
         output.clear()
-    return reporting.report(options, run_of(done))
+    return reporting.report(options, run_of(done), watch.view())

@@ -11,6 +11,7 @@ from local.loadtest.report import data, text
 from local.loadtest.report.progress import Progress
 from local.loadtest.run import Records, Run
 from local.loadtest.schedule import Schedule
+from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import Summary, summarize
 
 
@@ -60,9 +61,10 @@ class Output:
         self._progress.clear()
 
 
-def report(options: argparse.Namespace, done: Run) -> int:
-    """Print and write the reports of a run. Returns the exit status."""
-    summary = summarize(done, environment())
+def report(options: argparse.Namespace, done: Run, view: ServiceView | None = None) -> int:
+    """Print and write the reports of a run. Returns the exit status. `view` is that of the
+    service."""
+    summary = summarize(done, environment(), view)
     print(text.format_report(summary))
     _write(options, done, summary)
     return exit_status(summary, done.stopped_by, late_ok=options.late_ok)

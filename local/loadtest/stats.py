@@ -6,12 +6,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from local.loadtest.breakdown import Breakdown, break_down
 from local.loadtest.concurrency import peak_concurrency
 from local.loadtest.environment import Environment
 from local.loadtest.honesty import client_limit, lack_of_resources
 from local.loadtest.parts import Part, parts_of
 from local.loadtest.percentiles import Percentiles, percentiles
 from local.loadtest.run import ClientUse, Connections, Run, latency, lateness, service
+from local.loadtest.service_metrics import ServiceView
 
 ThroughputOver = Literal["span", "time until the stop", "time to the last answer"]
 
@@ -69,6 +71,10 @@ class Summary:
     """At most fifty periods of time; empty if `waves` is not."""
     stopped: bool
     client: ClientUse | None
+    breakdown: Breakdown | None
+    """Where the time of the answered requests went."""
+    service: ServiceView | None
+    """What the service's own /metrics say of the run."""
 
     @property
     def parts(self) -> list[Part]:
@@ -79,8 +85,10 @@ class Summary:
         return asdict(self)
 
 
-def summarize(run: Run, environment: Environment | None = None) -> Summary:
-    """The statistics of a run, made under `environment`."""
+def summarize(
+    run: Run, environment: Environment | None = None, view: ServiceView | None = None
+) -> Summary:
+    """The statistics of a run, made under `environment`. `view` is that of the service."""
     environment = environment or Environment()
     records, schedule = run.records, run.schedule
     answered = records["failure"] == 0
@@ -92,9 +100,11 @@ def summarize(run: Run, environment: Environment | None = None) -> Summary:
     lateness_ms = percentiles(lateness(records))
     parts = parts_of(run)
     by_wave = any(part.wave is not None for part in parts)
+    limit = lack_of_resources(kinds) or client_limit(
+        lateness_ms.p50, lateness_ms.p99, latency_ms.p50, latency_ms.p99
+    )
     return Summary(
-        client_limit=lack_of_resources(kinds)
-        or client_limit(lateness_ms.p50, lateness_ms.p99, latency_ms.p50, latency_ms.p99),
+        client_limit=limit,
         target=run.target,
         description=schedule.description,
         plan=schedule.plan,
@@ -123,6 +133,8 @@ def summarize(run: Run, environment: Environment | None = None) -> Summary:
         periods=[] if by_wave else parts,
         stopped=run.stopped_by is not None,
         client=run.client,
+        breakdown=break_down(run, kinds, limit),
+        service=view,
     )
 
 

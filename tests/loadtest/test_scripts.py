@@ -192,7 +192,7 @@ def test_reports_agree_with_each_other_and_with_the_server(stub: Stub, tmp_path:
     assert report["throughput_rps"] == pytest.approx(in_time / 0.15, rel=1e-3)
 
     html = page.read_text()
-    assert html.count("<svg") == 3
+    assert html.count("<svg") == 6
     assert "status 500" in html
     assert f"{report['latency_ms']['p99']:.1f}" in html
     assert not re.search(r"<(script|link|img)|(src|href)=\"(?!#)", html)

@@ -55,3 +55,22 @@ def steady(rate: float, seconds: float) -> Schedule:
         description=f"{rate:g} requests/s for {seconds:g} s",
         plan={"kind": "rate", "rate": rate, "seconds": seconds},
     )
+
+
+def add_stages(
+    run: Run,
+    *,
+    connecting: ArrayLike = np.nan,
+    sending: ArrayLike = 0.0,
+    queue: ArrayLike = np.nan,
+    decode: ArrayLike = np.nan,
+    infer: ArrayLike = np.nan,
+) -> None:
+    """Fill in the stages of the records. Seconds; the last three are those of Server-Timing."""
+    records = run.records
+    records["connected"] = records["started"] + connecting
+    opened = np.where(np.isfinite(records["connected"]), records["connected"], records["started"])
+    records["sent"] = opened + sending
+    records["first_byte"] = records["ended"]
+    for name, seconds in (("queue", queue), ("decode", decode), ("infer", infer)):
+        records[name] = np.asarray(seconds) * 1000

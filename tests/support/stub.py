@@ -44,6 +44,8 @@ class Stub:
     url: str
     plan: Iterator[str] = field(default_factory=lambda: cycle(["delay/0"]))
     alias: str = "plan"
+    metrics: str = ""
+    """The content of `/metrics`; 404 if empty."""
     received: list[Received] = field(default_factory=list)
     close_listener: Callable[[], object] = lambda: None
     release: Callable[[str], object] = lambda _: None
@@ -136,6 +138,9 @@ async def _handle(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.Stre
     headers = {
         name.lower(): value.strip() for name, _, value in (h.partition(":") for h in head[1:])
     }
+    if path == "metrics":  # no part of the load
+        writer.write(_response(stub.metrics.encode(), 200 if stub.metrics else 404))
+        return headers.get("connection") != "close"
     if path == stub.alias:
         path = next(stub.plan)
     if path != "early":

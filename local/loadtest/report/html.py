@@ -1,122 +1,222 @@
-"""The report as one self-contained HTML file."""
+"""The report as one self-contained HTML file, for phones, projectors and paper.
 
-import time
-from collections.abc import Sequence
+Its size depends on the number of waves or periods (at most fifty), not on that of requests.
+"""
+
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import Final
 
+from local.loadtest.breakdown import NOTES
 from local.loadtest.parts import Part
 from local.loadtest.report import plots, text
+from local.loadtest.report.plot_data import Density, PlotData, plot_data
 from local.loadtest.run import Run
 from local.loadtest.stats import Summary
 
 _TEMPLATE: Final = Path(__file__).parent / "report.html"
 _DEFINITION: Final = (
-    "p99: 99 % of the answered requests took at most this long (nearest rank); p50 is the "
-    "median. Lateness covers every request that was due."
+    "Latency counts from when a request was due, service from when it was sent; both cover "
+    "answered requests. Lateness is the delay of this client and covers every request that was "
+    "due. p99: 99 % took at most this long (nearest rank); p50 is the median."
 )
 
 
 def write_html(run: Run, summary: Summary, path: Path) -> None:
+    """Raises `OSError`."""
     page = Template(_TEMPLATE.read_text(encoding="utf-8"))
+    shown = plot_data(run)
     path.write_text(
         page.substitute(
             title=escape(summary.target),
             plan=escape(summary.description),
-            written=time.strftime("%Y-%m-%d %H:%M"),
+            start=_time(summary.start),
+            banner=_banner(summary),
             lead=_lead(summary),
             tiles=_tiles(summary),
             durations=_durations(summary),
             definition=_DEFINITION,
-            failures=_failures(summary),
-            latency=plots.latency_plot(run, summary),
-            dots=_dots(summary),
-            distribution=plots.distribution_plot(run),
-            concurrency=plots.concurrency_plot(run),
-            waves=_parts(summary.parts),
+            failures=_failures(summary, shown),
+            breakdown=_breakdown(summary),
+            dots=_dots(summary, shown),
+            latency=_figure(
+                "Latency of requests by due time",
+                lambda width: plots.latency_plot(shown, summary.parts, width),
+            ),
+            distribution=_figure(
+                "Cumulative distribution of latency",
+                lambda width: plots.distribution_plot(shown, width),
+            ),
+            concurrency=_figure(
+                "Requests in flight over time",
+                lambda width: plots.concurrency_plot(shown, width),
+            ),
+            parts=_parts(summary.parts),
+            setup=_setup(summary),
         ),
         encoding="utf-8",
+    )
+
+
+def _figure(label: str, draw: Callable[[float], str]) -> str:
+    """The plot in two widths, of which the page shows the one that is legible."""
+    drawings = "".join(
+        f'<div class="{name}">{draw(width)}</div>'
+        for name, width in (("wide", plots.WIDE), ("narrow", plots.NARROW))
+    )
+    named = drawings.replace("<svg ", f'<svg role="img" aria-label="{label}" ')
+    return f"<figure>{named}</figure>"
+
+
+def _banner(summary: Summary) -> str:
+    if not summary.client_limit:
+        return ""
+    return (
+        f'<p class="banner" role="alert">{escape(summary.client_limit)} '
+        "The figures below are not those of the service.</p>"
     )
 
 
 def _lead(summary: Summary) -> str:
     latency = summary.latency_ms
     if latency.p50 is None or latency.p99 is None:
-        return f"None of {summary.requests} requests was answered."
+        return f"None of {summary.requests:,} requests was answered."
     return (
-        f"{summary.answered} of {summary.requests} requests were answered: half of them within "
-        f"{latency.p50:.0f}&nbsp;ms of their due time, 99&nbsp;% within "
-        f"{latency.p99:.0f}&nbsp;ms."
+        f"{summary.answered:,} of {summary.requests:,} requests were answered: half of them within "
+        f"{_ms(latency.p50)}&nbsp;ms of their due time, 99&nbsp;% within "
+        f"{_ms(latency.p99)}&nbsp;ms."
     )
-
-
-def _dots(summary: Summary) -> str:
-    if len(summary.parts) > 1:
-        return "Each dot is a request; a wave is a column of dots."
-    return "Each dot is a request of the wave."
 
 
 def _tiles(summary: Summary) -> str:
     tiles = [
-        ("requests", f"{summary.requests}", ""),
-        ("failed", f"{summary.failures}", "bad" if summary.failures else ""),
-        ("responses/s", f"{summary.throughput_rps:.1f}", ""),
-        ("wall time, s", f"{summary.wall_s:.2f}", ""),
-        ("peak in flight", f"{summary.peak_concurrency}", ""),
+        ("requests", f"{summary.requests:,}", ""),
+        ("failed", f"{summary.failures:,}", "bad" if summary.failures else ""),
+        ("responses/s", f"{summary.throughput_rps:,.1f}", ""),
+        ("wall time, s", f"{summary.wall_s:,.2f}", ""),
+        ("peak in flight", f"{summary.peak_concurrency:,}", ""),
     ]
     if summary.stopped:
-        tiles.insert(2, ("in flight when stopped", f"{summary.in_flight}", "bad"))
-        tiles.insert(3, ("not sent", f"{summary.planned - summary.requests}", "bad"))
+        tiles.insert(2, ("in flight when stopped", f"{summary.in_flight:,}", "bad"))
+        tiles.insert(3, ("not sent", f"{summary.planned - summary.requests:,}", "bad"))
     return "".join(
         f'<div><dt>{name}</dt><dd class="{mark}">{value}</dd></div>' for name, value, mark in tiles
     )
 
 
 def _durations(summary: Summary) -> str:
-    rows = [
-        ("latency", summary.latency_ms, "from when the request was due"),
-        ("service", summary.service_ms, "from when it was sent"),
-        ("lateness", summary.lateness_ms, "delay of this client"),
-    ]
-    return "".join(
-        f'<tr><td>{name}</td>{_cells(text.values(percentiles))}<td class="note">{note}</td></tr>'
-        for name, percentiles, note in rows
-    )
+    columns = (summary.latency_ms, summary.service_ms, summary.lateness_ms)
+    rows = zip(text.NAMES, *map(text.values, columns), strict=True)
+    return "".join(f"<tr><th>{name}</th>{_cells(cells)}</tr>" for name, *cells in rows)
 
 
-def _failures(summary: Summary) -> str:
+def _failures(summary: Summary, shown: PlotData) -> str:
     if not summary.failures_by_kind:
         return ""
     rows = "".join(
-        f"<tr><td>{escape(kind)}</td><td>{count}</td></tr>"
+        f'<tr><td class="text">{escape(kind)}</td><td>{count:,}</td></tr>'
         for kind, count in summary.failures_by_kind.items()
     )
-    return f'<section><h2>Failures</h2><div class="table"><table>{rows}</table></div></section>'
+    plot = ""
+    if shown.failures:
+        plot = _figure("Failures over time", lambda width: plots.failures_plot(shown, width))
+    return f"<section><h2>Failures</h2><table><tbody>{rows}</tbody></table>{plot}</section>"
+
+
+def _dots(summary: Summary, shown: PlotData) -> str:
+    """What the latency plot shows."""
+    if isinstance(shown.answered, Density):
+        return "The darker, the more requests."
+    if len(summary.waves) > 1:
+        return "Each dot is a request; a wave is a column of dots."
+    return "Each dot is a request."
+
+
+def _breakdown(summary: Summary) -> str:
+    breakdown = summary.breakdown
+    if breakdown is None:
+        return ""
+    rows = "".join(
+        f"<tr><th>{stage.name}<small>{NOTES[stage.name]}</small></th>"
+        f"{_cells([stage.median_ms, stage.mean_ms])}<td>{stage.share:.1%}</td>"
+        f'<td class="bar"><span style="width:{stage.share:.1%}"></span></td></tr>'
+        for stage in breakdown.stages
+    )
+    head = "<tr><th>ms</th><th>median</th><th>mean</th><th>share</th><th class='bar'></th></tr>"
+    view = f"<p>{escape(text.service_line(summary.service))}.</p>" if summary.service else ""
+    limit = ""
+    if not summary.client_limit:  # the banner says that
+        text_of_limit = escape(breakdown.limit)
+        limit = text_of_limit.replace("--keep-alive", "<code>--keep-alive</code>")
+    return (
+        "<section><h2>Where the time goes</h2>"
+        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>{view}"
+        f'<p class="limit">{limit}</p></section>'
+    )
 
 
 def _parts(parts: Sequence[Part]) -> str:
     if len(parts) <= 1:
         return ""
     wave = parts[0].wave is not None
-    first = ["wave", "due, s"] if wave else ["from, s", "to, s"]
-    names = [*first, "requests", "failed", "p50, ms", "p99, ms", "max, ms", "late, ms"]
+    first = ["wave", "due"] if wave else ["from", "to"]
+    names = [*first, "sent", "failed", "p50", "p99", "max", "late"]
     head = "".join(f"<th>{name}</th>" for name in names)
     rows = "".join(f"<tr>{_part_cells(part)}</tr>" for part in parts)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'<h2>{"Waves" if wave else "Over time"}</h2><div class="table">{table}</div>'
+    return (
+        f'<section class="long"><h2>{"Waves" if wave else "Over time"}</h2>'
+        "<p>Due times in s, durations in ms; late: the highest lateness.</p>"
+        f'<table class="parts"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        "</section>"
+    )
 
 
 def _part_cells(part: Part) -> str:
     if part.wave is None:
         name = f"<td>{part.due_s:g}</td><td>{part.until_s:g}</td>"
     else:
-        name = f"<td>{part.wave + 1}</td><td>{part.due_s:.2f}</td>"
+        name = f"<td>{part.wave + 1}</td><td>{part.due_s:g}</td>"
     latency = part.latency_ms
     durations = _cells([latency.p50, latency.p99, latency.max, part.lateness_ms.max])
     return f"{name}<td>{part.requests:,}</td><td>{part.failures:,}</td>{durations}"
 
 
+def _setup(summary: Summary) -> str:
+    rows = [
+        ("start", _time(summary.start)),
+        ("end", _time(summary.end)),
+        ("throughput", text.throughput_over(summary)),
+        ("connections", text.connections(summary)),
+    ]
+    if summary.client:
+        use = summary.client
+        rows.append(
+            (
+                "client",
+                f"{use.senders} senders, {use.cpu_seconds:.2f} s of CPU, {use.peak_mb:.0f} MB",
+            )
+        )
+    if summary.command:
+        rows.append(("command", summary.command))
+    if summary.versions:
+        versions = ", ".join(f"{name} {number}" for name, number in summary.versions.items())
+        rows.append(("versions", versions))
+    return "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows)
+
+
+def _time(iso: str) -> str:
+    """Such as 2027-01-15 08:00:00 UTC."""
+    return f"{iso[:10]} {iso[11:19]} UTC"
+
+
 def _cells(values: Sequence[float | None]) -> str:
-    return "".join(f"<td>{'–' if value is None else f'{value:.1f}'}</td>" for value in values)  # noqa: RUF001
+    return "".join(f"<td>{_ms(value)}</td>" for value in values)
+
+
+def _ms(value: float | None) -> str:
+    """Tenths of milliseconds below a second."""
+    if value is None:
+        return "–"  # noqa: RUF001
+    return f"{value:.1f}" if value < 1000 else f"{value:,.0f}"

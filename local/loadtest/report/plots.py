@@ -1,11 +1,7 @@
-"""Plots of a run as SVG, and the capacity plot.
-
-Their size does not depend on the number of requests: above a few thousand, requests are counted in
-cells of a grid.
-"""
+"""Plots of a run as SVG, and the capacity plot."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,13 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from local.loadtest.concurrency import concurrency, concurrency_peaks
 from local.loadtest.knee import Curve, Step
-from local.loadtest.run import Run, latency, service
-from local.loadtest.schedule import Seconds
-from local.loadtest.stats import Summary, failures_by_kind
+from local.loadtest.parts import Part
+from local.loadtest.report.plot_data import NAMED_KINDS, Density, PlotData, Points
 
 BLUE: Final = "#0b62a4"
 GREY: Final = "#6b7280"
@@ -33,16 +27,12 @@ WIDE: Final = 9.0
 NARROW: Final = 4.2
 """Inches, for a phone of 390 pixels: text in plots is then as large as that of the page."""
 
-_MANY: Final = 2_000
-"""More requests than this are shown as a density, not as dots."""
-_COLUMNS: Final = 240
-_ROWS: Final = 100
-"""Cells of the density, and of the grid in which marks of failures are thinned out."""
-_STEPS: Final = 600
-"""Bins of the requests in flight."""
+_MOST_SHAPES: Final = 300
+"""Plots with more dots contain them as an image: each takes 100 bytes of SVG."""
 _DENSITY: Final = LinearSegmentedColormap.from_list("density", ["#bfdbfe", BLUE, "#082f49"])
-_FAILURE_MARKS: Final = (("x", RED), ("+", "#be185d"), ("1", "#a16207"), ("2", "#15803d"))
-"""Marker and colour of the most frequent kinds of failures; the last is for all others."""
+_FAILURES: Final = (("x", RED), ("+", "#be185d"), ("^", "#a16207"), ("s", "#15803d"))
+"""Marker and colour of each kind."""
+assert len(_FAILURES) == NAMED_KINDS
 
 STYLE: Final[dict[Any, Any]] = {
     "font.family": "sans-serif",
@@ -73,67 +63,81 @@ def svg(made: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def latency_plot(run: Run, summary: Summary, width: float = WIDE) -> str:
-    """Latency of requests by due time; if all are due at once, by index."""
+def latency_plot(data: PlotData, parts: list[Part], width: float = WIDE) -> str:
+    """Latency of requests by due time, with the percentiles of `parts`; if all are due at once, by
+    number."""
     with mpl.rc_context(STYLE):
-        made, axes = figure(width=width)
-        at_once = len(summary.parts) <= 1 and run.schedule.span is None
-        x = run.records["request"] + 1.0 if at_once else run.records["due"]
-        y = latency(run.records) * 1000
-        failure = run.records["failure"]
-        # The same limits for all: thinned marks lie on one grid.
-        right, top = float(x.max(initial=0)) or 1.0, float(y.max(initial=0)) or 1.0
-        _answered(axes, x[failure == 0], y[failure == 0], right, top)
-        stopped = failure == 1
-        _marks(axes, x[stopped], y[stopped], ("|", GREY), "in flight when stopped", right, top)
-        for chosen, mark, label in _failures(run):
-            _marks(axes, x[chosen], y[chosen], mark, label, right, top)
-        if not at_once and len(summary.parts) > 1:
-            _part_lines(axes, summary)
-        axes.set_xlabel("index of the request" if at_once else "due time, s")
+        made, axes = figure(width=width, height=3.6 if width == WIDE else 4.4)
+        if isinstance(data.answered, Density):
+            _draw_density(axes, data.answered, with_scale=width == WIDE)
+        else:
+            _dots(axes, data.answered, s=22, color=BLUE, alpha=0.6, linewidths=0, label="answered")
+        _dots(axes, data.in_flight, marker="|", color=GREY, label="in flight when stopped")
+        for (label, points), (marker, color) in zip(data.marks, _FAILURES, strict=False):
+            _dots(axes, points, s=26, marker=marker, color=color, linewidths=1.2, label=label)
+        if not data.at_once and len(parts) > 1:
+            _draw_parts(axes, parts)
+        axes.set_xlabel("number of the request" if data.at_once else "due time, s")
         axes.set_ylabel("latency, ms")
-        axes.set_ylim(0, top * 1.05)
-        axes.set_xlim(*_padded(0 if not at_once else 1, right))
-        if axes.get_legend_handles_labels()[0]:
-            made.legend(loc="outside upper left", ncols=1 if width < WIDE else 3)
+        if data.log:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(_plain)
+        axes.set_ylim(bottom=data.least)
+        axes.set_xlim(*_padded(1 if data.at_once else 0, data.end))
+        _legend(made, axes, width)
         return svg(made)
 
 
-def distribution_plot(run: Run, width: float = WIDE) -> str:
+def failures_plot(data: PlotData, width: float = WIDE) -> str:
+    """Failures over time by kind, one on top of the other."""
+    with mpl.rc_context(STYLE):
+        made, axes = figure(width=width, height=2.8 if width == WIDE else 3.6)
+        below = np.zeros(len(data.failure_edges) - 1)
+        for (label, counts), (_, color) in zip(data.failures, _FAILURES, strict=False):
+            axes.stairs(
+                below + counts, data.failure_edges, baseline=below, fill=True, color=color,
+                label=label,
+            )  # fmt: skip
+            below = below + counts
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(*_padded(0, data.end))
+        axes.set_xlabel("number of the request" if data.at_once else "due time, s")
+        axes.set_ylabel(f"failures in {data.failure_edges[1]:.3g}{'' if data.at_once else ' s'}")
+        _legend(made, axes, width)
+        return svg(made)
+
+
+def distribution_plot(data: PlotData, width: float = WIDE) -> str:
     """Cumulative distribution of latency and service time."""
     with mpl.rc_context(STYLE):
         made, axes = figure(width=width)
-        answered = run.records["failure"] == 0
-        if answered.any():
-            for seconds, color, line, label in (
-                (service(run.records)[answered], LIGHT, 4, "service: from sending"),
-                (latency(run.records)[answered], BLUE, 2, "latency: from due time"),
+        if len(data.latency[0]):
+            for (values, shares), color, line, label in (
+                (data.service, LIGHT, 4, "service: from sending"),
+                (data.latency, BLUE, 2, "latency: from due time"),
             ):
-                values, shares = _ecdf(seconds * 1000)
                 axes.plot(
                     values, shares, color=color, linewidth=line, label=label, drawstyle="steps-post"
                 )
-            axes.legend(loc="lower right")
-            axes.set_xlim(left=0)
+            if data.log:
+                axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(_plain)
+            axes.set_xlim(left=data.least)
         axes.set_yticks(
             [0, 0.25, 0.5, 0.75, 0.9, 1], ["0 %", "25 %", "50 %", "75 %", "90 %", "100 %"]
         )
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("time, ms")
         axes.set_ylabel("answered requests")
+        _legend(made, axes, width)
         return svg(made)
 
 
-def concurrency_plot(run: Run, width: float = WIDE) -> str:
-    """Requests in flight over time; of a long run, the highest number in each of 600 bins."""
+def concurrency_plot(data: PlotData, width: float = WIDE) -> str:
+    """Requests in flight over time."""
     with mpl.rc_context(STYLE):
         made, axes = figure(width=width, height=2.8)
-        times: Seconds
-        if len(run.records) <= _STEPS:
-            times, levels = concurrency(run.records)
-        else:
-            times = np.linspace(0, float(run.records["ended"].max()), _STEPS + 1)
-            levels = np.append(concurrency_peaks(run.records, times), 0)
+        times, levels = data.concurrency
         axes.fill_between(times, levels, step="post", color=LIGHT, linewidth=0)
         axes.step(times, levels, where="post", color=BLUE, linewidth=1)
         axes.set_ylim(bottom=0)
@@ -143,97 +147,52 @@ def concurrency_plot(run: Run, width: float = WIDE) -> str:
         return svg(made)
 
 
-def _answered(axes: Axes, x: Seconds, y: Seconds, right: float, top: float) -> None:
-    """Dots, or the density of many."""
-    if len(x) <= _MANY:
-        if len(x):
-            axes.scatter(x, y, s=22, color=BLUE, alpha=0.6, linewidths=0, label="answered")
-        return
-    counts, columns, rows = np.histogram2d(
-        x, y, bins=(_COLUMNS, _ROWS), range=((0, right), (0, top))
-    )
-    most = max(2.0, counts.max())
+@FuncFormatter
+def _plain(value: float, _: object = None) -> str:
+    """Such as 0.1, 30 and 1,000 on a logarithmic axis."""
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+
+
+def _draw_density(axes: Axes, density: Density, *, with_scale: bool) -> None:
     image = axes.pcolormesh(
-        columns,
-        rows,
-        np.ma.masked_equal(counts.T, 0),
+        density.columns,
+        density.rows,
+        np.ma.masked_equal(density.counts, 0),
         cmap=_DENSITY,
-        norm=LogNorm(1, most),
+        norm=LogNorm(1, max(2, int(density.counts.max()))),
         rasterized=True,
     )
-    axes.figure.colorbar(image, ax=axes, label="answered requests", pad=0.01, aspect=30)
+    if with_scale:
+        bar = axes.figure.colorbar(image, ax=axes, pad=0.01, aspect=30, format=_plain)
+        bar.set_label("answered requests")
 
 
-def _marks(  # noqa: PLR0913, PLR0917
-    axes: Axes,
-    x: Seconds,
-    y: Seconds,
-    mark: tuple[str, str],
-    label: str,
-    right: float,
-    top: float,
-) -> None:
-    """A mark for each request; of many, one for each cell of the grid that has any."""
-    if not len(x):
-        return
-    if len(x) > _MANY:
-        cells = (x / right * _COLUMNS).astype(int) * (_ROWS + 1) + (y / top * _ROWS).astype(int)
-        _, first = np.unique(cells, return_index=True)
-        x, y = x[first], y[first]
-    marker, color = mark
-    axes.scatter(x, y, s=26, color=color, marker=marker, linewidths=1.2, label=label)
+def _dots(axes: Axes, points: Points, **options: Any) -> None:
+    x, y = points
+    if len(x):
+        axes.scatter(x, y, **options).set_rasterized(len(x) > _MOST_SHAPES)
 
 
-def _failures(run: Run) -> Iterable[tuple[Any, tuple[str, str], str]]:
-    """Which records failed in the same way, with their mark and label."""
-    kinds = failures_by_kind(run)
-    named = list(kinds)[: len(_FAILURE_MARKS) - (len(kinds) > len(_FAILURE_MARKS))]
-    for kind, mark in zip(named, _FAILURE_MARKS, strict=False):
-        chosen = run.records["failure"] == run.kinds.index(kind)
-        yield chosen, mark, f"{kind} ({kinds[kind]:,})"
-    others = [kind for kind in kinds if kind not in named]
-    if others:
-        indexes = [run.kinds.index(kind) for kind in others]
-        total = sum(kinds[kind] for kind in others)
-        chosen = np.isin(run.records["failure"], indexes)
-        yield chosen, _FAILURE_MARKS[-1], f"{len(others)} other kinds ({total:,})"
-
-
-def _part_lines(axes: Axes, summary: Summary) -> None:
+def _draw_parts(axes: Axes, parts: list[Part]) -> None:
     """p50 and p99 of each wave or period, in its middle."""
-    parts = [part for part in summary.parts if part.latency_ms.p50 is not None]
     middle = [(part.due_s + part.until_s) / 2 for part in parts]
-    of = "of the wave" if summary.waves else "of the period"
+    of = "period" if parts[0].wave is None else "wave"
     for name, values, color in (
         ("p99", [part.latency_ms.p99 for part in parts], PURPLE),
         ("p50", [part.latency_ms.p50 for part in parts], "black"),
     ):
-        axes.plot(middle, _known(values), color=color, linewidth=2, label=f"{name} {of}")
+        known = [np.nan if value is None else value for value in values]
+        axes.plot(middle, known, color=color, linewidth=2, label=f"{name} of the {of}")
 
 
-def _ecdf(milliseconds: Seconds) -> tuple[Seconds, Seconds]:
-    """Values and the shares of requests that do not exceed them, at most about 600 points: the
-    last of the values that share a cell of the plot's width or height."""
-    ordered = np.sort(milliseconds)
-    count = len(ordered)
-    shares = np.arange(1, count + 1) / count
-    if count > _STEPS:
-        # Evenly by rank, the extremes, and evenly by value: tails are few ranks and much width.
-        by_rank = np.linspace(0, count - 1, _STEPS // 2).astype(int)
-        grid = np.linspace(ordered[0], ordered[-1], _STEPS // 2)
-        by_value = np.searchsorted(ordered, grid, side="right") - 1
-        chosen = np.unique(np.concatenate([by_rank, by_value]))
-        ordered, shares = ordered[chosen], shares[chosen]
-    return np.insert(ordered, 0, ordered[0]), np.insert(shares, 0, 0.0)
+def _legend(made: Figure, axes: Axes, width: float) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        made.legend(loc="outside upper left", ncols=3 if width == WIDE else 1)
 
 
 def _padded(left: float, right: float) -> tuple[float, float]:
     pad = 0.02 * (right - left) or 0.5
     return left - pad, right + pad
-
-
-def _known(values: Sequence[float | None]) -> list[float]:
-    return [np.nan if value is None else value for value in values]
 
 
 def save_capacity_plot(curve: Curve, path: Path) -> None:

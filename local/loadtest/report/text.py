@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Final
 
+from local.loadtest.breakdown import NOTES, Breakdown
 from local.loadtest.parts import Part
 from local.loadtest.percentiles import Percentiles
 from local.loadtest.run import Records, latency
 from local.loadtest.schedule import Schedule
+from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import Summary
 
-_NAMES: Final = ("min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max")
+NAMES: Final = ("min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max")
+"""Of `values`."""
 
 
 def format_records(schedule: Schedule, records: Records, kinds: Sequence[str]) -> str:
@@ -45,7 +48,7 @@ def format_report(summary: Summary) -> str:
         f"in flight   {summary.peak_concurrency:,} requests at most",
         f"connections {connections(summary)}",
         "",
-        f"{'ms':<9}{''.join(f'{name:>10}' for name in _NAMES)}",
+        f"{'ms':<9}{''.join(f'{name:>10}' for name in NAMES)}",
         f"{'latency':<9}{_cells(values(summary.latency_ms))}   from when the request was due",
         f"{'service':<9}{_cells(values(summary.service_ms))}   from when it was sent",
         f"{'lateness':<9}{_cells(values(summary.lateness_ms))}   delay of this client",
@@ -54,6 +57,12 @@ def format_report(summary: Summary) -> str:
         lines.append("latency and service cover answered requests only")
     if len(summary.parts) > 1:
         lines += ["", *_part_lines(summary.parts)]
+    if summary.breakdown:
+        lines += ["", *_breakdown_lines(summary.breakdown)]
+    if summary.service:
+        lines.append(service_line(summary.service))
+    if summary.breakdown and not summary.client_limit:  # that one is the first line
+        lines += ["", summary.breakdown.limit]
     return "\n".join(lines)
 
 
@@ -113,3 +122,24 @@ def part_name(part: Part) -> str:
     if part.wave is None:
         return f"{part.due_s:g} to {part.until_s:g}"
     return f"{part.wave + 1:>5}{part.due_s:>9.2f}"
+
+
+def _breakdown_lines(breakdown: Breakdown) -> list[str]:
+    lines = [f"{'ms':<11}{'median':>9}{'mean':>10}{'share':>8}"]
+    for stage in breakdown.stages:
+        figures = f"{stage.median_ms:>9.1f}{stage.mean_ms:>10.1f}{stage.share:>8.1%}"
+        lines.append(f"{stage.name:<11}{figures}   {NOTES[stage.name]}")
+    return lines
+
+
+def service_line(view: ServiceView) -> str:
+    """The service's own figures in one line."""
+    means = (("queue", view.queue_ms), ("decode", view.decode_ms), ("infer", view.infer_ms))
+    parts = [
+        f"{view.requests} requests",
+        f"{view.rejected} rejected",
+        *(f"{name} {mean:.1f} ms" for name, mean in means if mean is not None),
+    ]
+    if view.cores is not None:
+        parts.append(f"{view.cores:.1f} cores busy")
+    return f"/metrics of the service: {', '.join(parts)} on average"

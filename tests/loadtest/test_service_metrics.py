@@ -1,0 +1,104 @@
+"""The service's own view of a run, from its /metrics."""
+
+from pathlib import Path
+
+import pytest
+
+from local.loadtest.service_metrics import Watch, difference, has_metrics, parse
+from tests.support.scripts import measured
+from tests.support.server import Server
+from tests.support.stub import Stub
+
+BEFORE = """\
+# TYPE classifier_requests counter
+classifier_requests_total{status="200"} 10
+classifier_requests_total{status="503"} 1
+classifier_rejected_total 1
+classifier_queue_seconds_sum 1
+classifier_queue_seconds_count 10
+classifier_decode_seconds_sum 0.5
+classifier_decode_seconds_count 10
+classifier_infer_seconds_sum 0.1
+classifier_infer_seconds_count 10
+process_cpu_seconds_total 3
+"""
+AFTER = """\
+classifier_requests_total{status="200"} 30
+classifier_requests_total{status="503"} 6
+classifier_rejected_total 6
+classifier_queue_seconds_sum 3
+classifier_queue_seconds_count 30
+classifier_decode_seconds_sum 0.5
+classifier_decode_seconds_count 10
+classifier_infer_seconds_sum 0.3
+classifier_infer_seconds_count 30
+process_cpu_seconds_total 13
+"""
+
+
+def test_the_view_is_the_difference_of_two_readings() -> None:
+    before, after = parse(BEFORE), parse(AFTER)
+    assert before is not None
+    assert after is not None
+    view = difference(before, after, seconds=5)
+    assert view is not None
+    assert (view.requests, view.rejected, view.images) == (25, 5, 20)
+    assert (view.queue_ms, view.infer_ms) == (100, 10)
+    assert view.decode_ms is None  # nothing was decoded
+    assert view.cores == 2
+
+
+def test_no_view_of_a_service_that_was_restarted() -> None:
+    before, after = parse(AFTER), parse(BEFORE)
+    assert before is not None
+    assert after is not None
+    assert difference(before, after, seconds=5) is None
+
+
+def test_cores_are_unknown_if_the_service_does_not_say() -> None:
+    """With several worker processes, /metrics has no CPU time."""
+    without = {"classifier_requests_total": 1.0}
+    view = difference(without, without, seconds=5)
+    assert view is not None
+    assert view.cores is None
+
+
+def test_watch_reads_before_and_after(stub: Stub) -> None:
+    stub.metrics = BEFORE
+    watch = Watch(f"{stub.url}/delay/0?top_k=3")
+    stub.metrics = AFTER
+    view = watch.view()
+    assert view is not None
+    assert (view.requests, view.infer_ms) == (25, 10)
+    assert stub.received == []
+
+
+@pytest.mark.parametrize("content", ["", "<!DOCTYPE html>", "up 1\n", 'classifier_x{a="} 3'])
+def test_other_servers_have_no_view(stub: Stub, content: str) -> None:
+    stub.metrics = content
+    assert Watch(f"{stub.url}/").view() is None
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://localhost:8000/", True),
+        ("https://images.example/classify", True),
+        ("function", False),
+        ("arn:aws:lambda:eu-west-1:1:function:f", False),
+        ("https://x.lambda-url.eu-west-1.on.aws/", False),
+        ("https://x.execute-api.eu-west-1.amazonaws.com/", False),
+    ],
+)
+def test_functions_are_not_asked(url: str, expected: bool) -> None:
+    assert has_metrics(url) is expected
+
+
+def test_report_has_the_view_of_the_service(server: Server, tmp_path: Path) -> None:
+    done, report = measured("local/test_script.py", 3, "--url", server.url, folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    view = report["service"]
+    assert view["images"] >= 3
+    assert view["requests"] >= 3
+    assert view["infer_ms"] > 0
+    assert "/metrics of the service: " in done.stdout
