@@ -26,7 +26,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-hostile bench-simulation bench-photos \
+  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-reports bench-hostile bench-simulation bench-photos \
   bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-refusals bench-all overload soak clients \
   fuzz clean
 
@@ -106,6 +106,9 @@ bench-peers: build/fp32.onnx ## the same, with LitServe and BentoML in environme
 bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside wrk and Locust
 	$(BIN)/python -m tests.measure.load_client $(ARGS)
 
+bench-reports: $(VENV)/.test ## time, memory and size of the reports of a million requests (ARGS="--quick")
+	$(BIN)/python -m tests.measure.load_reports $(ARGS)
+
 bench-hostile: $(VENV)/.test ## time and memory that malformed images and endless requests take
 	$(BIN)/python -m tests.measure.images $(ARGS)
 	$(BIN)/python -m tests.measure.hostile_http $(ARGS)
@@ -158,6 +161,7 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run() { echo "== python -m $$*"; $(BIN)/python -m "$$@" --gross || status=1; }; \
 	run local.benchmark --quick; \
 	run tests.measure.load_client --quick; \
+	run tests.measure.load_reports --quick; \
 	run tests.measure.images --quick; \
 	run tests.measure.hostile_http; \
 	run tests.measure.simulation --quick; \

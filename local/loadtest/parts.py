@@ -16,6 +16,7 @@ MOST_PARTS: Final = 50
 _NICE: Final = (1, 2, 5)
 
 Indexes = NDArray[np.int64]
+Numbers = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ def parts_of(run: Run) -> list[Part]:
     columns = _Columns(run.records)
     number, width = _numbers(run.records, run.schedule)
     order = np.argsort(number, kind="stable")
-    found, first = np.unique(number[order], return_index=True)
+    first = np.flatnonzero(np.diff(number[order])) + 1
     parts = []
-    for index, chosen in zip(found.tolist(), np.split(order, first[1:]), strict=True):
+    for chosen in np.split(order, first):
+        index = int(number[chosen[0]])
         if width is None:
             due = float(run.records["due"][chosen].min())
             parts.append(columns.part(chosen, wave=index, due=due, until=due))
@@ -84,10 +86,10 @@ class _Columns:
         )
 
 
-def _numbers(records: Records, schedule: Schedule) -> tuple[Indexes, float | None]:
+def _numbers(records: Records, schedule: Schedule) -> tuple[Numbers, float | None]:
     """The part of each record, and the length of a period; None if each part is a wave."""
     if schedule.wave_size is not None:
-        wave = records["request"].astype(np.int64) // schedule.wave_size
+        wave = records["request"].astype(np.int32) // schedule.wave_size
         waves = int(wave.max()) + 1
         if waves <= MOST_PARTS:
             return wave, None
@@ -97,7 +99,7 @@ def _numbers(records: Records, schedule: Schedule) -> tuple[Indexes, float | Non
         return wave // size, size * schedule.span / (schedule.requests / schedule.wave_size)
     due = records["due"]
     width = float(_nice(float(due.max()) / MOST_PARTS))
-    number = np.floor(due / width + 1e-9).astype(np.int64)
+    number = np.floor(due / width + 1e-9).astype(np.int32)
     # The last request may be due exactly at the end of the fiftieth period.
     return np.minimum(number, MOST_PARTS - 1), width
 

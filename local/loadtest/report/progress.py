@@ -6,6 +6,7 @@ Declined: tqdm, which has no percentile of the last seconds; the load tests do n
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final, TextIO
 
 import numpy as np
@@ -24,12 +25,19 @@ _RECENT_SECONDS: Final = 5.0
 class Progress:
     """Counts finished requests and writes to `stream`."""
 
-    def __init__(self, schedule: Schedule, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """stream: default stderr. clock: seconds."""
         self._total = schedule.requests
         self._last_due = float(schedule.due[-1]) if schedule.requests else 0.0
         self._stream = stream or sys.stderr
+        self._clock = clock
         self._terminal = self._stream.isatty()
-        self._started = self._written = time.monotonic()
+        self._started = self._written = clock()
         self._first = True
         self._over = 0
         self._failed = 0
@@ -40,7 +48,7 @@ class Progress:
 
     def add(self, records: Records) -> None:
         """Count `records`, which have just ended. Also called without any, to show the time."""
-        now = time.monotonic()
+        now = self._clock()
         if len(records):
             self._over += len(records)
             answered = records["failure"] == 0
@@ -61,7 +69,7 @@ class Progress:
             self._stream.flush()
 
     def _write(self) -> None:
-        self._written = time.monotonic()
+        self._written = self._clock()
         if self._terminal:
             filled = _WIDTH * self._over // max(1, self._total)
             bar = f"[{'#' * filled}{' ' * (_WIDTH - filled)}]"
@@ -72,7 +80,7 @@ class Progress:
 
     def _status(self, now: float) -> str:
         parts = [f"{self._over}/{self._total}"]
-        while self._recent and self._recent[0][0] < now - _RECENT_SECONDS:
+        while self._recent and self._recent[0][0] <= now - _RECENT_SECONDS:
             self._recent.popleft()
         elapsed = now - self._started
         if elapsed > 0 and self._over:
