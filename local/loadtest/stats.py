@@ -14,6 +14,7 @@ from local.loadtest.parts import Part, parts_of
 from local.loadtest.percentiles import Percentiles, percentiles
 from local.loadtest.run import ClientUse, Connections, Run, latency, lateness, service
 from local.loadtest.service_metrics import ServiceView
+from local.loadtest.slowest import SlowRequest, slowest_answers
 
 ThroughputOver = Literal["span", "time until the stop", "time to the last answer"]
 
@@ -73,6 +74,8 @@ class Summary:
     client: ClientUse | None
     breakdown: Breakdown | None
     """Where the time of the answered requests went."""
+    slowest: list[SlowRequest]
+    """The slowest answers."""
     service: ServiceView | None
     """What the service's own /metrics say of the run."""
 
@@ -134,6 +137,7 @@ def summarize(
         stopped=run.stopped_by is not None,
         client=run.client,
         breakdown=break_down(run, kinds, limit),
+        slowest=slowest_answers(run),
         service=view,
     )
 

@@ -12,7 +12,7 @@ from local.loadtest.environment import Environment
 from local.loadtest.percentiles import Percentiles, percentile, percentiles
 from local.loadtest.run import IN_FLIGHT, ClientUse
 from local.loadtest.stats import summarize
-from tests.support.runs import make_run, steady, waves
+from tests.support.runs import add_stages, make_run, steady, waves
 
 
 def ranks(of: Percentiles) -> list[float | None]:
@@ -178,3 +178,19 @@ def test_peaks_of_bins_are_those_of_the_exact_steps() -> None:
         before = levels[times <= first][-1:]
         assert peak == max([*levels[inside], *before])
     assert peaks.max() == peak_concurrency(records)
+
+
+def test_the_slowest_answers_are_listed_with_their_ids() -> None:
+    # given: 30 requests, of which the slowest failed
+    seconds = np.random.default_rng(2).permutation(30) / 10
+    failure = ["timeout" if second == 2.9 else "" for second in seconds]
+    run = make_run(steady(10, 3), seconds, failure=failure)
+    add_stages(run, infer=0.02)
+    run.records["id"] = [f"id-{number}" for number in run.records["request"]]
+    slowest = summarize(run).slowest
+    assert [request.latency_ms for request in slowest] == [2800 - 100 * n for n in range(10)]
+    for request in slowest:
+        assert request.id == f"id-{request.request}"
+        assert request.due_s == pytest.approx(request.request / 10)
+        assert request.infer_ms == pytest.approx(20)
+        assert request.queue_ms is None

@@ -14,6 +14,7 @@ from local.loadtest.parts import Part
 from local.loadtest.report import plots, text
 from local.loadtest.report.plot_data import Density, PlotData, plot_data
 from local.loadtest.run import Run
+from local.loadtest.slowest import SlowRequest
 from local.loadtest.stats import Summary
 
 _TEMPLATE: Final = Path(__file__).parent / "report.html"
@@ -40,6 +41,7 @@ def write_html(run: Run, summary: Summary, path: Path) -> None:
             definition=_DEFINITION,
             failures=_failures(summary, shown),
             breakdown=_breakdown(summary),
+            limit=_limit(summary),
             dots=_dots(summary, shown),
             latency=_figure(
                 "Latency of requests by due time",
@@ -54,6 +56,7 @@ def write_html(run: Run, summary: Summary, path: Path) -> None:
                 lambda width: plots.concurrency_plot(shown, width),
             ),
             parts=_parts(summary.parts),
+            slowest=_slowest(summary.slowest),
             setup=_setup(summary),
         ),
         encoding="utf-8",
@@ -145,16 +148,20 @@ def _breakdown(summary: Summary) -> str:
         for stage in breakdown.stages
     )
     head = "<tr><th>ms</th><th>median</th><th>mean</th><th>share</th><th class='bar'></th></tr>"
-    view = f"<p>{escape(text.service_line(summary.service))}.</p>" if summary.service else ""
-    limit = ""
-    if not summary.client_limit:  # the banner says that
-        text_of_limit = escape(breakdown.limit)
-        limit = text_of_limit.replace("--keep-alive", "<code>--keep-alive</code>")
     return (
         "<section><h2>Where the time goes</h2>"
-        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>{view}"
-        f'<p class="limit">{limit}</p></section>'
+        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table></section>"
     )
+
+
+def _limit(summary: Summary) -> str:
+    """The service's own figures, and the limit."""
+    view = f"<p>{escape(text.service_line(summary.service))}.</p>" if summary.service else ""
+    if summary.breakdown is None or summary.client_limit:  # the banner says that
+        return view
+    limit = escape(summary.breakdown.limit)
+    limit = limit.replace("--keep-alive", "<code>--keep-alive</code>")
+    return f'{view}<p class="limit">{limit}</p>'
 
 
 def _parts(parts: Sequence[Part]) -> str:
@@ -181,6 +188,24 @@ def _part_cells(part: Part) -> str:
     latency = part.latency_ms
     durations = _cells([latency.p50, latency.p99, latency.max, part.lateness_ms.max])
     return f"{name}<td>{part.requests:,}</td><td>{part.failures:,}</td>{durations}"
+
+
+def _slowest(slowest: Sequence[SlowRequest]) -> str:
+    if len(slowest) <= 1:
+        return ""
+    head = "".join(f"<th>{name}</th>" for name in ("due", "latency", "queue", "infer", "id"))
+    rows = "".join(
+        f"<tr><td>{request.due_s:.2f}</td>"
+        f"{_cells([request.latency_ms, request.queue_ms, request.infer_ms])}"
+        f'<td class="text">{escape(request.id) or "–"}</td></tr>'  # noqa: RUF001
+        for request in slowest
+    )
+    return (
+        "<section><h2>Slowest answers</h2>"
+        "<p>Due times in s, durations in ms; the id is that of the service's log.</p>"
+        f'<table class="parts"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        "</section>"
+    )
 
 
 def _setup(summary: Summary) -> str:
