@@ -153,19 +153,14 @@ def _thinned(x: Seconds, y: Seconds) -> Points:
 
 
 def _ecdf(milliseconds: Seconds) -> Points:
-    """Of many, about 600 points: evenly by rank, and evenly by value, as tails are few ranks."""
+    """Of many, 600 points, evenly by rank: the drawn share is right to a sixth of a percent."""
     ordered = np.sort(milliseconds)
     count = len(ordered)
     if not count:
         return ordered, ordered
-    shares = np.arange(1, count + 1) / count
-    if count > _STEPS:
-        by_rank = np.linspace(0, count - 1, _STEPS // 2).astype(int)
-        grid = np.linspace(ordered[0], ordered[-1], _STEPS // 2)
-        by_value = np.searchsorted(ordered, grid, side="right") - 1
-        chosen = np.unique(np.concatenate([by_rank, by_value]))
-        ordered, shares = ordered[chosen], shares[chosen]
-    return np.insert(ordered, 0, ordered[0]), np.insert(shares, 0, 0.0)
+    ranks = np.unique(np.linspace(0, count - 1, min(count, _STEPS)).astype(int))
+    values, shares = ordered[ranks], (ranks + 1) / count
+    return np.insert(values, 0, values[0]), np.insert(shares, 0, 0.0)
 
 
 def _concurrency(run: Run) -> Points:
