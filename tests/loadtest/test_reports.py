@@ -13,7 +13,7 @@ from local.loadtest.environment import Environment, environment, without_secrets
 from local.loadtest.report import data, text
 from local.loadtest.report.html import write_html
 from local.loadtest.report.plot_data import Density, plot_data
-from local.loadtest.run import IN_FLIGHT, Run, latency
+from local.loadtest.run import IN_FLIGHT, ClientUse, Run, latency
 from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import summarize
 from tests.support.runs import add_stages, make_run, steady, waves
@@ -64,6 +64,14 @@ def test_text_names_the_time_over_which_throughput_counts() -> None:
     assert "20.0 responses/s, over the 0.100 s to the last answer" in (
         text.format_report(summarize(make_run(waves(2, 0, 1), [0.1, 0.1])))
     )
+
+
+def test_text_says_what_the_client_took() -> None:
+    run = make_run(steady(10, 1), [0.1] * 10)
+    assert "senders" not in text.format_report(summarize(run))
+    run.client = ClientUse(2, 1.25, 61.4)
+    lines = text.format_report(summarize(run)).splitlines()
+    assert "client      2 senders, 1.25 s of CPU, 61 MB" in lines
 
 
 def test_each_request_is_a_line() -> None:

@@ -216,13 +216,7 @@ def _setup(summary: Summary) -> str:
         ("connections", text.connections(summary)),
     ]
     if summary.client:
-        use = summary.client
-        rows.append(
-            (
-                "client",
-                f"{use.senders} senders, {use.cpu_seconds:.2f} s of CPU, {use.peak_mb:.0f} MB",
-            )
-        )
+        rows.append(("client", text.client_use(summary.client)))
     if summary.command:
         rows.append(("command", summary.command))
     if summary.versions:

@@ -6,7 +6,7 @@ from typing import Final
 from local.loadtest.breakdown import NOTES, Breakdown
 from local.loadtest.parts import Part
 from local.loadtest.percentiles import Percentiles
-from local.loadtest.run import Records, latency
+from local.loadtest.run import ClientUse, Records, latency
 from local.loadtest.schedule import Schedule
 from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import Summary
@@ -47,6 +47,7 @@ def format_report(summary: Summary) -> str:
         f"{throughput_over(summary)}",
         f"in flight   {summary.peak_concurrency:,} requests at most",
         f"connections {connections(summary)}",
+        *([f"client      {client_use(summary.client)}"] if summary.client else []),
         "",
         f"{'ms':<9}{''.join(f'{name:>10}' for name in NAMES)}",
         f"{'latency':<9}{_cells(values(summary.latency_ms))}   from when the request was due",
@@ -78,6 +79,12 @@ def throughput_over(summary: Summary) -> str:
 def connections(summary: Summary) -> str:
     """How the client uses connections."""
     return "a new one for each request" if summary.connections == "new" else "kept open"
+
+
+def client_use(use: ClientUse) -> str:
+    """What the load client itself took."""
+    senders = f"{use.senders} sender{'s' if use.senders > 1 else ''}"
+    return f"{senders}, {use.cpu_seconds:.2f} s of CPU, {use.peak_mb:.0f} MB"
 
 
 def values(percentiles: Percentiles) -> list[float | None]:
