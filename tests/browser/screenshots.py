@@ -64,7 +64,7 @@ def main() -> None:
             phone: dict[str, Any] = {"color_scheme": "dark", "has_touch": True}
             draw(browser, server.url, "page-phone", one, {"width": 360, "height": 1180}, **phone)
             load(server.url, report)
-        draw(browser, report.as_uri(), "load-report", None, {"width": 1000, "height": 1180})
+        draw(browser, report.as_uri(), "load-report", None, {"width": 1000, "height": 1340})
         browser.close()
 
 
