@@ -6,6 +6,19 @@ the function's concurrency, its request rate or the rate of new environments are
 retried. An environment is free from the instant its request ends; an on-demand one expires after
 being idle for longer than the limit.
 
+A request is throttled by one limit: the first that it meets, in this order.
+
+1. Concurrency: as many requests as the limit are in flight, those of the same instant included.
+2. Request rate: requests were served faster than 10 a second for each unit of concurrency.
+3. Scaling rate: no environment is free, and new ones come at 1,000 every 10 s.
+
+So a limit is named only if it was reached. The reasons that AWS gives with a 429 distinguish
+concurrency from rate (API reference of Invoke, TooManyRequestsException); the order is not
+documented, and neither is whether throttled requests count towards the request rate: here they do
+not, and they take nothing from the other limits. AWS also states the scaling rate as 10,000
+requests/s more every 10 s; as an environment serves at most 10 requests/s, that is the same limit
+and is not counted twice.
+
 AWS does not document which idle environment is used; the most recently used one is an assumption.
 So is that a request never switches from the new environment being created for it to one that
 becomes idle first.
@@ -46,7 +59,8 @@ class Limits:
 
 
 class WaveCounts(NamedTuple):
-    """Counts of the outcomes of requests that arrived at the same instant."""
+    """Counts of the outcomes of requests that arrived at the same instant. At most one of the
+    limits has throttled requests."""
 
     provisioned: int
     warm: int
@@ -65,14 +79,15 @@ class _TokenBucket:
         self._level = self._full = size * interval
         self._now = 0
 
-    def take(self, now: int, wanted: int) -> int:
-        """Take up to `wanted` tokens; returns how many."""
-        self._level += (now - self._now) * self._size
+    def available(self, now: int) -> int:
+        """The tokens that can be taken at `now` (never decreasing)."""
+        self._level = min(self._level + (now - self._now) * self._size, self._full)
         self._now = now
-        self._level = min(self._level, self._full)
-        taken = min(wanted, self._level // self._interval)
-        self._level -= taken * self._interval
-        return taken
+        return self._level // self._interval
+
+    def take(self, count: int) -> None:
+        """Take tokens, at most as many as are available."""
+        self._level -= count * self._interval
 
 
 class Environments:
@@ -105,25 +120,32 @@ class Environments:
         """Assign requests that arrive at `now` (microseconds, never decreasing)."""
         self._advance_to(now)
         busy, busy_provisioned, idle = self._busy, self._busy_provisioned, self._idle
-        in_flight = len(busy) + len(busy_provisioned)
-        room = min(arrivals, self._concurrency - in_flight)
-        admitted = self._requests.take(now, room)
+        room = self._concurrency - len(busy) - len(busy_provisioned)
+        tokens = self._requests.available(now)
+        most = min(arrivals, room, tokens)
         provisioned = warm = cold = 0
         if self._provisioned_size:
-            provisioned = min(admitted, self._provisioned_size - len(busy_provisioned))
+            provisioned = min(most, self._provisioned_size - len(busy_provisioned))
             _start(busy_provisioned, now, self._provisioned.take(provisioned))
         if idle:
-            warm = min(admitted - provisioned, len(idle))
+            warm = min(most - provisioned, len(idle))
             del idle[len(idle) - warm :]
             _start(busy, now, self._warm.take(warm))
-        wanted = admitted - provisioned - warm
+        wanted = most - provisioned - warm
         if wanted:
-            cold = self._new.take(now, wanted)
+            cold = min(wanted, self._new.available(now))
+            self._new.take(cold)
             _start(busy, now, self._cold.take(cold))
             # A new environment is only needed when none is idle.
             self.peak_on_demand = max(self.peak_on_demand, len(busy))
+        served = provisioned + warm + cold
+        self._requests.take(served)
         self.peak_in_flight = max(self.peak_in_flight, len(busy) + len(busy_provisioned))
-        return WaveCounts(provisioned, warm, cold, arrivals - room, room - admitted, wanted - cold)
+        over = [0, 0, 0]
+        if served < arrivals:
+            # Throttled requests change nothing, so the rest meets the same limit as the first.
+            over[0 if served == room else 1 if served == tokens else 2] = arrivals - served
+        return WaveCounts(provisioned, warm, cold, *over)
 
     def _advance_to(self, now: int) -> None:
         if self._busy_provisioned and self._busy_provisioned[0] <= now:

@@ -22,13 +22,13 @@ class Budget:
     left: Fraction
     now: int = 0
 
-    def spend(self, now: int) -> bool:
+    def has_one(self, now: int) -> bool:
         grown = self.left + Fraction(now - self.now, SECOND) * self.most / self.seconds
         self.left, self.now = min(grown, Fraction(self.most)), now
-        if self.left < 1:
-            return False
+        return self.left >= 1
+
+    def spend(self) -> None:
         self.left -= 1
-        return True
 
 
 def budget(most: int, seconds: float) -> Budget:
@@ -55,18 +55,25 @@ def place(starts: list[int], arrivals: list[int], limits: Limits, times: Times) 
             free = [e for e in environments if e.free_at <= now]
             busy = len(environments) - len(free)
             provisioned = [e for e in free if e.provisioned]
-            if busy >= limits.concurrency or not requests.spend(now):
-                wave.append("throttled")
-            elif provisioned:
+            if busy >= limits.concurrency:
+                wave.append("over_concurrency")
+                continue
+            if not requests.has_one(now):
+                wave.append("over_request_rate")
+                continue
+            if provisioned:
                 provisioned[0].free_at = now + next(ready)
                 wave.append("provisioned")
             elif free:
                 max(free, key=lambda e: e.free_at).free_at = now + next(warm)
                 wave.append("warm")
-            elif new.spend(now):
+            elif new.has_one(now):
+                new.spend()
                 environments.append(Environment(now + next(cold), False))
                 wave.append("cold")
             else:
-                wave.append("throttled")
+                wave.append("over_scaling_rate")
+                continue
+            requests.spend()
         result.append(wave)
     return result

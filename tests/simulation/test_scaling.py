@@ -7,9 +7,13 @@ import pytest
 
 from local.simulation.durations import Times
 from local.simulation.scaling import SECOND, Limits
-from local.simulation.simulate import simulate
+from local.simulation.simulate import SimulationResult, simulate
 from tests.simulation.helpers import InTurn, unlimited, waves
 from tests.simulation.reference import place
+
+SERVED = ("provisioned", "warm", "cold")
+THROTTLED = ("over_concurrency", "over_request_rate", "over_scaling_rate")
+KINDS = (*SERVED, *THROTTLED)
 
 
 def test_one_wave_is_all_cold() -> None:
@@ -100,9 +104,51 @@ def test_the_request_rate_is_limited_to_ten_for_each_unit_of_concurrency() -> No
     # Given 10 requests of 1 ms every 2 ms, 5,000 a second, on a concurrency of 10
     result = waves(10, 0.002, 5000, cold_ms=1, warm_ms=1, limits=Limits(concurrency=10))
 
-    # Then the bucket of 100 is served at once and 100 a second after
+    # Then 100 are served at once and 100 a second after
     assert result.latencies.size == 100 + 10 * 100 - 1
     assert result.over_request_rate.sum() == 50_000 - result.latencies.size
+
+
+def throttled(result: SimulationResult) -> dict[str, int]:
+    """Requests throttled by each limit that throttled any."""
+    counts = {name: int(getattr(result, name).sum()) for name in THROTTLED}
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_a_limit_that_was_not_reached_throttles_nothing() -> None:
+    # Given 2,500 requests every 50 ms, 3,000 at once and 30,000 a second allowed
+    result = waves(2500, 0.05, 40, cold_ms=1500, warm_ms=25, limits=Limits(concurrency=3000))
+
+    # Then 1,000 environments and 100 more a second are the only limit
+    assert result.peak_concurrency == 1195
+    assert result.peak_on_demand == 1195
+    assert throttled(result) == {"over_scaling_rate": 100_000 - result.latencies.size}
+
+
+def test_scaling_throttles_until_the_concurrency_is_reached() -> None:
+    # Given requests that never end, and environments for 1,000 and 100 more a second
+    result = waves(1100, 1, 4, cold_ms=9000, warm_ms=1, limits=Limits(concurrency=1250))
+
+    assert result.cold.tolist() == [1000, 100, 100, 50]
+    assert result.over_scaling_rate.tolist() == [100, 1000, 1000, 0]
+    assert result.over_concurrency.tolist() == [0, 0, 0, 1050]
+
+
+def test_a_request_that_meets_two_limits_at_once_is_throttled_by_concurrency() -> None:
+    # Given a concurrency and a request rate that both allow 10 at once
+    limits = Limits(concurrency=10, requests_per_second=1)
+
+    result = waves(12, 1, 1, cold_ms=500, warm_ms=500, limits=limits)
+
+    assert throttled(result) == {"over_concurrency": 2}
+
+
+def test_throttled_requests_do_not_count_towards_the_request_rate() -> None:
+    # Given 10,000 requests each second for 10 that may run at once, and 100 a second
+    result = waves(10_000, 1, 5, cold_ms=800, warm_ms=800, limits=Limits(concurrency=10))
+
+    assert result.latencies.size == 50
+    assert throttled(result) == {"over_concurrency": 50_000 - 50}
 
 
 def test_provisioned_environments_are_used_first() -> None:
@@ -125,9 +171,9 @@ def test_concurrency_counts_provisioned_and_on_demand_requests_together() -> Non
 
 
 def test_every_request_is_answered_or_throttled_once() -> None:
-    limits = Limits(concurrency=200, provisioned=10, idle_seconds=2, scaling_step=50)
+    limits = Limits(40, 10, idle_seconds=2, scaling_step=20, requests_per_second=7)
 
-    result = waves(170, 0.03, 400, cold_ms=900, warm_ms=41, limits=limits)
+    result = waves(170, 0.03, 400, cold_ms=900, warm_ms=100, limits=limits)
 
     counts = [result.provisioned, result.warm, result.cold]
     refused = [result.over_concurrency, result.over_request_rate, result.over_scaling_rate]
@@ -152,13 +198,8 @@ def test_matches_the_request_by_request_reference(seed: int) -> None:
     result = simulate(starts, arrivals, limits, times)
 
     expected = place(starts.tolist(), arrivals.tolist(), limits, times)
-    for kind in ("provisioned", "warm", "cold", "throttled"):
-        counted = (
-            result.arrivals - result.provisioned - result.warm - result.cold
-            if kind == "throttled"
-            else getattr(result, kind)
-        )
-        assert counted.tolist() == [wave.count(kind) for wave in expected], kind
+    for kind in KINDS:
+        assert getattr(result, kind).tolist() == [wave.count(kind) for wave in expected], kind
 
 
 def test_same_seed_gives_the_same_result() -> None:
