@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.common.cli import UsageError, check_outputs
+from local.loadtest.blocks import blocks_of
 from local.loadtest.environment import environment
 from local.loadtest.report import data, text
 from local.loadtest.report.progress import Progress
+from local.loadtest.requirements import add_requirement_options, broken
 from local.loadtest.run import Records, Run
 from local.loadtest.schedule import Schedule
 from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import Summary, summarize
+from local.loadtest.verdict import decides_failures, figures_of, write_verdict
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
@@ -25,11 +28,12 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="no exit status 4 if the client was the limit; the report still says so",
     )
+    add_requirement_options(parser)
 
 
 def check_report_options(options: argparse.Namespace) -> None:
     """Check that the reports can be written, before the run. Raises `UsageError`."""
-    check_outputs(options.json, options.csv, options.html)
+    check_outputs(options.json, options.csv, options.html, options.junit)
     if options.html:
         require_matplotlib()
 
@@ -66,8 +70,17 @@ def report(options: argparse.Namespace, done: Run, view: ServiceView | None = No
     service."""
     summary = summarize(done, environment(), view)
     print(text.format_report(summary))
+    not_met = broken(options.require, figures_of(summary))
+    if options.require:
+        print(text.format_verdict(len(options.require), not_met))
     _write(options, done, summary)
-    return exit_status(summary, done.stopped_by, late_ok=options.late_ok)
+    return exit_status(
+        summary,
+        done.stopped_by,
+        not_met,
+        failures_required=decides_failures(options.require),
+        late_ok=options.late_ok,
+    )
 
 
 def exit_status(
@@ -96,12 +109,14 @@ def exit_status(
 def _write(options: argparse.Namespace, done: Run, summary: Summary) -> None:
     try:
         if options.json:
-            data.write_json(summary, options.json)
+            data.write_json(summary, options.json, blocks=blocks_of(done).as_dict())
         if options.csv:
             data.write_csv(done, options.csv)
         if options.html:
             from local.loadtest.report.html import write_html
 
             write_html(done, summary, options.html)
+        if options.junit:
+            write_verdict(options.junit, summary, options.require, late_ok=options.late_ok)
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None

@@ -15,7 +15,8 @@ from local.loadtest.comparison import (
     student_t,
 )
 from local.loadtest.schedule import WavePlan
-from tests.support.synthetic import lognormal, run_of, single_server, steady
+from tests.support.runs import make_run, steady
+from tests.support.synthetic import lognormal, single_server
 
 RATE = 100
 
@@ -24,8 +25,8 @@ def blocks(seed: int, *, slower_s: float = 0.0, failing: float = 0.0, seconds: i
     """Of a run around 30 ms, all of whose requests take `slower_s` longer."""
     random = np.random.default_rng(seed)
     schedule = steady(RATE, seconds)
-    failure = np.where(random.random(schedule.requests) < failing, 2, 0)
-    return blocks_of(run_of(schedule, lognormal(random, schedule) + slower_s, failure))
+    failure = np.where(random.random(schedule.requests) < failing, "timeout", "").tolist()
+    return blocks_of(make_run(schedule, lognormal(random, schedule) + slower_s, failure=failure))
 
 
 def by_metric(comparison: Comparison) -> dict[str, Difference]:
@@ -133,7 +134,7 @@ def test_interval_has_the_width_that_theory_gives_for_independent_latencies() ->
     random = np.random.default_rng(4)
     schedule = steady(1000, 200)
     pair = [
-        blocks_of(run_of(schedule, lognormal(random, schedule, sigma=0.4, drift=0)))
+        blocks_of(make_run(schedule, lognormal(random, schedule, sigma=0.4, drift=0)))
         for _ in range(2)
     ]
     # when
@@ -150,9 +151,9 @@ def test_estimates_are_those_of_the_requests() -> None:
     random = np.random.default_rng(5)
     schedule = WavePlan(50, 2, 40).schedule()
     seconds = random.lognormal(-3.5, 0.8, 2000)
-    failure = np.where(np.arange(2000) % 10 == 0, 2, 0)
-    found = estimates(blocks_of(run_of(schedule, seconds, failure)))
-    answered = np.sort(seconds[failure == 0] * 1000)
+    failure = np.where(np.arange(2000) % 10 == 0, "timeout", "")
+    found = estimates(blocks_of(make_run(schedule, seconds, failure=failure.tolist())))
+    answered = np.sort(seconds[failure == ""] * 1000)
     for metric, rank in (("p50", 900), ("p90", 1620), ("p95", 1710), ("p99", 1782)):
         assert found[metric] == pytest.approx(answered[rank - 1], rel=0.01)
     assert found["mean"] == pytest.approx(answered.mean())

@@ -1,32 +1,16 @@
 """Runs without a network: latencies from models of a service."""
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from local.loadtest.run import RECORD, Run
-from local.loadtest.schedule import RateProfile, Schedule, Seconds
+from local.loadtest.run import Run
+from local.loadtest.schedule import Schedule, Seconds
+from tests.support.runs import make_run
 
 WARM_UP: Final = 20.0
 """Seconds for which a queue runs before the requests that count."""
-
-
-def run_of(schedule: Schedule, seconds: Seconds, failure: Any = 0, **options: Any) -> Run:
-    """A run with these latencies. `failure` is 0 (answered), 1 (in flight) or 2 (a timeout)."""
-    records = np.zeros(schedule.requests, dtype=RECORD)
-    records["request"] = np.arange(schedule.requests)
-    records["due"] = records["started"] = schedule.due
-    records["ended"] = schedule.due + seconds
-    records["failure"] = failure
-    return Run("stub", schedule, "new", records, ["", "in flight", "timeout"], **options)
-
-
-def steady(rate: float, seconds: float) -> Schedule:
-    """Requests at constant intervals."""
-    due = RateProfile.steady(rate, seconds).due("constant", 0)
-    plan = {"kind": "rate", "rate": rate, "seconds": seconds}
-    return Schedule(due, seconds, f"{rate:g} requests/s for {seconds:g} s", plan)
 
 
 def lognormal(  # noqa: PLR0917
@@ -64,4 +48,4 @@ def single_server(
     due = arrivals[warm:] - arrivals[warm - 1]
     inside = due < seconds
     schedule = Schedule(due[inside], seconds, "", {"kind": "rate", "rate": rate})
-    return run_of(schedule, (ends - arrivals)[warm:][inside] + base_s)
+    return make_run(schedule, (ends - arrivals)[warm:][inside] + base_s)

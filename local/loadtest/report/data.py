@@ -18,8 +18,10 @@ _TIMES: Final = ("due", "started", "connected", "sent", "first_byte", "ended")
 _STAGES: Final = ("queue", "decode", "infer")
 
 
-def write_json(summary: Summary, path: Path) -> None:
-    path.write_text(json.dumps(summary.as_dict(), indent=2) + "\n", encoding="utf-8")
+def write_json(summary: Summary, path: Path, **more: Any) -> None:
+    """Write the summary, and `more` below it."""
+    content = {**summary.as_dict(), **more}
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def write_csv(run: Run, path: Path) -> None:
