@@ -4,7 +4,7 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,26 +18,32 @@ from botocore.exceptions import BotoCoreError
 from local.common.cli import UsageError
 from local.loadtest.payload import Payload
 from local.loadtest.result import classify_invocation
-from local.loadtest.target import Target, parse_url, resolve
+from local.loadtest.target import HttpOptions, Target, parse_url, resolve
 
 PAYLOAD_LIMIT: Final = 6 * 1024 * 1024
 """Maximum size of a synchronous invocation's payload in bytes (AWS: Lambda quotas)."""
 
 _SIGNATURE_SECONDS: Final = 60.0
 """Maximum age of a signature. AWS rejects signatures older than 5 minutes (Signature Version 4),
-and a wave is prepared up to 30 seconds before it is sent."""
+and a request is prepared a second before it is sent."""
 
 _EMULATOR_REGION: Final = "us-east-1"
 
 
-def lambda_target(function: str, endpoint_url: str | None, payloads: Sequence[Payload]) -> Target:
+def lambda_target(
+    function: str,
+    endpoint_url: str | None,
+    payloads: Sequence[Payload],
+    options: HttpOptions | None = None,
+) -> Target:
     """Invoke `function` (name or ARN) with each of `payloads` in turn, as its function URL would.
 
     boto3 finds credentials, region and address, and signs. The load client sends the requests, so
     its timing is the same as for HTTP. A given endpoint (a local emulator) needs no credentials.
-    Raises `UsageError`.
+    The headers of `options` are those of the events. Raises `UsageError`.
     """
-    events = [json.dumps(function_url_event(body)).encode() for body in payloads]
+    options = options or HttpOptions()
+    events = [json.dumps(function_url_event(body, options.headers)).encode() for body in payloads]
     if max(map(len, events)) > PAYLOAD_LIMIT:
         raise UsageError(
             "An image exceeds Lambda's limit of 6 MB per request, base64 included. "
@@ -46,16 +52,21 @@ def lambda_target(function: str, endpoint_url: str | None, payloads: Sequence[Pa
     if endpoint_url is not None:
         parse_url(endpoint_url)
     try:
-        signer = _RequestSigner(_client(endpoint_url), function, events)
+        signer = _RequestSigner(
+            _client(endpoint_url), function, events, keep_alive=options.keep_alive
+        )
         signer.sign()
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"boto3 cannot invoke {function!r}: {error}") from None
-    address = resolve(urlsplit(signer.url))
-    return Target(f"lambda {function}", address, signer.requests, classify_invocation)
+    address = resolve(urlsplit(signer.url), options.tls)
+    return Target(
+        f"lambda {function}", address, signer.requests, classify_invocation, options.keep_alive
+    )
 
 
-def function_url_event(body: Payload) -> dict[str, Any]:
-    """The event of a function URL or an HTTP API for a POST (payload format 2.0)."""
+def function_url_event(body: Payload, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The event of a function URL or an HTTP API for a POST (payload format 2.0), with `headers`
+    besides the usual ones."""
     host = "localhost"
     http = {"method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}
     now = time.time()
@@ -70,6 +81,7 @@ def function_url_event(body: Payload) -> dict[str, Any]:
             "content-type": body.content_type,
             "host": host,
             "x-forwarded-proto": "https",
+            **{name.lower(): value for name, value in (headers or {}).items()},
         },
         "requestContext": {
             "accountId": "anonymous",
@@ -101,8 +113,11 @@ def _client(endpoint_url: str | None) -> Any:
 class _RequestSigner:
     """Builds and signs Invoke requests with boto3 and captures them before they are sent."""
 
-    def __init__(self, client: Any, function: str, events: Sequence[bytes]) -> None:
+    def __init__(
+        self, client: Any, function: str, events: Sequence[bytes], *, keep_alive: bool
+    ) -> None:
         self.url = ""
+        self._keep_alive = keep_alive
         self._client = client
         self._function = function
         self._events = events
@@ -134,7 +149,9 @@ class _RequestSigner:
         self.url = request.url
         parts = urlsplit(request.url)
         headers = {name: _decode(value) for name, value in request.headers.items()}
-        headers |= {"Host": parts.netloc, "Connection": "close"}
+        headers |= {"Host": parts.netloc, "Accept-Encoding": "identity"}
+        if not self._keep_alive:
+            headers["Connection"] = "close"
         lines = [f"POST {parts.path} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
         self._captured.append("\r\n".join([*lines, "", ""]).encode() + request.body)
         return AWSResponse(request.url, 200, HTTPHeaders(), _EmptyBody())

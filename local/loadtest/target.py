@@ -2,8 +2,8 @@
 
 import socket
 import ssl
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,7 +12,6 @@ from local.loadtest.payload import Payload
 from local.loadtest.result import ResponseClassifier, classify_response
 
 _CONNECT_SECONDS: Final = 5.0
-_CLOSE: Final = "Connection: close\r\n"
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,36 @@ class Target:
     """Its name in reports."""
     address: Address
     requests: Callable[[], Sequence[bytes]]
-    """Returns the HTTP requests, head and body, to send in turn; called once per wave."""
+    """Returns the HTTP requests, head and body, to send in turn; called within a second before they
+    are sent."""
     classify: ResponseClassifier
+    keep_alive: bool = False
+    """Whether connections are used again."""
 
 
-def http_target(url: str, payloads: Sequence[Payload]) -> Target:
-    """POST `payloads` in turn to `url`, each over a new connection. Raises `UsageError`, also if
-    nothing listens there."""
+@dataclass(frozen=True)
+class HttpOptions:
+    """How requests are sent."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Added to each request, or instead of its own."""
+    keep_alive: bool = False
+    tls: ssl.SSLContext | None = None
+    """For https; None: certificates are verified with the system's authorities."""
+
+
+def http_target(
+    url: str, payloads: Sequence[Payload], options: HttpOptions | None = None
+) -> Target:
+    """POST `payloads` in turn to `url`. Raises `UsageError`, also if nothing listens there."""
+    options = options or HttpOptions()
     parts = parse_url(url)
-    requests = [post_request(parts, body) for body in payloads]
-    return Target(url, resolve(parts), lambda: requests, classify_response)
+    requests = [
+        post_request(parts, body, keep_alive=options.keep_alive, headers=options.headers)
+        for body in payloads
+    ]
+    address = resolve(parts, options.tls)
+    return Target(url, address, lambda: requests, classify_response, options.keep_alive)
 
 
 def parse_url(url: str) -> SplitResult:
@@ -57,11 +76,15 @@ def parse_url(url: str) -> SplitResult:
     return parts
 
 
-def resolve(parts: SplitResult) -> Address:
-    """The first address of the URL's host that accepts a connection. Raises `UsageError`."""
+def resolve(parts: SplitResult, tls: ssl.SSLContext | None = None) -> Address:
+    """The first address of the URL's host that accepts a connection. `tls` is for https; None: the
+    default. Raises `UsageError`."""
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    tls = ssl.create_default_context() if parts.scheme == "https" else None
+    if parts.scheme != "https":
+        tls = None
+    elif tls is None:
+        tls = ssl.create_default_context()
     try:
         # The service may not listen on a name's first address (localhost: ::1).
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -88,16 +111,29 @@ def _unreachable(parts: SplitResult, reason: object) -> UsageError:
     )
 
 
-def post_request(parts: SplitResult, body: Payload, *, keep_alive: bool = False) -> bytes:
-    """The complete request, as sent. Without `keep_alive`, it is the last of its connection."""
+def post_request(
+    parts: SplitResult,
+    body: Payload,
+    *,
+    keep_alive: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
+    """The complete request, as sent. Without `keep_alive`, it is the last of its connection.
+    `headers` replace those of the same name, in any case, or are added."""
+    own = {
+        "Host": parts.netloc.rpartition("@")[2],
+        "User-Agent": "image-classifier-load",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": body.content_type,
+        "Content-Length": str(len(body.content)),
+    }
+    if not keep_alive:
+        own["Connection"] = "close"
+    given = headers or {}
+    replaced = {name.lower() for name in given}
+    lines = [f"{name}: {value}" for name, value in own.items() if name.lower() not in replaced]
+    lines += [f"{name}: {value}" for name, value in given.items()]
     path = parts.path or "/"
-    head = (
-        f"POST {path}{'?' + parts.query if parts.query else ''} HTTP/1.1\r\n"
-        f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
-        "User-Agent: image-classifier-load\r\n"
-        "Accept: application/json\r\n"
-        f"Content-Type: {body.content_type}\r\n"
-        f"Content-Length: {len(body.content)}\r\n"
-        f"{'' if keep_alive else _CLOSE}\r\n"
-    )
-    return head.encode("utf-8") + body.content
+    start = f"POST {path}{'?' + parts.query if parts.query else ''} HTTP/1.1"
+    return "\r\n".join([start, *lines, "", ""]).encode("utf-8") + body.content

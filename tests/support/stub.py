@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
 import ssl
 import struct
 import threading
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -199,6 +201,28 @@ async def _last(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     raise ConnectionError
 
 
+async def _vanish(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
+    """Respond as if the connection stayed open, and close it."""
+    writer.write(_response(PREDICTIONS))
+    await writer.drain()
+    raise ConnectionError
+
+
+async def _coded(_: Stub, writer: asyncio.StreamWriter, coding: str) -> None:
+    """Respond with a content coding that the client did not ask for."""
+    coded = {"gzip": gzip.compress(PREDICTIONS), "deflate": zlib.compress(PREDICTIONS)}
+    body = coded.get(coding, PREDICTIONS)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+
+
+async def _timed(_: Stub, writer: asyncio.StreamWriter, text: str) -> None:
+    """Respond with this Server-Timing and an id."""
+    head = f"HTTP/1.1 200 OK\r\nServer-Timing: {text}\r\nX-Request-ID: stub-1\r\n"
+    head += f"Content-Length: {len(PREDICTIONS)}\r\n\r\n"
+    writer.write(head.encode() + PREDICTIONS)
+
+
 async def _json(_: Stub, writer: asyncio.StreamWriter, content: str) -> None:
     writer.write(_response(content.encode()))
 
@@ -256,6 +280,9 @@ _BEHAVIOURS: dict[str, Callable[[Stub, asyncio.StreamWriter, str], Awaitable[Non
     "status": _status,
     "busy": _busy,
     "last": _last,
+    "vanish": _vanish,
+    "coded": _coded,
+    "timed": _timed,
     "json": _json,
     "held": _held,
     "half": _half,

@@ -1,0 +1,1 @@
+"""The load engine: sends the requests of a schedule and times each of them."""

@@ -1,0 +1,56 @@
+"""Bodies with a content coding. Requests ask for none; some servers and proxies ignore that."""
+
+import importlib
+import zlib
+from typing import Final
+
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+"""For `zlib.decompressobj`: the format is detected by its header."""
+
+_DECODERS: Final = {"br": ("brotli", "decompress"), "zstd": ("zstandard", "decompress")}
+"""Functions of packages that need not be installed, by coding."""
+
+
+class UndecodableBody(Exception):
+    """The message is the kind of failure."""
+
+
+def decode(body: bytes, codings: str) -> bytes:
+    """The body without its content codings; `codings` is the value of Content-Encoding (RFC 9110,
+    section 8.4): the last one was applied last. Raises `UndecodableBody`."""
+    for coding in reversed(codings.lower().split(",")):
+        body = _decode(body, coding.strip())
+    return body
+
+
+def _decode(body: bytes, coding: str) -> bytes:
+    if coding in ("", "identity"):
+        return body
+    try:
+        if coding in ("gzip", "x-gzip"):
+            return _inflate(body, _GZIP_OR_ZLIB)
+        if coding == "deflate":
+            return _deflated(body)
+        module, function = _DECODERS[coding]
+        decoded: bytes = getattr(importlib.import_module(module), function)(body)
+    except (KeyError, ImportError):
+        raise UndecodableBody(f"content coding {coding[:20]}") from None
+    except Exception:  # each package has its own
+        raise UndecodableBody(f"invalid {coding}") from None
+    return decoded
+
+
+def _deflated(body: bytes) -> bytes:
+    """`deflate` is the zlib format, but some servers send it without header (RFC 9110, 8.4.1.2)."""
+    try:
+        return _inflate(body, zlib.MAX_WBITS)
+    except zlib.error:
+        return _inflate(body, -zlib.MAX_WBITS)
+
+
+def _inflate(body: bytes, window: int) -> bytes:
+    decoder = zlib.decompressobj(window)
+    decoded = decoder.decompress(body)
+    if not decoder.eof:
+        raise zlib.error("truncated")
+    return decoded

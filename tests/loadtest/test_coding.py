@@ -1,0 +1,59 @@
+"""Content codings of responses, and the kinds of failures."""
+
+import gzip
+import zlib
+
+import pytest
+
+from local.loadtest.engine.coding import UndecodableBody, decode
+from local.loadtest.engine.kinds import OTHER, Kinds
+
+BODY = b'{"predictions": []}' * 20
+
+
+def raw_deflate(body: bytes) -> bytes:
+    encoder = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return encoder.compress(body) + encoder.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("identity", BODY),
+        ("gzip", gzip.compress(BODY)),
+        ("X-GZIP", gzip.compress(BODY)),
+        ("deflate", zlib.compress(BODY)),
+        ("deflate", raw_deflate(BODY)),
+        ("deflate, gzip", gzip.compress(zlib.compress(BODY))),
+    ],
+)
+def test_codings_are_removed(coding: str, body: bytes) -> None:
+    assert decode(body, coding) == BODY
+
+
+def test_brotli_is_decoded_if_its_package_is_installed() -> None:
+    brotli = pytest.importorskip("brotli")
+    assert decode(brotli.compress(BODY), "br") == BODY
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "kind"),
+    [
+        ("gzip", BODY, "invalid gzip"),
+        ("gzip", gzip.compress(BODY)[:-9], "invalid gzip"),
+        ("deflate", b"", "invalid deflate"),
+        ("compress", BODY, "content coding compress"),
+    ],
+)
+def test_other_bodies_are_failures(coding: str, body: bytes, kind: str) -> None:
+    with pytest.raises(UndecodableBody, match=f"^{kind}$"):
+        decode(body, coding)
+
+
+def test_kinds_beyond_a_byte_are_one() -> None:
+    kinds = Kinds()
+    numbers = [kinds.number(f"status {number}") for number in range(400)]
+    assert numbers[:253] == list(range(2, 255))
+    assert set(numbers[253:]) == {255}
+    assert (len(kinds.names), kinds.names[255]) == (256, OTHER)
+    assert kinds.number("status 7") == 9

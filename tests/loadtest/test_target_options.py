@@ -1,0 +1,69 @@
+"""Options of the target: headers, keys, certificates."""
+
+from pathlib import Path
+
+import pytest
+
+from local.common.cli import UsageError
+from local.loadtest.payload import Payload
+from local.loadtest.target import parse_url, post_request
+from local.loadtest.target_options import API_KEY, read_headers, tls_context
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(API_KEY, raising=False)
+
+
+def test_headers_are_read() -> None:
+    assert read_headers(["X-A: b: c", "x-empty:"], None) == {"X-A": "b: c", "x-empty": ""}
+
+
+def test_api_key_is_a_bearer_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_headers([], "k3y") == {"Authorization": "Bearer k3y"}
+    monkeypatch.setenv(API_KEY, "other")
+    assert read_headers([], None) == {"Authorization": "Bearer other"}
+    assert read_headers([], "k3y") == {"Authorization": "Bearer k3y"}
+    assert read_headers(["authorization: Basic x"], None) == {"authorization": "Basic x"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "message"),
+    [
+        (["X-A"], None, "--header 'X-A' is not a header. Use --header 'Name: value'."),
+        (["X A: b"], None, "is not a header"),
+        (["X-A: b\r\nX-B: c"], None, "is not a header"),
+        (["X-A: a", "x-a: b"], None, "--header sets x-a more than once."),
+        (["Content-Length: 5"], None, "--header cannot set Content-Length: it follows from"),
+        (["connection: close"], None, "--header cannot set connection: use --keep-alive"),
+        (["Authorization: x"], "k", "--api-key sets Authorization; leave out"),
+        ([], "a b", "The API key (--api-key) must be printable ASCII without spaces."),
+        ([], "", "The API key (--api-key) must be"),
+    ],
+)
+def test_invalid_headers_are_refused(lines: list[str], key: str | None, message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_headers(lines, key)
+    assert message in str(refused.value)
+
+
+def test_given_headers_replace_those_of_the_client() -> None:
+    body = Payload(b"x", "image/png")
+    given = {"accept": "text/html", "X-A": "b"}
+    head = post_request(parse_url("http://h:1/p?q=1"), body, headers=given).split(b"\r\n\r\n")[0]
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "POST /p?q=1 HTTP/1.1"
+    assert [line for line in lines if line.lower().startswith("accept:")] == ["accept: text/html"]
+    assert {"X-A: b", "Host: h:1", "Content-Length: 1", "Connection: close"} <= set(lines)
+
+
+def test_unusable_certificates_are_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate")
+    with pytest.raises(UsageError, match="cannot be used: no certificates in PEM format"):
+        tls_context(wrong, insecure=False)
+    with pytest.raises(UsageError, match="cannot be used: No such file"):
+        tls_context(tmp_path / "missing.pem", insecure=False)
+    with pytest.raises(UsageError, match="--insecure verifies nothing; leave out --cacert"):
+        tls_context(wrong, insecure=True)
+    assert tls_context(None, insecure=False) is None
