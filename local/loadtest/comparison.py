@@ -128,6 +128,13 @@ def estimates(blocks: Blocks) -> dict[str, float | None]:
     }
 
 
+def quantiles(blocks: Blocks, weights: Seconds, share: float) -> Seconds:
+    """The quantile of latency in milliseconds for each row of weights, shape [rows, blocks]; NaN
+    without answers."""
+    histograms = weights @ blocks.histograms.astype(np.float64)
+    return _quantile(histograms, np.cumsum(histograms, axis=1), share, blocks.first_bin)
+
+
 class _Figures:
     """The figures of a run and, with `random`, of `RESAMPLES` resampled runs."""
 
