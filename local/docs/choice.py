@@ -24,8 +24,8 @@ def choice_table() -> str:
         f"Accuracy on {photos['photos']} photos, the same for all, with a standard error of 2 "
         "points: agreement shows the effect of quantization better. "
         f"{where(figures)}. Cold start, warm requests and cost are those of the container with "
-        f"{figures['memory_mb']} MB; cost as in [AWS](aws.md#cost): {STEADY.size} requests at once "
-        f"every second for an hour, list prices of {aws_figures.REGION}."
+        f"{figures['memory_mb']} MB; cost as in [AWS](aws.md#cost): {STEADY.parallel} requests at "
+        f"once every second for an hour, list prices of {aws_figures.REGION}."
     )
     return f"{table(_HEADER, choice_rows(figures), numbers_from=1)}\n\n{note}"
 

@@ -7,16 +7,17 @@ import numpy as np
 
 from local.common.markdown import table
 from local.docs.measurements import container
+from local.loadtest.schedule import WavePlan
 from local.simulation import aws_figures
 from local.simulation.durations import Times, durations_from_json
-from local.simulation.prediction import Plan, Prediction, predict
+from local.simulation.prediction import Prediction, predict
 from local.simulation.pricing import FunctionConfig
 from local.simulation.scaling import Limits
 
-STEADY: Final = Plan(10, 1, 3600)
+STEADY: Final = WavePlan(10, 1, 3600)
 """10 simultaneous requests every second for an hour."""
 
-BURST: Final = Plan(500, 1, 1)
+BURST: Final = WavePlan(500, 1, 1)
 """500 simultaneous requests without warm environments."""
 
 _PHOTO_KB: Final = 100
@@ -29,10 +30,10 @@ def cost_table() -> str:
         *("with an HTTP API", "burst: p50 ms", "USD a million, burst"),
     )
     note = (
-        f"{STEADY.size} requests at once every second for an hour, and {BURST.size} at once on a "
-        f"function without warm environments; x86_64, list prices of {aws_figures.REGION} "
-        f"({aws_figures.LOOKED_UP}), no free tier. AWS bills the start of each new environment, so "
-        "a burst costs more."
+        f"{STEADY.parallel} requests at once every second for an hour, and {BURST.parallel} at "
+        "once on a function without warm environments; x86_64, list prices of "
+        f"{aws_figures.REGION} ({aws_figures.LOOKED_UP}), no free tier. AWS bills the start of "
+        "each new environment, so a burst costs more."
     )
     return f"{table(header, _rows(), numbers_from=0)}\n\n{note}"
 
@@ -60,9 +61,9 @@ def _rows() -> Iterator[tuple[str, ...]]:
         )
 
 
-def _forecast(plan: Plan, times: Times, function: FunctionConfig) -> Prediction:
+def _forecast(plan: WavePlan, times: Times, function: FunctionConfig) -> Prediction:
     limits = Limits(int(aws_figures.CONCURRENCY.value), 0, aws_figures.IDLE.value * 60)
-    return predict(plan, limits, function, times)
+    return predict(plan.schedule(), limits, function, times)
 
 
 def _median_ms(prediction: Prediction) -> float:

@@ -124,6 +124,30 @@ class RateProfile:
         """The expected number of requests: the integral of the rate."""
         return float(np.trapezoid(self.rates, self.times))
 
+    def schedule(self, arrivals: Arrivals = "constant", seed: int = 0) -> Schedule:
+        """seed: of the Poisson process."""
+        points = {"times_s": self.times.tolist(), "rates_rps": self.rates.tolist()}
+        return Schedule(
+            due=self.due(arrivals, seed),
+            span=self.seconds,
+            description=f"{self._describe()}, {arrivals} arrivals",
+            plan={
+                "kind": "rate" if len(self.times) == 2 else "profile",
+                **points,
+                "arrivals": arrivals,
+                "seed": seed if arrivals == "poisson" else None,
+            },
+        )
+
+    def _describe(self) -> str:
+        first, last, seconds = self.rates[0], self.rates[-1], f"{self.seconds:g} s"
+        if len(self.times) > 2:
+            low, high = self.rates.min(), self.rates.max()
+            return f"a profile of {low:g} to {high:g} requests/s over {seconds}"
+        if first == last:
+            return f"{first:g} requests/s for {seconds}"
+        return f"{first:g} to {last:g} requests/s in {seconds}"
+
     def due(self, arrivals: Arrivals, seed: int) -> Seconds:
         """The due times: constant intervals (1 / rate), or a Poisson process with this rate.
 

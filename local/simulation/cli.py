@@ -1,15 +1,16 @@
-"""Forecast latency, cold starts, throttling and cost of AWS Lambda under waves of requests."""
+"""The forecast command."""
 
 import argparse
 import json
-import math
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
-from local.common.cli import OneLineParser, whole_number
+from local.common.cli import UsageError, check_outputs, print_progress
+from local.loadtest import requirements
+from local.loadtest.schedule import Schedule
 from local.simulation import aws_figures
 from local.simulation.comparison import compare
-from local.simulation.durations import Durations, DurationsError, Times, parse_durations
+from local.simulation.durations import Times
 from local.simulation.measured import (
     ARCHITECTURES,
     Measured,
@@ -17,141 +18,17 @@ from local.simulation.measured import (
     read_measured,
     read_object,
 )
-from local.simulation.prediction import Plan, Prediction, predict
+from local.simulation.options import create_parser
+from local.simulation.plan_options import read_schedule
+from local.simulation.prediction import Prediction, predict
 from local.simulation.pricing import FunctionConfig
 from local.simulation.report import comparison_table, figures_table, report
 from local.simulation.scaling import Limits
+from local.simulation.sizes import MEASURED, Sized, durations_for
+from local.simulation.tables import Row, cheapest, provisioned_table, sizes_table, verdict
 
-MAX_REQUESTS = 10_000_000
-MAX_SECONDS = 1e9
-MEMORY_MB = int(aws_figures.VCPU.value)
-
-EXAMPLES = """
-examples:
-  100 requests every second for a minute, constant durations:
-    python forecast.py -N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500
-  durations as percentiles (p50/p99), and 50 environments kept ready:
-    python forecast.py -N 100 -T 1 -R 60 --warm-ms 25/60 --cold-ms 1500/4000 --provisioned 50
-  measured durations, and a plot:
-    python forecast.py -N 1000 -T 10 -R 360 --measured durations.json --plot forecast.png
-  against a load report: 4 warm containers that each take one request at a time:
-    python forecast.py -N 4 -T 1 -R 60 --warm-ms 25 --cold-ms 1500 --reserved 4 --provisioned 4 \\
-      --compare report.json
-
-the file of --measured: {"cold_ms": [1480, 1512], "warm_ms": {"p50": 25, "p99": 60},
-  "memory_mb": 1769, "architecture": "x86_64"}; each duration is a number, a list of numbers, or
-  p50 and p99. Command-line options take precedence. Also accepts the file of
-  "python -m local.benchmark.lambda_image --json FILE".
-
-Throttled requests are counted, not retried. local/simulation/scaling.py states the assumptions;
---figures lists every AWS figure with its source.
-"""
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= MAX_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1,000,000,000")
-    return value
-
-
-def _durations(text: str) -> Durations:
-    try:
-        return parse_durations(text)
-    except DurationsError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def create_parser() -> argparse.ArgumentParser:
-    result = OneLineParser(
-        prog="forecast.py",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = result.add_argument
-    whole = whole_number(1, MAX_REQUESTS)
-    memory = whole_number(int(aws_figures.MEMORY_MIN.value), int(aws_figures.MEMORY_MAX.value))
-    ephemeral = whole_number(
-        int(aws_figures.EPHEMERAL_FREE.value), int(aws_figures.EPHEMERAL_LIMIT.value)
-    )
-    concurrency, idle = int(aws_figures.CONCURRENCY.value), aws_figures.IDLE.value
-    add("-N", type=whole, default=1, help="requests in a wave (%(default)s)")
-    add("-T", type=_number, default=1, help="seconds from wave to wave (%(default)s)")
-    add("-R", type=whole, default=1, help="waves (%(default)s)")
-    add(
-        "--warm-ms",
-        type=_durations,
-        metavar="MS",
-        help="duration of a warm request: MS, or P50/P99",
-    )
-    add(
-        "--cold-ms",
-        type=_durations,
-        metavar="MS",
-        help="duration of INIT and the first request: MS, or P50/P99",
-    )
-    add("--measured", type=Path, metavar="FILE", help="JSON with measured durations")
-    add("--memory", type=memory, metavar="MB", help=f"memory in MB ({MEMORY_MB})")
-    add(
-        "--architecture", choices=ARCHITECTURES, help=f"processor architecture ({ARCHITECTURES[0]})"
-    )
-    add(
-        "--concurrency-limit",
-        type=whole,
-        default=concurrency,
-        metavar="C",
-        help="concurrency limit of the account (%(default)s)",
-    )
-    add("--reserved", type=whole, metavar="C", help="reserved concurrency of the function")
-    add(
-        "--provisioned",
-        type=whole_number(0, MAX_REQUESTS),
-        default=0,
-        metavar="C",
-        help="provisioned concurrency",
-    )
-    add(
-        "--idle-minutes",
-        type=_number,
-        default=idle,
-        metavar="M",
-        help="minutes until an idle environment expires; AWS states no figure (%(default)g)",
-    )
-    add(
-        "--unbilled-ms",
-        type=_number,
-        default=0,
-        metavar="MS",
-        help="unbilled time of each cold start, before INIT (%(default)s)",
-    )
-    add(
-        "--ephemeral",
-        type=ephemeral,
-        default=int(aws_figures.EPHEMERAL_FREE.value),
-        metavar="MB",
-        help="ephemeral storage in MB (%(default)s)",
-    )
-    add(
-        "--http-api",
-        type=_number,
-        metavar="KB",
-        help="add the price of an HTTP API for requests of this size",
-    )
-    add("--compare", type=Path, metavar="FILE", help="a load report to compare with")
-    add("--json", type=Path, metavar="FILE", help="write all figures as JSON")
-    add("--plot", type=Path, metavar="FILE", help="draw concurrency and latencies (matplotlib)")
-    add(
-        "--seed",
-        type=whole_number(0, MAX_REQUESTS),
-        default=0,
-        help="seed of the random durations (%(default)s)",
-    )
-    add("--figures", action="store_true", help="list the AWS figures with their sources, and exit")
-    return result
+NOT_MET = 3
+"""The exit status if --target is not met."""
 
 
 def forecast(arguments: Sequence[str] | None = None) -> int:
@@ -161,92 +38,170 @@ def forecast(arguments: Sequence[str] | None = None) -> int:
     if options.figures:
         print(figures_table(), end="")
         return 0
+    _check(options)
     try:
-        measured = (
-            read_measured(options.measured, options.memory) if options.measured else Measured()
-        )
-        report_to_compare = read_object(options.compare) if options.compare else None
+        known = [one for path in options.measured for one in read_measured(path)]
+        load_report = read_object(options.compare) if options.compare else None
     except MeasuredError as error:
         parser.error(str(error))
-    limits = _limits(parser, options)
-    prediction = _predict(parser, options, measured, limits)
-    print(report(prediction, _notes(options, measured)), end="")
-    if report_to_compare is not None:
-        print("\n" + comparison_table(compare(prediction.as_json(), report_to_compare)), end="")
-    _write_files(parser, options, prediction)
-    return 0
+    schedule = read_schedule(options)
+    if options.sizes or len(options.provisioned) > 1:
+        return _table(options, schedule, known)
+    sized = _sized(options, known, options.memory, options.architecture)
+    prediction = _predict(options, schedule, sized, options.provisioned[0])
+    print(report(prediction, _notes(sized)), end="")
+    if load_report is not None:
+        print("\n" + comparison_table(compare(prediction.as_json(), load_report)), end="")
+    _write_json(options, prediction.as_json())
+    if options.plot:
+        _plot(options, prediction)
+    return _verdict(options, [Row(prediction, sized.source)])
 
 
-def _limits(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Limits:
-    unreserved = int(aws_figures.UNRESERVED.value)
-    most = max(options.concurrency_limit - unreserved, 0)
-    if options.reserved and options.reserved > most:
-        parser.error(
-            f"--reserved {options.reserved} must be at most {most}: AWS keeps {unreserved} of the "
-            f"account's {options.concurrency_limit} unreserved"
+def _check(options: argparse.Namespace) -> None:
+    """Raises `UsageError` for options that do not go together."""
+    check_outputs(options.json, options.plot)
+    if options.sizes and len(options.provisioned) > 1:
+        raise UsageError("--sizes needs one value of --provisioned: a table has one of the two.")
+    if options.sizes and options.memory and not (options.warm_ms or options.cold_ms):
+        raise UsageError("Use --memory or --sizes, not both.")
+    if options.sizes and options.measured and (options.warm_ms or options.cold_ms):
+        raise UsageError(
+            "--sizes takes durations from --measured, or from --warm-ms and --cold-ms (of --memory)"
+            ", not from both."
         )
-    concurrency = options.reserved or options.concurrency_limit
-    if options.provisioned > (options.reserved or most):
-        limit = "--reserved" if options.reserved else f"--concurrency-limit less {unreserved}"
-        parser.error(
-            f"--provisioned {options.provisioned} must be at most "
-            f"{options.reserved or most} ({limit})"
+    if options.sizes or len(options.provisioned) > 1:
+        for name in ("plot", "compare"):
+            if getattr(options, name):
+                raise UsageError(f"--{name} needs one memory size and one value of --provisioned.")
+    if options.target and options.target.name.startswith(requirements.PREFIXES[1:]):
+        raise UsageError(f"--target {options.target}: a forecast has only latencies, such as p99.")
+
+
+def _table(options: argparse.Namespace, schedule: Schedule, known: Sequence[Measured]) -> int:
+    rows: list[Row] = []
+    cases = _cases(options, known)
+    for number, (sized, provisioned) in enumerate(cases, start=1):
+        print_progress(f"simulation {number} of {len(cases)}")
+        rows.append(Row(_predict(options, schedule, sized, provisioned), sized.source))
+    table = sizes_table if options.sizes else provisioned_table
+    print(table(rows, options.target), end="")
+    best = cheapest(rows, options.target) if options.target else None
+    _write_json(
+        options,
+        {
+            "rows": [{**row.prediction.as_json(), "source": row.source} for row in rows],
+            "target": str(options.target) if options.target else None,
+            "cheapest": rows.index(best) if best else None,
+        },
+    )
+    return _verdict(options, rows)
+
+
+def _cases(options: argparse.Namespace, known: Sequence[Measured]) -> list[tuple[Sized, int]]:
+    if not options.sizes:
+        sized = _sized(options, known, options.memory, options.architecture)
+        return [(sized, provisioned) for provisioned in options.provisioned]
+    if not known:
+        known = [Measured(options.cold_ms, options.warm_ms, options.memory, options.architecture)]
+    architectures = [options.architecture] if options.architecture else ARCHITECTURES
+    return [
+        (_sized(options, known, size, architecture, given=False), options.provisioned[0])
+        for size in options.sizes
+        for architecture in architectures
+    ]
+
+
+def _sized(
+    options: argparse.Namespace,
+    known: Sequence[Measured],
+    memory_mb: int | None,
+    architecture: str | None,
+    *,
+    given: bool = True,
+) -> Sized:
+    """The durations of one size. given: those of --warm-ms and --cold-ms take precedence."""
+    found = durations_for(known, memory_mb, architecture)
+    cold = (options.cold_ms if given else None) or found.cold
+    warm = (options.warm_ms if given else None) or found.warm
+    if warm is None or cold is None:
+        missing = "warm" if warm is None else "cold"
+        raise UsageError(
+            f"set --{missing}-ms, or --measured to a file with {missing}_ms, such as "
+            "docs/measured/lambda.json (see --help)"
         )
-    return Limits(concurrency, options.provisioned, options.idle_minutes * 60)
+    source = MEASURED if options.cold_ms and options.warm_ms and given else found.source
+    return Sized(found.memory_mb, found.architecture, cold, warm, source)
 
 
 def _predict(
-    parser: argparse.ArgumentParser,
-    options: argparse.Namespace,
-    measured: Measured,
-    limits: Limits,
+    options: argparse.Namespace, schedule: Schedule, sized: Sized, provisioned: int
 ) -> Prediction:
-    warm, cold = options.warm_ms or measured.warm, options.cold_ms or measured.cold
-    if warm is None or cold is None:
-        missing = "warm" if warm is None else "cold"
-        parser.error(
-            f"set --{missing}-ms, or --measured to a file with {missing}_ms, such as "
-            "docs/measured/lambda.json"
-        )
-    if options.N * options.R > MAX_REQUESTS:
-        parser.error(f"-N times -R must be at most {MAX_REQUESTS:,} requests")
-    if options.T * options.R > MAX_SECONDS:
-        parser.error(f"-T times -R must be at most {MAX_SECONDS:,.0f} seconds")
+    assert sized.cold is not None
+    assert sized.warm is not None
     function = FunctionConfig(
-        options.memory or measured.memory_mb or MEMORY_MB,
-        options.architecture or measured.architecture or ARCHITECTURES[0],
+        sized.memory_mb,
+        sized.architecture,
         options.ephemeral,
-        options.provisioned,
+        provisioned,
         options.unbilled_ms,
         options.http_api,
     )
     return predict(
-        Plan(options.N, options.T, options.R), limits, function, Times(cold, warm), options.seed
+        schedule,
+        _limits(options, provisioned),
+        function,
+        Times(sized.cold, sized.warm),
+        options.seed,
+        hours_per_day=options.hours_per_day,
     )
 
 
-def _notes(options: argparse.Namespace, measured: Measured) -> list[str]:
-    if options.memory and measured.memory_mb not in {None, options.memory}:
-        return [
-            f"The durations were measured with {measured.memory_mb} MB and are used unchanged "
-            f"for {options.memory} MB, which has another CPU share."
-        ]
-    return []
+def _limits(options: argparse.Namespace, provisioned: int) -> Limits:
+    unreserved = int(aws_figures.UNRESERVED.value)
+    most = max(options.concurrency_limit - unreserved, 0)
+    if options.reserved and options.reserved > most:
+        raise UsageError(
+            f"--reserved {options.reserved} must be at most {most}: AWS keeps {unreserved} of the "
+            f"account's {options.concurrency_limit} unreserved (see --help)"
+        )
+    concurrency = options.reserved or options.concurrency_limit
+    if provisioned > (options.reserved or most):
+        limit = "--reserved" if options.reserved else f"--concurrency-limit less {unreserved}"
+        raise UsageError(
+            f"--provisioned {provisioned} must be at most {options.reserved or most} ({limit}) "
+            "(see --help)"
+        )
+    return Limits(concurrency, provisioned, options.idle_minutes * 60)
 
 
-def _write_files(
-    parser: argparse.ArgumentParser, options: argparse.Namespace, prediction: Prediction
-) -> None:
+def _notes(sized: Sized) -> list[str]:
+    if sized.source == MEASURED:
+        return []
+    return [f"The durations were measured with {sized.source} and scaled by the share of the CPU."]
+
+
+def _verdict(options: argparse.Namespace, rows: Sequence[Row]) -> int:
+    if options.target is None:
+        return 0
+    best = cheapest(rows, options.target)
+    print("\n" + verdict(rows, options.target, best))
+    return NOT_MET if best is None else 0
+
+
+def _write_json(options: argparse.Namespace, content: dict[str, Any]) -> None:
+    if options.json:
+        options.json.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def _plot(options: argparse.Namespace, prediction: Prediction) -> None:
     try:
-        if options.json:
-            options.json.write_text(json.dumps(prediction.as_json(), indent=2) + "\n", "utf-8")
-        if options.plot:
-            from local.simulation.plot import plot
+        from local.simulation.plot import plot
 
-            plot(prediction, options.plot)
+        plot(prediction, options.plot)
     except ImportError as error:
-        parser.error(f"--plot needs matplotlib (pip install -r requirements.txt): {error}")
-    except OSError as error:
-        parser.error(f"{error.filename or options.plot} cannot be written: {error.strerror}")
+        raise UsageError(
+            f"--plot needs matplotlib (pip install -r requirements.txt): {error} (see --help)"
+        ) from None
     except ValueError as error:
-        parser.error(f"--plot {options.plot}: {error}")
+        raise UsageError(f"--plot {options.plot}: {error}") from None

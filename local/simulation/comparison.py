@@ -7,8 +7,6 @@ A report is the JSON that the load test scripts write: `requests`, `failures`, `
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from local.simulation.prediction import PERCENTILES
-
 
 class Comparison(NamedTuple):
     quantity: str
@@ -24,11 +22,15 @@ class Comparison(NamedTuple):
 
 def compare(predicted: Mapping[str, object], measured: Mapping[str, object]) -> list[Comparison]:
     """Every quantity that both contain."""
-    names = [("requests", ""), ("failures", ""), ("throughput_rps", "1/s")]
+    names = [
+        ("requests", ""),
+        ("failures", ""),
+        ("throughput_rps", "1/s"),
+        ("peak_concurrency", ""),
+    ]
     rows = [(name, unit, predicted.get(name), measured.get(name)) for name, unit in names]
     ours, theirs = _mapping(predicted.get("latency_ms")), _mapping(measured.get("latency_ms"))
-    percentiles = [*(f"p{rank}" for rank in PERCENTILES), "max"]
-    rows += [(f"latency {name}", "ms", ours.get(name), theirs.get(name)) for name in percentiles]
+    rows += [(f"latency {name}", "ms", value, theirs.get(name)) for name, value in ours.items()]
     return [
         Comparison(name, unit, float(one), float(other))
         for name, unit, one, other in rows

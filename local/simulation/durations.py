@@ -72,6 +72,21 @@ class Empirical:
         return f"{len(self.ms)} measured, {min(self.ms):g} to {max(self.ms):g} ms"
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """Durations that take `factor` times as long as others."""
+
+    of: Durations
+    factor: float
+
+    def draw(self, random: np.random.Generator, count: int) -> Microseconds:
+        milliseconds = self.of.draw(random, count).astype(np.float64) / 1000
+        return _microseconds(milliseconds * self.factor)
+
+    def __str__(self) -> str:
+        return f"{self.of}, times {self.factor:.4g}"
+
+
 class Times(NamedTuple):
     """How long the caller waits and the environment is busy."""
 
@@ -102,9 +117,14 @@ class DurationStream:
         self._next += count
         return self._drawn[self._next - count : self._next]
 
-    def taken(self) -> Microseconds:
-        """All durations taken so far, in order."""
-        return np.concatenate([np.empty(0, np.int64), *self._blocks])[: self._total]
+    @property
+    def position(self) -> int:
+        """The number of durations taken so far."""
+        return self._total
+
+    def taken(self, first: int = 0) -> Microseconds:
+        """The durations taken so far, in order, from number `first` (from 0) on."""
+        return np.concatenate([np.empty(0, np.int64), *self._blocks])[first : self._total]
 
 
 def parse_durations(text: str) -> Durations:

@@ -5,7 +5,7 @@
 
 cold_ms: latency of a new environment: INIT and the first request.
 warm_ms: latency of a used environment. Each is a number, a list of numbers, or an
-object with p50 and p99. Other keys are ignored.
+object with p50 and p99. Other keys are ignored. `local.simulation.sizes` chooses among several.
 
 For several memory sizes, `sizes` is a list of such objects, each with memory_mb, as
 `python -m local.benchmark.lambda_image --json FILE` writes.
@@ -34,30 +34,17 @@ class Measured:
     architecture: str | None = None
 
 
-def read_measured(path: Path, memory_mb: int | None = None) -> Measured:
-    """The measured durations; of several memory sizes that of `memory_mb`, by default the largest.
-
-    Raises `MeasuredError`.
-    """
+def read_measured(path: Path) -> list[Measured]:
+    """The measured durations, of each memory size in the file. Raises `MeasuredError`."""
     content = read_object(path)
-    if "sizes" in content:
-        content = _of_size(path, content["sizes"], memory_mb)
-    memory = content.get("memory_mb")
-    least, most = int(aws_figures.MEMORY_MIN.value), int(aws_figures.MEMORY_MAX.value)
-    if memory is not None and not (isinstance(memory, int) and least <= memory <= most):
-        raise MeasuredError(
-            f"{path}: memory_mb must be a whole number from {least} to {most}, not {memory!r}"
-        )
-    architecture = content.get("architecture")
-    if architecture is not None and architecture not in ARCHITECTURES:
-        known = " or ".join(ARCHITECTURES)
-        raise MeasuredError(f"{path}: architecture must be {known}, not {architecture!r}")
-    return Measured(
-        _durations(path, content, "cold_ms"),
-        _durations(path, content, "warm_ms"),
-        memory,
-        architecture,
-    )
+    if "sizes" not in content:
+        return [_measured(path, content)]
+    sizes = content["sizes"]
+    entries = sizes if isinstance(sizes, list) else []
+    if not entries or not all(isinstance(e, dict) and "memory_mb" in e for e in entries):
+        raise MeasuredError(f"{path}: sizes must be a list of objects, each with its memory_mb")
+    shared = {key: value for key, value in content.items() if key in ("architecture", "machine")}
+    return [_measured(path, {**shared, **entry}) for entry in entries]
 
 
 def read_object(path: Path) -> dict[str, object]:
@@ -73,19 +60,30 @@ def read_object(path: Path) -> dict[str, object]:
     return content
 
 
-def _of_size(path: Path, sizes: object, memory_mb: int | None) -> dict[str, object]:
-    entries = sizes if isinstance(sizes, list) else []
-    by_size = {
-        entry["memory_mb"]: entry
-        for entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("memory_mb"), int)
-    }
-    if not by_size or len(by_size) < len(entries):
-        raise MeasuredError(f"{path}: sizes must be a list of objects, each with its memory_mb")
-    if (memory_mb or max(by_size)) not in by_size:
-        known = ", ".join(str(size) for size in sorted(by_size))
-        raise MeasuredError(f"{path} has no figures for {memory_mb} MB, only for {known}")
-    return by_size[memory_mb or max(by_size)]
+def _measured(path: Path, content: dict[str, object]) -> Measured:
+    memory = content.get("memory_mb")
+    least, most = int(aws_figures.MEMORY_MIN.value), int(aws_figures.MEMORY_MAX.value)
+    if memory is not None and not (isinstance(memory, int) and least <= memory <= most):
+        raise MeasuredError(
+            f"{path}: memory_mb must be a whole number from {least} to {most}, not {memory!r}"
+        )
+    architecture = content.get("architecture", _of_machine(content.get("machine")))
+    if architecture is not None and architecture not in ARCHITECTURES:
+        known = " or ".join(ARCHITECTURES)
+        raise MeasuredError(f"{path}: architecture must be {known}, not {architecture!r}")
+    return Measured(
+        _durations(path, content, "cold_ms"),
+        _durations(path, content, "warm_ms"),
+        memory,
+        architecture,
+    )
+
+
+def _of_machine(machine: object) -> str | None:
+    """The architecture of the machine that `local.common.machine` describes."""
+    system = machine.get("system") if isinstance(machine, dict) else None
+    known = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+    return known.get(str(system).rpartition(" ")[2])
 
 
 def _durations(path: Path, content: dict[str, object], key: str) -> Durations | None:

@@ -22,10 +22,7 @@ def plot(prediction: Prediction, path: Path) -> None:
     """Raises `OSError`, or `ValueError` for an unknown file format."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     time, distribution = figure.subplots(1, 2)
-    plan = prediction.plan
-    figure.suptitle(
-        f"{plan.size:,} requests every {plan.interval_seconds:g} s, {plan.waves:,} times"
-    )
+    figure.suptitle(prediction.schedule.description)
     _plot_concurrency(time, prediction)
     _plot_latencies(distribution, prediction.result)
     figure.savefig(path, dpi=120)

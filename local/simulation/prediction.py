@@ -1,41 +1,38 @@
 """Forecast of a plan: simulation, percentiles and cost."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 
+from local.loadtest.schedule import Schedule
 from local.simulation.durations import Microseconds, Times
+from local.simulation.month import Month, month
 from local.simulation.pricing import Bill, FunctionConfig, bill
 from local.simulation.scaling import SECOND, Limits
-from local.simulation.simulate import SimulationResult, simulate, wave_plan
+from local.simulation.simulate import Simulation, SimulationResult, instants
 
-PERCENTILES: Final = (50, 90, 95, 99)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`waves` waves of `size` simultaneous requests, one every `interval_seconds`, start to start;
-    a wave never waits for another."""
-
-    size: int
-    interval_seconds: float
-    waves: int
+PERCENTILES: Final = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "p99_9": 99.9}
+"""By their keys in JSON."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    plan: Plan
+    schedule: Schedule
     limits: Limits
     function: FunctionConfig
     times: Times
     seed: int
     result: SimulationResult
     bill: Bill
+    """Of one run of the plan."""
+    month: Month | None
+    """Of the plan repeated; None if all requests are due at once."""
 
     @property
     def requests(self) -> int:
-        return self.plan.size * self.plan.waves
+        return self.schedule.requests
 
     @property
     def answered(self) -> int:
@@ -50,26 +47,48 @@ class Prediction:
         return len(self.result.cold_durations)
 
     @property
-    def last_cold_wave(self) -> int | None:
-        """The number, from 1, of the last wave with a cold start."""
-        waves = np.flatnonzero(self.result.cold)
-        return int(waves[-1]) + 1 if len(waves) else None
+    def last_cold_s(self) -> float | None:
+        """When the last request with a cold start was due, in seconds."""
+        cold = np.flatnonzero(self.result.cold)
+        return float(self.result.starts[cold[-1]]) / SECOND if len(cold) else None
+
+    @property
+    def throughput_s(self) -> float:
+        """The seconds over which throughput counts: those in which requests are due (R waves every
+        T seconds: R times T), or if all are due at once, those until the last response."""
+        return self.schedule.span or self.result.end / SECOND
+
+    @property
+    def throughput_rps(self) -> float:
+        """Answers within `throughput_s`, divided by it."""
+        # A sum of floating-point due times may be a little above the instant in microseconds.
+        within = self.result.ends <= round(self.throughput_s * SECOND)
+        return float(within.sum()) / self.throughput_s
+
+    @property
+    def usd_a_million(self) -> float | None:
+        """Per million answered requests of one run; None without any."""
+        return self.bill.total / self.answered * 1e6 if self.answered else None
 
     def as_json(self) -> dict[str, object]:
         """Keys shared with a load report have the same meaning."""
         result = self.result
-        seconds = result.span / SECOND
         return {
             "requests": self.requests,
+            "answered": self.answered,
             "failures": self.throttled,
-            "throughput_rps": self.answered / seconds if seconds else None,
-            "duration_s": seconds,
-            "latency_ms": percentiles_ms(result.latencies),
-            "warm_ms": percentiles_ms(result.warm_latencies),
-            "cold_ms": percentiles_ms(result.cold_durations),
+            "throughput_rps": self.throughput_rps,
+            "throughput_over": "span" if self.schedule.span else "time to the last answer",
+            "throughput_s": self.throughput_s,
+            "offered_rps": self.schedule.offered_rps,
+            "span_s": self.schedule.span,
+            "wall_s": result.end / SECOND,
+            "latency_ms": statistics_ms(result.latencies),
+            "warm_ms": statistics_ms(result.warm_latencies),
+            "cold_ms": statistics_ms(result.cold_durations),
             "cold_starts": self.cold_starts,
             "cold_share": self.cold_starts / self.answered if self.answered else None,
-            "last_cold_wave": self.last_cold_wave,
+            "last_cold_s": self.last_cold_s,
             "provisioned": int(result.provisioned.sum()),
             "throttled": {
                 "concurrency": int(result.over_concurrency.sum()),
@@ -81,9 +100,11 @@ class Prediction:
             "cost_usd": {
                 **{key: value for key, value in asdict(self.bill).items() if key != "gb_seconds"},
                 "total": self.bill.total,
+                "a_million": self.usd_a_million,
             },
+            "month": asdict(self.month) if self.month else None,
             "billed_gb_seconds": self.bill.gb_seconds,
-            "plan": asdict(self.plan),
+            "plan": self.schedule.plan,
             "limits": asdict(self.limits),
             "function": asdict(self.function),
             "durations": {"cold": str(self.times.cold), "warm": str(self.times.warm)},
@@ -91,20 +112,38 @@ class Prediction:
         }
 
 
-def predict(
-    plan: Plan, limits: Limits, function: FunctionConfig, times: Times, seed: int = 0
+def predict(  # noqa: PLR0913
+    schedule: Schedule,
+    limits: Limits,
+    function: FunctionConfig,
+    times: Times,
+    seed: int = 0,
+    *,
+    hours_per_day: float = 24,
 ) -> Prediction:
-    starts, arrivals = wave_plan(plan.size, plan.interval_seconds, plan.waves)
-    result = simulate(starts, arrivals, limits, times, seed)
-    return Prediction(plan, limits, function, times, seed, result, bill(result, function))
+    """Simulates the plan, and for the cost of a month, its repetition. Raises `UsageError` if the
+    plan is longer than `hours_per_day`, which must be above 0 and at most 24."""
+    starts, arrivals = instants(schedule.due)
+    simulation = Simulation(limits, times, seed)
+    result = simulation.run(starts, arrivals)
+    monthly = None
+    if schedule.span:
+        again = simulation.run(starts + round(schedule.span * SECOND), arrivals)
+        monthly = month(result, again, schedule.span, function, hours_per_day)
+    cost = bill(result, function)
+    return Prediction(schedule, limits, function, times, seed, result, cost, monthly)
 
 
-def percentiles_ms(durations: Microseconds) -> dict[str, float | None]:
-    """p50, p90, p95, p99 and max in milliseconds, by nearest rank, so that no percentile falls
-    between warm and cold; None without durations."""
-    names = [*(f"p{rank}" for rank in PERCENTILES), "max"]
+def statistics_ms(durations: Microseconds) -> dict[str, float | None]:
+    """min, mean, p50, p90, p95, p99, p99_9 and max in milliseconds; None without durations.
+    Percentiles are nearest-rank, so that none falls between warm and cold."""
+    names = ["min", "mean", *PERCENTILES, "max"]
     if not len(durations):
         return dict.fromkeys(names)
-    ranks = [*PERCENTILES, 100]
-    values = np.percentile(durations, ranks, method="inverted_cdf")
-    return dict(zip(names, (values / 1000).tolist(), strict=True))
+    # Rounded, as 99.9 / 100 is a little above 0.999 in floating point.
+    ranks = [
+        math.ceil(round(percent * len(durations) / 100, 6)) - 1 for percent in PERCENTILES.values()
+    ]
+    ordered = np.partition(durations, sorted({0, *ranks, len(durations) - 1}))
+    values = [ordered[0], ordered.mean(), *ordered[ranks], ordered[-1]]
+    return {name: float(value) / 1000 for name, value in zip(names, values, strict=True)}

@@ -48,6 +48,10 @@ class FunctionConfig:
     http_api_kb: float | None = None
     """the size of a request if an HTTP API is in front of the function"""
 
+    @property
+    def vcpu(self) -> float:
+        return self.memory_mb / aws_figures.VCPU.value
+
 
 @dataclass(frozen=True)
 class Bill:
@@ -60,6 +64,7 @@ class Bill:
     """part of `duration`: cold starts and the preparation of provisioned environments, each with
     the request that caused it"""
     provisioned: float
+    """environments kept ready, used or not"""
     ephemeral: float
     http_api: float
     gb_seconds: float
@@ -72,7 +77,7 @@ class Bill:
 def bill(result: SimulationResult, function: FunctionConfig) -> Bill:
     """The bill for one run of the plan. Throttled requests cost only the HTTP API's charge.
 
-    Provisioned concurrency is billed from the first wave to the last response, rounded up. Each
+    Provisioned concurrency is billed from the start to the last response, rounded up. Each
     provisioned environment is assumed to bill one cold duration at the provisioned price: slightly
     too much, as a cold duration includes a request.
     """
@@ -93,11 +98,17 @@ def bill(result: SimulationResult, function: FunctionConfig) -> Bill:
         requests=answered * aws_figures.REQUEST.value,
         duration=used + init,
         init=init,
-        provisioned=function.provisioned * gb * _provisioned_seconds(result) * prices.provisioned,
+        provisioned=provisioned_cost(function, _provisioned_seconds(result)),
         ephemeral=seconds * extra_gb * aws_figures.EPHEMERAL.value,
         http_api=int(result.arrivals.sum()) * _metered(function) * aws_figures.HTTP_API_CALL.value,
         gb_seconds=seconds * gb,
     )
+
+
+def provisioned_cost(function: FunctionConfig, seconds: float) -> float:
+    """USD to keep the provisioned environments ready for so long, used or not."""
+    gb = function.memory_mb / _MB_A_GB
+    return function.provisioned * gb * seconds * _PRICES[function.architecture].provisioned
 
 
 def billed_seconds(durations: Microseconds) -> float:
@@ -109,7 +120,7 @@ def billed_seconds(durations: Microseconds) -> float:
 
 def _provisioned_seconds(result: SimulationResult) -> float:
     step = aws_figures.PROVISIONED_STEP.value
-    return max(1, math.ceil(result.span / 1e6 / step)) * step
+    return max(1, math.ceil(result.end / 1e6 / step)) * step
 
 
 def _metered(function: FunctionConfig) -> int:

@@ -1,14 +1,21 @@
 """The forecast as text."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import fill
+from typing import Final
 
 from local.simulation import aws_figures
 from local.simulation.comparison import Comparison
-from local.simulation.prediction import PERCENTILES, Prediction, percentiles_ms
-from local.simulation.pricing import Bill
-from local.simulation.scaling import SECOND
+from local.simulation.month import DAYS, HOURS
+from local.simulation.prediction import Prediction, statistics_ms
+from local.simulation.pricing import Bill, FunctionConfig
+
+WIDTH: Final = 100
+"""of notes"""
 
 _LABEL_WIDTH = 26
+
+_STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
 
 
 def report(prediction: Prediction, notes: Iterable[str] = ()) -> str:
@@ -18,7 +25,7 @@ def report(prediction: Prediction, notes: Iterable[str] = ()) -> str:
         _requests(prediction),
         _latencies(prediction),
         _cost(prediction),
-        ["Notes", *(f"  - {note}" for note in [*notes, *_limits_passed(prediction)])],
+        _notes([*notes, *_limits_passed(prediction), month_assumption(prediction)]),
     ]
     sections = [section for section in sections if len(section) > 1]
     return "\n".join("\n".join(section) + "\n" for section in sections)
@@ -48,19 +55,44 @@ def comparison_table(rows: Iterable[Comparison]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def head(prediction: Prediction) -> str:
+    """The first lines of a report, without a newline at the end."""
+    schedule = prediction.schedule
+    offered = schedule.offered_rps
+    rate = f", {offered:,.1f} requests/s" if offered else ""
+    plan = f"{schedule.description}: {prediction.requests:,} requests{rate}"
+    return "\n".join([f"Forecast for AWS Lambda, {aws_figures.REGION}", _line("Plan", plan)])
+
+
+def month_assumption(prediction: Prediction) -> str:
+    """What the cost of a month assumes, as a sentence."""
+    month = prediction.month
+    if month is None:
+        return "A month has no cost: all requests are due at once, so the plan has no rate."
+    if month.hours_per_day == HOURS:
+        repeated = "the plan repeated all day"
+    else:
+        repeated = f"the plan repeated {month.hours_per_day:g} hours a day, each from a cold start"
+    return (
+        f"A month ({DAYS:.1f} days) is {repeated}: {month.requests:,.0f} requests; provisioned "
+        "environments are kept all the time. List prices without the free tier."
+    )
+
+
+def function_line(function: FunctionConfig) -> str:
+    return _line(
+        "Function",
+        f"{function.memory_mb:,} MB ({function.vcpu:.2f} vCPU), {function.architecture}, "
+        f"{function.ephemeral_mb:,} MB ephemeral storage",
+    )
+
+
 def _inputs(prediction: Prediction) -> list[str]:
-    plan, function, limits = prediction.plan, prediction.function, prediction.limits
-    waves = f"every {plan.interval_seconds:g} s, {plan.waves:,} waves" if plan.waves > 1 else "once"
-    vcpu = function.memory_mb / aws_figures.VCPU.value
+    function, limits = prediction.function, prediction.limits
     kept = f"idle environments kept {limits.idle_seconds / 60:g} min"
     return [
-        f"Forecast for AWS Lambda, {aws_figures.REGION}",
-        _line("Plan", f"{plan.size:,} at once, {waves}: {prediction.requests:,} requests"),
-        _line(
-            "Function",
-            f"{function.memory_mb:,} MB ({vcpu:.2f} vCPU), {function.architecture}, "
-            f"{function.ephemeral_mb:,} MB ephemeral storage",
-        ),
+        *head(prediction).splitlines(),
+        function_line(function),
         _line(
             "Limits",
             f"{limits.concurrency:,} requests at once, {limits.provisioned:,} provisioned, {kept}",
@@ -78,21 +110,24 @@ def _requests(prediction: Prediction) -> list[str]:
         "scaling rate": result.over_scaling_rate,
     }
     why = ", ".join(f"{name} {counts.sum():,}" for name, counts in causes.items() if counts.any())
-    last = prediction.last_cold_wave
+    last = prediction.last_cold_s
     cold = _share(prediction.cold_starts, prediction.answered, "of the answered")
-    seconds = result.span / SECOND
-    lines = [
+    seconds = prediction.throughput_s
+    over = "in which requests were due" if prediction.schedule.span else "until the last response"
+    return [
         "Requests",
         _line("Answered", _share(prediction.answered, prediction.requests)),
         _line("Throttled (429)", _share(prediction.throttled, prediction.requests) + _in(why)),
-        _line("Cold starts", cold + _in(f"the last in wave {last:,}" if last else "")),
+        _line(
+            "Cold starts", cold + _in("" if last is None else f"the last at {round(last, 2):g} s")
+        ),
         _line("Peak concurrency", f"{result.peak_concurrency:,} requests"),
         _line("Most environments", f"{result.peak_on_demand + provisioned:,}"),
+        _line(
+            "Throughput",
+            f"{prediction.throughput_rps:,.1f} requests/s, answered in the {seconds:,.1f} s {over}",
+        ),
     ]
-    if seconds:
-        rate = prediction.answered / seconds
-        lines.append(_line("Throughput", f"{rate:,.1f} requests/s over {seconds:,.1f} s"))
-    return lines
 
 
 def _latencies(prediction: Prediction) -> list[str]:
@@ -102,11 +137,12 @@ def _latencies(prediction: Prediction) -> list[str]:
         "warm": result.warm_latencies,
         "cold": result.cold_durations,
     }
-    rows = [_columns("Latency, ms", [*(f"p{rank}" for rank in PERCENTILES), "max"])]
+    rows = [_columns("Latency, ms", [name.replace("_", ".") for name in _STATISTICS], 10)]
     for name, durations in kinds.items():
-        values = [f"{value:,.1f}" for value in percentiles_ms(durations).values() if value]
-        if values:
-            rows.append(_columns(f"  {name}", values))
+        statistics = statistics_ms(durations)
+        values = [statistics[column] for column in _STATISTICS]
+        if len(durations):
+            rows.append(_columns(f"  {name}", [f"{value:,.1f}" for value in values], 10))
     return rows
 
 
@@ -124,9 +160,12 @@ def _cost(prediction: Prediction) -> list[str]:
     if function.http_api_kb is not None:
         lines.append(_money("HTTP API", bill.http_api))
     lines.append(_money("Total", bill.total))
-    if prediction.answered:
-        million = bill.total / prediction.answered * 1e6
-        lines.append(_line("A million answered", f"{million:12,.2f}"))
+    if prediction.usd_a_million is not None:
+        lines.append(_line("A million answered", f"{prediction.usd_a_million:12,.2f}"))
+    if prediction.month is not None:
+        ready = prediction.month.provisioned_usd
+        note = f"   {ready:,.2f} of it for provisioned concurrency" if ready else ""
+        lines.append(_line("A month", f"{prediction.month.usd:12,.2f}{note}"))
     return lines
 
 
@@ -134,11 +173,16 @@ def _duration_note(bill: Bill) -> str:
     return f"{bill.gb_seconds:,.1f} GB-s; of it cold starts {bill.init:,.6f} USD"
 
 
+def _notes(notes: Iterable[str]) -> list[str]:
+    lines = (fill(note, WIDTH, initial_indent="  - ", subsequent_indent="    ") for note in notes)
+    return ["Notes", *lines]
+
+
 def _limits_passed(prediction: Prediction) -> list[str]:
     """Notes on limits of Lambda that the simulation ignores and this plan exceeds."""
     notes = []
-    cold = percentiles_ms(prediction.result.cold_durations)["max"] or 0
-    slowest = percentiles_ms(prediction.result.latencies)["max"] or 0
+    cold = statistics_ms(prediction.result.cold_durations)["max"] or 0
+    slowest = statistics_ms(prediction.result.latencies)["max"] or 0
     if cold > aws_figures.INIT_LIMIT.value * 1000:
         notes.append(
             f"A cold start takes {cold:,.0f} ms. Lambda restarts an INIT longer than "
@@ -164,8 +208,8 @@ def _line(label: str, value: str) -> str:
     return f"  {label:{_LABEL_WIDTH - 2}}{value}"
 
 
-def _columns(label: str, values: Sequence[str]) -> str:
-    return f"{label:{_LABEL_WIDTH}}" + "".join(f"{value:>12}" for value in values)
+def _columns(label: str, values: Sequence[str], width: int = 12) -> str:
+    return f"{label:{_LABEL_WIDTH}}" + "".join(f"{value:>{width}}" for value in values)
 
 
 def _money(label: str, amount: float, note: str = "") -> str:

@@ -116,6 +116,11 @@ class Environments:
         self.peak_on_demand = 0
         """on-demand environments, busy or idle"""
 
+    def start_peaks(self) -> None:
+        """Forget earlier peaks."""
+        self.peak_in_flight = len(self._busy) + len(self._busy_provisioned)
+        self.peak_on_demand = len(self._busy) + len(self._idle)
+
     def admit(self, now: int, arrivals: int) -> WaveCounts:
         """Assign requests that arrive at `now` (microseconds, never decreasing)."""
         self._advance_to(now)

@@ -1,4 +1,4 @@
-"""Simulates waves of requests."""
+"""Simulates a plan."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -6,6 +6,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from local.loadtest.schedule import Seconds
 from local.simulation.durations import DurationStream, Microseconds, Times
 from local.simulation.scaling import SECOND, Environments, Limits, WaveCounts
 
@@ -14,9 +15,11 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """The result of R waves; times and durations in microseconds, counts by wave, shape [R]."""
+    """The result of a plan; times and durations in microseconds. Requests that arrive at the same
+    instant are counted together, in arrays of shape [instants]."""
 
     starts: Microseconds
+    """The instants, ascending, from the start of the first run."""
     arrivals: Counts
     provisioned: Counts
     warm: Counts
@@ -30,7 +33,7 @@ class SimulationResult:
     warm_durations: Microseconds
     cold_durations: Microseconds
     preparations: Microseconds
-    """the start-up time of each provisioned environment, before the first wave"""
+    """the start-up time of each provisioned environment, before the first request"""
     peak_concurrency: int
     peak_on_demand: int
     """on-demand environments, busy or idle"""
@@ -54,45 +57,59 @@ class SimulationResult:
         return np.concatenate([np.repeat(self.starts, kind) for kind in kinds]) + self.latencies
 
     @property
-    def span(self) -> int:
-        """From the first wave to the last response, or to the last wave if that is later."""
-        last = max(int(self.starts[-1]), int(self.ends.max(initial=0)))
-        return last - int(self.starts[0])
+    def end(self) -> int:
+        """The last response, or the last request if that is later."""
+        return max(int(self.starts[-1]), int(self.ends.max(initial=0)))
 
 
-def wave_plan(size: int, interval_seconds: float, waves: int) -> tuple[Microseconds, Counts]:
-    """`waves` waves of `size` requests, the first at 0: start times and request counts."""
-    starts = np.rint(np.arange(waves) * (interval_seconds * SECOND)).astype(np.int64)
-    return starts, np.full(waves, size)
+class Simulation:
+    """A function and its environments, which go on from run to run."""
+
+    def __init__(self, limits: Limits, times: Times, seed: int = 0) -> None:
+        random = np.random.default_rng(seed).spawn(3)
+        self._new = DurationStream(times.cold, random[0])
+        self._used = DurationStream(times.warm, random[1])
+        self._ready = DurationStream(times.warm, random[2])
+        self._preparations = np.array(self._new.take(limits.provisioned), np.int64)
+        self._environments = Environments(limits, self._new, self._used, self._ready)
+
+    def run(self, starts: Microseconds, arrivals: Counts) -> SimulationResult:
+        """`arrivals` requests at `starts` (microseconds, ascending, at least one, not before the
+        last of the previous run)."""
+        environments = self._environments
+        streams = (self._new, self._used, self._ready)
+        new, used, ready = (stream.position for stream in streams)
+        environments.start_peaks()
+        admitted = map(environments.admit, starts.tolist(), arrivals.tolist())
+        width = len(WaveCounts._fields)
+        flat = np.fromiter(chain.from_iterable(admitted), np.int64, width * len(starts))
+        provisioned, warm, cold, *over = flat.reshape(-1, width).T
+        preparations, self._preparations = self._preparations, self._preparations[:0]
+        return SimulationResult(
+            starts=starts,
+            arrivals=arrivals,
+            provisioned=provisioned,
+            warm=warm,
+            cold=cold,
+            over_concurrency=over[0],
+            over_request_rate=over[1],
+            over_scaling_rate=over[2],
+            provisioned_durations=self._ready.taken(ready),
+            warm_durations=self._used.taken(used),
+            cold_durations=self._new.taken(new),
+            preparations=preparations,
+            peak_concurrency=environments.peak_in_flight,
+            peak_on_demand=environments.peak_on_demand,
+        )
 
 
 def simulate(
     starts: Microseconds, arrivals: Counts, limits: Limits, times: Times, seed: int = 0
 ) -> SimulationResult:
-    """Waves of `arrivals` requests at `starts` (microseconds, ascending), at least one wave."""
-    random = np.random.default_rng(seed).spawn(3)
-    new = DurationStream(times.cold, random[0])
-    used = DurationStream(times.warm, random[1])
-    ready = DurationStream(times.warm, random[2])
-    preparations = np.array(new.take(limits.provisioned), np.int64)
-    environments = Environments(limits, new, used, ready)
-    admitted = map(environments.admit, starts.tolist(), arrivals.tolist())
-    width = len(WaveCounts._fields)
-    flat = np.fromiter(chain.from_iterable(admitted), np.int64, width * len(starts))
-    provisioned, warm, cold, *over = flat.reshape(-1, width).T
-    return SimulationResult(
-        starts=starts,
-        arrivals=arrivals,
-        provisioned=provisioned,
-        warm=warm,
-        cold=cold,
-        over_concurrency=over[0],
-        over_request_rate=over[1],
-        over_scaling_rate=over[2],
-        provisioned_durations=ready.taken(),
-        warm_durations=used.taken(),
-        cold_durations=new.taken()[limits.provisioned :],
-        preparations=preparations,
-        peak_concurrency=environments.peak_in_flight,
-        peak_on_demand=environments.peak_on_demand,
-    )
+    """`arrivals` requests at `starts` (microseconds, ascending), at least one."""
+    return Simulation(limits, times, seed).run(starts, arrivals)
+
+
+def instants(due: Seconds) -> tuple[Microseconds, Counts]:
+    """The instants at which requests are due, in whole microseconds, and how many at each."""
+    return np.unique(np.rint(due * SECOND).astype(np.int64), return_counts=True)

@@ -13,8 +13,9 @@ from contextlib import ExitStack
 import pytest
 
 from local.common.emulator import Function, running
+from local.loadtest.schedule import WavePlan
 from local.simulation.durations import Constant, Times
-from local.simulation.prediction import Plan, predict
+from local.simulation.prediction import predict
 from local.simulation.pricing import FunctionConfig as Configuration
 from local.simulation.scaling import Limits
 from tests.support.lambda_events import v2
@@ -66,31 +67,31 @@ def containers(image: str) -> Iterator[list[Function]]:
 @pytest.mark.parametrize(
     ("plan", "provisioned"),
     [
-        (Plan(size=2, interval_seconds=6.0, waves=3), 0),
-        (Plan(size=2, interval_seconds=0.3, waves=20), 4),
+        (WavePlan(2, period=6.0, repeat=3), 0),
+        (WavePlan(2, period=0.3, repeat=20), 4),
     ],
     ids=["cold at first", "provisioned"],
 )
 def test_cold_starts_match_the_forecast(
-    containers: list[Function], plan: Plan, provisioned: int
+    containers: list[Function], plan: WavePlan, provisioned: int
 ) -> None:
     # given a forecast for requests that are shorter than the interval between waves
     limits = Limits(provisioned=provisioned)
-    forecast = predict(plan, limits, Configuration(1769, "x86_64"), TIMES).as_json()
+    forecast = predict(plan.schedule(), limits, Configuration(1769, "x86_64"), TIMES).as_json()
 
     # when each wave starts after the previous one has finished
     for container in containers[:provisioned]:
         container.invoke(PHOTO)
     environments = Environments(containers[provisioned:], idle=containers[:provisioned])
-    for _ in range(plan.waves):
-        environments.wave(plan.size)
+    for _ in range(plan.repeat):
+        environments.wave(plan.parallel)
 
     # then the containers log as many cold starts as forecast
-    assert forecast["requests"] == plan.size * plan.waves
+    assert forecast["requests"] == plan.requests
 
     def classified() -> int:
         return sum(logged(container, "Classifications") for container in containers)
 
-    wait_until(lambda: classified() == plan.size * plan.waves + provisioned, "every log line")
+    wait_until(lambda: classified() == plan.requests + provisioned, "every log line")
     cold_starts = sum(logged(container, "ColdStart") for container in containers) - provisioned
-    assert cold_starts == forecast["cold_starts"] == (0 if provisioned else plan.size)
+    assert cold_starts == forecast["cold_starts"] == (0 if provisioned else plan.parallel)

@@ -21,8 +21,9 @@ import numpy as np
 
 from local.common.cli import OneLineParser, main
 from local.common.verdict import Figures, Threshold, add_verdict_options, judge
+from local.loadtest.schedule import WavePlan
 from local.simulation.durations import LogNormal, Times
-from local.simulation.prediction import Plan, Prediction, predict
+from local.simulation.prediction import Prediction, predict
 from local.simulation.pricing import FunctionConfig
 from local.simulation.scaling import Limits
 
@@ -42,9 +43,9 @@ def measure(requests: int) -> Figures:
     """A tenth of `requests` are simulated as waves of a single request."""
     durations = _TIMES.warm.draw(np.random.default_rng(0), requests).tolist()
     before = seconds(lambda: add(durations))
-    waves = seconds(lambda: forecast(Plan(1000, 0.5, requests // 1000)))
+    waves = seconds(lambda: forecast(WavePlan(1000, 0.5, requests // 1000)))
     between = seconds(lambda: add(durations))
-    single = seconds(lambda: forecast(Plan(1, 0.025, requests // 10)))
+    single = seconds(lambda: forecast(WavePlan(1, 0.025, requests // 10)))
     after = seconds(lambda: add(durations))
     return {
         WAVES: waves / statistics.mean((before, between)),
@@ -52,8 +53,8 @@ def measure(requests: int) -> Figures:
     }
 
 
-def forecast(plan: Plan) -> Prediction:
-    return predict(plan, Limits(), FunctionConfig(1769, "x86_64"), _TIMES)
+def forecast(plan: WavePlan) -> Prediction:
+    return predict(plan.schedule(), Limits(), FunctionConfig(1769, "x86_64"), _TIMES)
 
 
 def add(durations: Sequence[int]) -> int:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from local.loadtest.schedule import WavePlan
 from local.simulation.durations import Constant, Microseconds, Times
 from local.simulation.scaling import SECOND, Limits
-from local.simulation.simulate import SimulationResult, simulate, wave_plan
+from local.simulation.simulate import SimulationResult, instants, simulate
 
 UNLIMITED = 10**9
 
@@ -38,11 +39,19 @@ def unlimited(concurrency: int = UNLIMITED, idle_seconds: float = Limits.idle_se
 def waves(
     size: int, interval: float, count: int, cold_ms: float, warm_ms: float, *, limits: Limits
 ) -> SimulationResult:
-    plan = wave_plan(size, interval, count)
-    return simulate(*plan, limits, Times(Constant(cold_ms), Constant(warm_ms)))
+    due = WavePlan(size, interval, count).schedule().due
+    return simulate(*instants(due), limits, Times(Constant(cold_ms), Constant(warm_ms)))
 
 
 def poisson(rate: float, count: int, seed: int = 7) -> tuple[Microseconds, Microseconds]:
     """`count` single arrivals at `rate` per second."""
     gaps = np.random.default_rng(seed).exponential(SECOND / rate, count)
     return np.cumsum(gaps).astype(np.int64), np.ones(count, np.int64)
+
+
+def erlang_b(servers: int, load: float) -> float:
+    """The share of Poisson arrivals that find all servers busy (Erlang 1917)."""
+    blocked = 1.0
+    for busy in range(1, servers + 1):
+        blocked = load * blocked / (busy + load * blocked)
+    return blocked

@@ -1,6 +1,7 @@
 """The command line: documented commands as subprocesses, the rest in this process."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_works_from_the_root_and_from_its_own_folder(script: str, folder: Path) 
     done = run(*PLAN, *DURATIONS, script=script, folder=folder)
 
     assert done.returncode == 0, done.stderr
-    assert "Cold starts             200 (3.33 % of the answered), the last in wave 2" in done.stdout
+    assert "Cold starts             200 (3.33 % of the answered), the last at 1 s" in done.stdout
     assert done.stderr == ""
 
 
@@ -44,7 +45,7 @@ def test_json_file_has_inputs_and_results(tmp_path: Path) -> None:
     forecast([*PLAN, *DURATIONS, *options, *more, "--json", str(file)])
 
     figures = json.loads(file.read_text())
-    assert figures["plan"] == {"size": 100, "interval_seconds": 1.0, "waves": 60}
+    assert figures["plan"] == {"kind": "waves", "parallel": 100, "period_s": 1.0, "repeat": 60}
     assert figures["limits"]["concurrency"] == 150
     assert figures["limits"]["provisioned"] == figures["function"]["provisioned"] == 20
     assert figures["limits"]["idle_seconds"] == 120
@@ -66,13 +67,10 @@ def test_options_take_precedence_over_measured(
     )
 
     assert json.loads(file.read_text())["durations"] == {
-        "cold": "2 measured, 1400 to 1600 ms",
+        "cold": "2 measured, 1400 to 1600 ms, times 3.455",
         "warm": "30 ms, constant",
     }
-    assert (
-        "The durations were measured with 1769 MB and are used unchanged for 512"
-        in capsys.readouterr().out
-    )
+    assert "The durations were measured with 1,769 MB and scaled" in capsys.readouterr().out
 
 
 def test_compare_option_adds_the_measured_figures(
@@ -111,10 +109,10 @@ def test_compare_option_adds_the_measured_figures(
         (["--memory", "10241"],
          "argument --memory: '10241' is not a whole number from 128 to 10,240"),
         (["--warm-ms", "60/25"], "argument --warm-ms: p99 (25 ms) is below p50 (60 ms)"),
-        ([*DURATIONS, "-N", "4000", "-R", "4000"],
-         "-N times -R must be at most 10,000,000 requests"),
+        ([*DURATIONS, "-N", "5000", "-R", "5000"],
+         "A run has at most 20,000,000 requests; this one has 25,000,000. Use a smaller N or R."),
         ([*DURATIONS, "-T", "1000000", "-R", "1000000"],
-         "-T times -R must be at most 1,000,000,000 seconds"),
+         "A plan takes at most 1,000,000,000 seconds."),
         ([*DURATIONS, "--reserved", "901"],
          "--reserved 901 must be at most 900: AWS keeps 100 of the account's 1000 unreserved"),
         ([*DURATIONS, "--reserved", "5", "--provisioned", "6"],
@@ -126,7 +124,27 @@ def test_compare_option_adds_the_measured_figures(
         ([*DURATIONS, "--compare", "nothing.json"],
          "nothing.json cannot be read: No such file or directory"),
         ([*DURATIONS, "--json", "nowhere/forecast.json"],
-         "nowhere/forecast.json cannot be written: No such file or directory"),
+         "'nowhere/forecast.json' cannot be written. Name a file in an existing, writable folder."),
+        ([*DURATIONS, "--rate", "10"], "--rate needs --for SECONDS."),
+        ([*DURATIONS, "--rate", "10", "--for", "60", "-N", "3"],
+         "Use -N or a rate, not both: waves follow from -N, -T and -R."),
+        ([*DURATIONS, "--for", "60"], "--for needs --rate, --ramp or --profile."),
+        ([*DURATIONS, "--sizes", "512,100"],
+         "argument --sizes: '100' is not a whole number from 128 to 10,240"),
+        ([*DURATIONS, "--provisioned", "10:0:5"],
+         "argument --provisioned: '10:0:5' is not FROM:TO:STEP such as 0:100:10"),
+        ([*DURATIONS, "--provisioned", "0:900:1"],
+         "argument --provisioned: '0:900:1' has more than 200 values"),
+        ([*DURATIONS, "--sizes", "512,1024", "--provisioned", "0,5"],
+         "--sizes needs one value of --provisioned: a table has one of the two."),
+        ([*DURATIONS, "--sizes", "512,1024", "--plot", "forecast.png"],
+         "--plot needs one memory size and one value of --provisioned."),
+        ([*DURATIONS, "--target", "service_p99<500"],
+         "--target service_p99<500: a forecast has only latencies, such as p99."),
+        ([*DURATIONS, "--hours-per-day", "25"],
+         "argument --hours-per-day: '25' is not a number above 0, up to 24"),
+        ([*DURATIONS, "--rate", "1", "--for", "7200", "--hours-per-day", "1"],
+         "The plan takes 2.00 hours. --hours-per-day must be as much or more; it is 1."),
         (["--speed"], "unrecognized arguments: --speed"),
     ],
 )  # fmt: skip
@@ -136,7 +154,7 @@ def test_invalid_arguments_exit_2(
     with pytest.raises(SystemExit) as ended:
         main(lambda: forecast(arguments))
 
-    assert capsys.readouterr().err == f"error: {message} (see --help)\n"
+    assert capsys.readouterr().err.removesuffix(" (see --help)\n").strip() == f"error: {message}"
     assert ended.value.code == 2
 
 
@@ -154,13 +172,14 @@ def test_invalid_arguments_exit_2_in_the_shell() -> None:
 def test_help_shows_examples_that_work(tmp_path: Path) -> None:
     (tmp_path / "durations.json").write_text('{"cold_ms": [1480, 1512], "warm_ms": [25, 26]}')
     (tmp_path / "report.json").write_text('{"requests": 240}')
+    (tmp_path / "profile.csv").write_text("0,10\n60,20\n")
     shown = run("--help")
     assert shown.returncode == 0
     assert "python forecast.py -N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500\n" in shown.stdout
     text = shown.stdout.replace("\\\n", " ")
-    examples = [line.split()[2:] for line in text.splitlines() if "python forecast.py" in line]
+    examples = [shlex.split(line)[2:] for line in text.splitlines() if "python forecast.py" in line]
 
-    assert len(examples) == 4
+    assert len(examples) == 6
     for example in examples:
         without_plot = example[: example.index("--plot")] if "--plot" in example else example
         done = run(*without_plot, script=str(ROOT / "local/forecast.py"), folder=tmp_path)
@@ -231,7 +250,6 @@ def test_every_request_of_a_large_plan_is_answered_or_throttled(
     forecast([*plan, "--concurrency-limit", "1500", "--json", str(file)])
 
     figures = json.loads(file.read_text())
-    answered = round(figures["throughput_rps"] * figures["duration_s"])
     assert "200,000 requests" in capsys.readouterr().out
-    assert figures["requests"] == answered + figures["failures"] == 200_000
+    assert figures["requests"] == figures["answered"] + figures["failures"] == 200_000
     assert figures["failures"] == sum(figures["throttled"].values()) > 0

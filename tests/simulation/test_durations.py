@@ -12,6 +12,7 @@ from local.simulation.durations import (
     DurationStream,
     Empirical,
     LogNormal,
+    Scaled,
     durations_from_json,
     parse_durations,
 )
@@ -125,42 +126,39 @@ def test_file_of_measured_durations(tmp_path: Path) -> None:
 
     measured = read_measured(file)
 
-    assert measured == Measured(Empirical((1480, 1512)), LogNormal(25, 60), 1769, "arm64")
+    assert measured == [Measured(Empirical((1480, 1512)), LogNormal(25, 60), 1769, "arm64")]
 
 
 def test_every_key_of_the_file_is_optional(tmp_path: Path) -> None:
     (tmp_path / "measured.json").write_text("{}")
 
-    assert read_measured(tmp_path / "measured.json") == Measured()
+    assert read_measured(tmp_path / "measured.json") == [Measured()]
 
 
-@pytest.fixture
-def sizes(tmp_path: Path) -> Path:
-    """A file in the format of `local.benchmark.lambda_image`."""
+def test_file_of_several_memory_sizes(tmp_path: Path) -> None:
+    # Given a file in the format of `local.benchmark.lambda_image`
     measured = [
         {"memory_mb": 512, "cold_ms": 5100.5, "parts_ms": {"imports": 900}, "warm_ms": 90},
         {"memory_mb": 1769, "cold_ms": 1500, "parts_ms": {"imports": 300}, "warm_ms": 26.1},
     ]
+    machine = {"cpu": "Neoverse", "system": "Linux aarch64"}
     file = tmp_path / "sizes.json"
-    file.write_text(json.dumps({"image_mb": 700, "sizes": measured}))
-    return file
+    file.write_text(json.dumps({"image_mb": 700, "machine": machine, "sizes": measured}))
+
+    assert read_measured(file) == [
+        Measured(Constant(5100.5), Constant(90), 512, "arm64"),
+        Measured(Constant(1500), Constant(26.1), 1769, "arm64"),
+    ]
 
 
-@pytest.mark.parametrize(("asked", "size", "cold"), [(512, 512, 5100.5), (None, 1769, 1500)])
-def test_memory_option_selects_the_size(
-    sizes: Path, asked: int | None, size: int, cold: float
-) -> None:
-    measured = read_measured(sizes, asked)
+def test_scaled_durations_take_so_many_times_as_long() -> None:
+    durations = LogNormal(25, 60)
 
-    assert measured.memory_mb == size
-    assert measured.cold == Constant(cold)
+    plain = durations.draw(np.random.default_rng(0), 1000)
+    scaled = Scaled(durations, 3.5).draw(np.random.default_rng(0), 1000)
 
-
-def test_unmeasured_memory_size_is_an_error(sizes: Path) -> None:
-    with pytest.raises(MeasuredError) as raised:
-        read_measured(sizes, 1024)
-
-    assert str(raised.value) == f"{sizes} has no figures for 1024 MB, only for 512, 1769"
+    assert scaled / plain == pytest.approx(3.5, rel=1e-3)
+    assert str(Scaled(durations, 3.5)) == "lognormal, p50 25 ms, p99 60 ms, times 3.5"
 
 
 @pytest.mark.parametrize(

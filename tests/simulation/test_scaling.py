@@ -47,8 +47,8 @@ def test_waves_faster_than_a_cold_start_need_as_many_environments_as_overlap(
 def test_waves_without_an_interval_are_one_wave() -> None:
     result = waves(100, 0, 5, cold_ms=1500, warm_ms=25, limits=Limits(concurrency=420))
 
-    assert result.cold.tolist() == [100, 100, 100, 100, 20]
-    assert result.over_concurrency.tolist() == [0, 0, 0, 0, 80]
+    assert result.cold.tolist() == [420]
+    assert result.over_concurrency.tolist() == [80]
 
 
 @pytest.mark.parametrize(("idle_seconds", "warm"), [(9.5, 0), (9.75, 1)])
