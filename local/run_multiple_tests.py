@@ -8,7 +8,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.common.cli import main
 from local.loadtest import cli, reporting
-from local.loadtest.plan import WavePlan
+from local.loadtest.schedule import WavePlan
+from local.loadtest.target_options import add_target_options
 
 EXAMPLES = """\
   python run_multiple_tests.py                       10 requests every second, 10 times
@@ -22,19 +23,20 @@ EXAMPLES = """\
 
 def waves() -> int:
     parser = cli.LoadTestParser(__doc__ or "", EXAMPLES)
-    plan = parser.add_argument_group("waves")
-    plan.add_argument(
+    group = parser.add_argument_group("waves")
+    group.add_argument(
         "-N", type=int, default=10, help="parallel requests in a wave (default: %(default)s)"
     )
-    plan.add_argument(
+    group.add_argument(
         "-T", type=float, default=1, help="seconds from wave to wave (default: %(default)s)"
     )
-    plan.add_argument("-R", type=int, default=10, help="waves (default: %(default)s)")
+    group.add_argument("-R", type=int, default=10, help="waves (default: %(default)s)")
     parser.add_argument("-V", action="store_true", help="print each request as it ends")
-    cli.add_target_options(parser)
+    add_target_options(parser)
     reporting.add_report_options(parser)
     options = parser.parse_args()
-    return cli.run_load_test(options, WavePlan(options.N, options.T, options.R), verbose=options.V)
+    plan = WavePlan(options.N, options.T, options.R)
+    return cli.run_load_test(options, plan.schedule(), verbose=options.V)
 
 
 if __name__ == "__main__":

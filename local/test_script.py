@@ -7,7 +7,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.common.cli import main
 from local.loadtest import cli, reporting
-from local.loadtest.plan import WavePlan
+from local.loadtest.schedule import WavePlan
+from local.loadtest.target_options import add_target_options
 
 EXAMPLES = """\
   python test_script.py                one request
@@ -26,11 +27,11 @@ def test_script() -> int:
         metavar="N",
         help="parallel requests (default: 1)",
     )
-    cli.add_target_options(parser)
+    add_target_options(parser)
     reporting.add_report_options(parser)
     options = parser.parse_args()
     plan = WavePlan(options.parallel, period=0, repeat=1)
-    return cli.run_load_test(options, plan, verbose=True)
+    return cli.run_load_test(options, plan.schedule(), verbose=True)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 from local.common.cli import UsageError
 from local.common.paths import SAMPLE
 from local.loadtest.payload import Payload, read_payloads
-from local.loadtest.plan import WavePlan
-from local.loadtest.result import ANSWERED, classify_response
+from local.loadtest.result import classify_response
+from local.loadtest.run import ANSWERED
+from local.loadtest.schedule import WavePlan
 
 GO = "go"
 START_SECONDS = 0.2

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from local.common.cli import UsageError, check_outputs
 from local.loadtest import cli
-from local.loadtest.bridge import run_of
-from local.loadtest.client.runner import run
+from local.loadtest.engine.engine import run
 from local.loadtest.knee import TABLE_HEADER, Curve, Search, Step, find_knee
-from local.loadtest.plan import WavePlan
 from local.loadtest.reporting import require_matplotlib
+from local.loadtest.schedule import WavePlan
 from local.loadtest.stats import summarize
+from local.loadtest.target_options import add_target_options, create_target
 
 EXAMPLES = """\
   python capacity.py                            p99 of at most 1 s, waves every second
@@ -30,15 +30,16 @@ def capacity() -> int:
         require_matplotlib()
         if options.plot.suffix not in FORMATS:
             raise UsageError(f"--plot must end in {', '.join(FORMATS)}: {str(options.plot)!r}.")
-    target = cli.create_target(options)
+    target = create_target(options)
     curve = Curve(target.name, search, [])
     stopped_by: int | None = None
 
     def measure(parallel: int) -> Step:
-        done = run(target, WavePlan(parallel, search.period, search.repeat), options.timeout)
+        plan = WavePlan(parallel, search.period, search.repeat)
+        done = run(target, plan.schedule(), options.timeout)
         if done.stopped_by is not None:
             raise cli.Interrupted(done.stopped_by)
-        step = Step.from_summary(summarize(run_of(done)), search)
+        step = Step.from_summary(summarize(done), search)
         print(step.row(), flush=True)
         curve.steps.append(step)
         return step
@@ -76,7 +77,7 @@ def parse() -> Namespace:
     search.add_argument(
         "--most", type=int, default=4096, metavar="N", help="largest wave (default: %(default)s)"
     )
-    cli.add_target_options(parser)
+    add_target_options(parser)
     reports = parser.add_argument_group("reports")
     reports.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     reports.add_argument(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from local.common.cli import UsageError
-from local.loadtest.plan import WavePlan
+from local.loadtest.schedule import WavePlan
 from local.loadtest.stats import Summary
 
 _PRECISION: Final = 0.05

@@ -54,7 +54,7 @@ class Output:
 
     def show(self, records: Records, kinds: Sequence[str]) -> None:
         """Show requests that have ended; `kinds` is that of their `Run`. Also called without any
-        about every 0.1 s, to show the time."""
+        every half second, to show the time."""
         if self._verbose and len(records):
             self._progress.clear()
             print(text.format_records(self._schedule, records, kinds), flush=True)

@@ -1,56 +1,18 @@
-"""The result of one request."""
+"""The classification of responses: answered, or a kind of failure."""
 
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
-ANSWERED: Final = ""
-"""The `failure` of a request with predictions."""
+from local.loadtest.run import ANSWERED
 
-IN_FLIGHT: Final = "in flight"
-"""The `failure` of a request without a response when the run was stopped."""
-
-
-class RequestResult(NamedTuple):
-    """One request. Times are seconds of `time.perf_counter`, a clock that all processes of a
-    machine share."""
-
-    wave: int
-    """Index of its wave, from 0."""
-    number: int
-    """Index in the wave, from 0."""
-    intended: float
-    """When it was due."""
-    started: float
-    """When the client opened its connection."""
-    ended: float
-    """When the response was complete, the request failed, or the run was stopped."""
-    failure: str
-    """`ANSWERED`, `IN_FLIGHT`, or the kind of failure."""
-
-    @property
-    def latency(self) -> float:
-        """Seconds from the intended start to the end, including the client's own delay."""
-        return self.ended - self.intended
-
-    @property
-    def service(self) -> float:
-        """Seconds from the actual start to the end, with the TCP (and TLS) handshake."""
-        return self.ended - self.started
-
-    @property
-    def lateness(self) -> float:
-        """Seconds from the intended to the actual start: the client's own delay."""
-        return self.started - self.intended
-
-
-NO_PREDICTIONS = "no predictions"
-FUNCTION_ERROR = "function error"
+NO_PREDICTIONS: Final = "no predictions"
+FUNCTION_ERROR: Final = "function error"
 
 
 class ResponseClassifier(Protocol):
-    """Returns the `failure` of a complete response."""
+    """Returns the kind of a complete response: `ANSWERED`, or of a failure."""
 
     def __call__(self, status: int, headers: Mapping[str, str], body: bytes) -> str: ...
 

@@ -16,7 +16,7 @@ from local.benchmark.client.loop_plan import LoopPlan
 from local.benchmark.client.loop_result import LoopResult
 from local.common.cli import UsageError
 from local.common.descriptors import allow_descriptors
-from local.loadtest.client.connection import NO_RESPONSE, REFUSED, RESET
+from local.loadtest.engine.connection import NO_RESPONSE, REFUSED, RESET
 from local.loadtest.payload import Payload
 from local.loadtest.target import parse_url, resolve
 from tests.support.paths import ROOT

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import psutil
 import pytest
 
@@ -37,10 +38,12 @@ from local.benchmark.servers.server import SERVICE, MeasurementError, Running
 from local.common.cli import UsageError
 from local.common.cpu import cpu_count
 from local.loadtest.payload import Payload
-from local.loadtest.result import ANSWERED, RequestResult
+from local.loadtest.run import ANSWERED, Run
+from local.loadtest.schedule import Schedule
 from tests.benchmark import overloads
 from tests.benchmark.overloads import LIMITS, crowd, group, round_of
 from tests.support.ports import free_port
+from tests.support.runs import make_run
 from tests.support.scripts import finish, interrupt, script, start
 from tests.support.stub import Stub
 from tests.support.wait import wait_until
@@ -298,21 +301,24 @@ def test_there_is_no_table_of_polite_clients_without_them() -> None:
     assert polite_table(found) == ""
 
 
-def outcome(start: float, end: float, failure: str) -> RequestResult:
-    return RequestResult(0, 0, start, start, end, failure)
+def run_of(*outcomes: tuple[float, float, str]) -> Run:
+    """A run of requests: when each was due and ended, in seconds, and its failure."""
+    schedule = Schedule(np.array([due for due, _, _ in outcomes]), None, "", {})
+    service = [end - due for due, end, _ in outcomes]
+    return make_run(schedule, service, failure=[failure for _, _, failure in outcomes])
 
 
 def test_an_open_loop_counts_accepted_refused_and_lost() -> None:
     """Given 10 s in which 10 of 40 requests are accepted and 28 refused."""
     measured = open_loop.Measured(
         before=[0.8, 1.2],
-        outcomes=[
-            *(outcome(100 + second, 101 + second, ANSWERED) for second in range(9)),
-            outcome(100, 110, ANSWERED),
-            *(outcome(100, 100.25, open_loop.REFUSED) for _ in range(28)),
-            outcome(100, 100.5, "status 500"),
-            outcome(100, 100.5, "reset"),
-        ],
+        run=run_of(
+            *((second, 1 + second, ANSWERED) for second in range(9)),
+            (0, 10, ANSWERED),
+            *((0, 0.25, open_loop.REFUSED) for _ in range(28)),
+            (0, 0.5, "status 500"),
+            (0, 0.5, "reset"),
+        ),
         start=100,
         work=[0.9] * 10,
         watched=Watched(
@@ -334,7 +340,7 @@ def test_an_open_loop_counts_accepted_refused_and_lost() -> None:
 
 
 def test_an_open_loop_without_a_success_misses_its_targets() -> None:
-    lost = [outcome(0, 1, "reset")]
+    lost = run_of((0, 1, "reset"))
     measured = open_loop.Measured([1.0], lost, 0, [], Watched(), [1.0]).to_json()
     json.dumps(measured, allow_nan=False)
     found = figures_of(round_of(crowd(512)), LIMITS, measured)

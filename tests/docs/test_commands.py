@@ -14,6 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWa
 COMMANDS = [
     "local/test_script.py",
     "local/run_multiple_tests.py",
+    "local/run_rate_test.py",
     "local/capacity.py",
     "local/forecast.py",
     "-m local.benchmark",

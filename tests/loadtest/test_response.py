@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.loadtest.client.response import MalformedResponse, Response
+from local.loadtest.engine.response import MalformedResponse, Response
 
 COUNTED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Test: a: b\r\n\r\nhello"
 CHUNKED = (

@@ -281,7 +281,7 @@ def test_optional_libraries_are_not_imported(stub: Stub) -> None:
     done = script(ONE, "--url", stub.url, environment={"PYTHONPROFILEIMPORTTIME": "1"})
     assert done.returncode == 0
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "local.loadtest.client.runner" in imported
+    assert "local.loadtest.engine.engine" in imported
     assert imported.isdisjoint({"matplotlib", "boto3", "locust", "gevent"})
 
 

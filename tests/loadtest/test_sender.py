@@ -1,161 +1,186 @@
-"""Timing of requests when the client is late, or lacks files and processes."""
+"""One sender, in this process: timing, order, and what it reports."""
 
-import json
-import subprocess
-import sys
+import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
 
 from local.common.paths import SAMPLE
-from local.loadtest.client.sender import WaveSender
-from local.loadtest.payload import read_payloads
-from local.loadtest.plan import WavePlan
-from local.loadtest.result import RequestResult
-from local.loadtest.target import http_target
-from tests.support.scripts import assert_consistent, finish, start
+from local.loadtest.engine import channel
+from local.loadtest.engine.channel import Closed, channel_pair
+from local.loadtest.engine.sender import Job, Sender
+from local.loadtest.payload import Payload, read_payloads
+from local.loadtest.run import RECORD, Records, latency, lateness, service
+from local.loadtest.target import Target, http_target
 from tests.support.stub import Stub
 from tests.support.wait import HANG_SECONDS, wait_until
 
 
-def make_sender(url: str, parallel: int, wave: int = 0) -> WaveSender:
-    """A prepared sender."""
-    target = http_target(url, read_payloads(SAMPLE))
-    plan = WavePlan(parallel, 1, wave + 1)
-    sender = WaveSender(target, plan, wave, range(parallel), timeout=HANG_SECONDS)
-    sender.prepare()
-    return sender
+def target_of(url: str) -> Target:
+    return http_target(url, read_payloads(SAMPLE))
 
 
-def poll_until(sender: WaveSender, condition: Callable[[], object]) -> list[RequestResult]:
-    """The results until `condition` is true."""
-    finished: list[RequestResult] = []
+class Parent:
+    """The other end of a sender's channel."""
 
-    def poll() -> object:
-        finished.extend(sender.poll(0.01))
-        return condition()
+    def __init__(self) -> None:
+        self.ours, self.theirs = channel_pair()
+        self.records: Records = np.empty(0, RECORD)
+        self.kinds = ["", "in flight"]
+        self.ended = False
 
-    wait_until(poll, "a condition of the sender")
-    return finished
+    def finish(self) -> None:
+        """Receive everything that the sender has reported."""
+        wait_until(self._has_all, "the end of the sender")
+        self.ours.close()
+        self.theirs.close()
+
+    def _has_all(self) -> bool:
+        try:
+            for kind, content in self.ours.receive():
+                if kind == channel.RECORDS:
+                    new = np.frombuffer(content, RECORD)
+                    self.records = np.concatenate([self.records, new])
+                elif kind == channel.KIND:
+                    self.kinds.append(content.decode())
+                elif kind == channel.END:
+                    self.ended = True
+        except Closed:
+            return True
+        return self.ended
 
 
-def finish_wave(sender: WaveSender) -> list[RequestResult]:
-    return poll_until(sender, lambda: not sender.in_flight)
+def send(
+    target: Target,
+    due: Sequence[float],
+    *,
+    share: int = 0,
+    senders: int = 1,
+    late: float = 0.0,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> tuple[Parent, float]:
+    """Run a sender whose run started `late` seconds ago, and `meanwhile` in another thread. Returns
+    its parent, with all records, and the start."""
+    parent = Parent()
+    start = time.perf_counter() - late
+    sender = Sender(
+        parent.theirs, Job(target, np.array(due, np.float64), HANG_SECONDS, share, senders)
+    )
+    parent.ours.send(channel.START, channel.DOUBLE.pack(start))
+    other = threading.Thread(target=meanwhile)
+    other.start()
+    sender.run()
+    other.join()
+    parent.finish()
+    return parent, start
 
 
 def test_delay_of_the_client_is_part_of_the_latency(stub: Stub) -> None:
-    # given: a wave of three that was due half a second ago, at a server that takes 0.1 s
-    sender = make_sender(f"{stub.url}/delay/0.1", 3)
-    due = time.perf_counter() - 0.5
-
-    finished = sender.send(due)
-    fired = time.perf_counter()
-    finished += finish_wave(sender)
-
-    # then: the latency contains both
-    assert [result.failure for result in finished] == [""] * 3
-    for result in finished:
-        assert 0.5 <= result.lateness <= fired - due
-        assert result.service >= 0.1
-        assert result.latency == result.lateness + result.service
+    # given: three requests that were due half a second ago, at a server that takes 0.1 s
+    parent, _ = send(target_of(f"{stub.url}/delay/0.1"), [0] * 3, late=0.5)
+    records = parent.records
+    assert records["failure"].tolist() == [0] * 3
+    assert (lateness(records) >= 0.5).all()
+    assert (service(records) >= 0.1).all()
+    assert latency(records) == pytest.approx(lateness(records) + service(records))
 
 
 def test_each_request_is_timed_by_its_own_response(stub: Stub) -> None:
     # given: two requests in flight, whose responses are held
-    sender = make_sender(stub.follow("held/first", "held/second"), 2)
-    before = time.perf_counter()
-    assert sender.send(before) == []
-    fired = time.perf_counter()
-    assert poll_until(sender, lambda: len(stub.received) == 2) == []
+    released: list[float] = []
 
-    # when: the server responds to one, and to the other after the client has the first response
-    released = time.perf_counter()
-    stub.release("first")
-    (first,) = poll_until(sender, lambda: sender.in_flight == 1)
-    between = time.perf_counter()
-    stub.release("second")
-    (second,) = finish_wave(sender)
+    def meanwhile() -> None:
+        wait_until(lambda: len(stub.received) == 2, "two requests")
+        for name in ("first", "second"):
+            released.append(time.perf_counter())
+            stub.release(name)
+            time.sleep(0.1)
 
-    # then
-    assert before <= first.started <= fired
-    assert before <= second.started <= fired
-    assert released <= first.ended <= between <= second.ended
+    url = stub.follow("held/first", "held/second")
+    parent, start = send(target_of(url), [0, 0], meanwhile=meanwhile)
+    first, second = parent.records["ended"] + start
+    assert released[0] <= first
+    assert released[1] <= second
+    assert (parent.records["sent"] + start <= released[0]).all()
 
 
 def test_request_ends_with_the_last_byte_of_its_response(stub: Stub) -> None:
-    # given: a client that has half of a response
-    sender = make_sender(f"{stub.url}/half/rest", 1)
-    finished = sender.send(time.perf_counter())
-    (connection,) = sender._open.values()
-    finished += poll_until(sender, lambda: connection.response.started)
-    assert finished == []
+    released: list[float] = []
 
-    released = time.perf_counter()
-    stub.release("rest")
-    (result,) = finish_wave(sender)
+    def meanwhile() -> None:
+        wait_until(lambda: len(stub.received) == 1, "the request")
+        time.sleep(0.1)
+        released.append(time.perf_counter())
+        stub.release("rest")
 
-    assert result.failure == ""
-    assert result.ended >= released
+    parent, start = send(target_of(f"{stub.url}/half/rest"), [0], meanwhile=meanwhile)
+    (record,) = parent.records
+    assert record["failure"] == 0
+    assert record["first_byte"] + start < released[0] <= record["ended"] + start
 
 
-def test_next_wave_is_refused_after_the_server_stops_listening(stub: Stub) -> None:
-    first, second = make_sender(stub.url, 3), make_sender(stub.url, 3, wave=1)
-    finished = first.send(time.perf_counter())
-    finished += finish_wave(first)
+def test_sender_sends_only_its_share(stub: Stub) -> None:
+    parent, _ = send(target_of(stub.url), [0] * 9, share=1, senders=4)
+    assert parent.records["request"].tolist() == [1, 5]
+    assert len(stub.received) == 2
 
+
+def test_images_are_sent_in_turn(stub: Stub) -> None:
+    send(http_target(stub.url, [Payload(b"%d" % n, "image/png") for n in range(3)]), [0] * 6)
+    bodies = sorted(request.body for request in stub.received)
+    assert bodies == [b"0", b"0", b"1", b"1", b"2", b"2"]
+
+
+def test_requests_are_built_within_a_second_before_they_are_due(stub: Stub) -> None:
+    """So signatures do not grow old during a long run."""
+    target = target_of(stub.url)
+    built: list[float] = []
+
+    def requests() -> Sequence[bytes]:
+        built.append(time.perf_counter())
+        return target.requests()
+
+    signed = Target(target.name, target.address, requests, target.classify)
+    _, start = send(signed, [0, 1.5, 1.5])
+    times = [at - start for at in built]
+    assert any(0.5 <= at <= 1.5 for at in times)
+
+
+def test_requests_to_a_port_where_nothing_listens_are_refused(stub: Stub) -> None:
+    target = target_of(stub.url)
     stub.close_listener()
-    late = second.send(time.perf_counter())
-    late += finish_wave(second)
-
-    assert [result.failure for result in finished] == [""] * 3
-    assert [result.failure for result in late] == ["refused"] * 3
+    parent, _ = send(target, [0, 0, 0.01])
+    assert [parent.kinds[number] for number in parent.records["failure"]] == ["refused"] * 3
+    assert np.isnan(parent.records["connected"]).all()
 
 
-def test_sender_sends_only_its_numbers(stub: Stub) -> None:
-    target = http_target(stub.url, read_payloads(SAMPLE))
-    sender = WaveSender(
-        target, WavePlan(10, 1, 9), wave=7, numbers=range(1, 10, 2), timeout=HANG_SECONDS
+def test_stop_ends_the_requests_that_are_due(stub: Stub) -> None:
+    parent = Parent()
+    sender = Sender(
+        parent.theirs, Job(target_of(stub.url), np.array([0.0, 0, 600]), HANG_SECONDS, 0, 1)
     )
-    sender.prepare()
-    finished = sender.send(time.perf_counter())
-    finished += finish_wave(sender)
-    assert sorted((result.wave, result.number) for result in finished) == [
-        (7, n) for n in range(1, 10, 2)
-    ]
-    assert len(stub.received) == 5
+    parent.ours.send(channel.START, channel.DOUBLE.pack(time.perf_counter()))
+    parent.ours.send(channel.STOP)
+    sender.run()
+    parent.finish()
+    assert [parent.kinds[number] for number in parent.records["failure"]] == ["in flight"] * 2
+    assert stub.received == []
 
 
-def limited(files: int, *arguments: object) -> tuple[str, ...]:
-    """A command under `ulimit -n files`."""
-    script = "local/run_multiple_tests.py"
-    command = " ".join(map(str, (sys.executable, script, *arguments)))
-    return "-c", f"import os; os.execlp('sh', 'sh', '-c', 'ulimit -n {files} && exec {command}')"
-
-
-def test_too_many_files_for_the_limit_exits_2(stub: Stub) -> None:
-    done = finish(start(*limited(100, "-N", 90, "--url", stub.url)))
-    assert done.returncode == 2
-    assert done.stderr == (
-        "error: N must be 36 or less, as the limit of open files is 100 (ulimit -Hn).\n"
-    )
-
-
-def test_waves_without_a_process_are_failures(stub: Stub, tmp_path: Path) -> None:
-    """A hundred simultaneous processes need more files than the limit."""
-    path = tmp_path / "report.json"
-    plan = ("-N", 2, "-T", 0, "-R", 100)
-    done = finish(start(*limited(80, *plan, "--url", stub.url, "--json", path)))
-    assert done.returncode == 4, done.stderr
-    report = json.loads(path.read_text())
-    assert_consistent(report)
-    assert report["requests"] == 200
-    assert report["answered"] == len(stub.received) > 20
-    assert report["failures_by_kind"] == {"process not started": 200 - len(stub.received)}
-
-
-def test_perf_counter_is_shared_between_processes() -> None:
-    """So times of different processes can be subtracted."""
-    program = "import time; print(repr(time.perf_counter()))"
-    before = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
-    assert before < float(done.stdout) < time.perf_counter()
+def test_channel_does_not_wait_for_a_reader() -> None:
+    ours, theirs = channel_pair()
+    content = bytes(range(256)) * 40_000  # more than the system holds
+    ours.send(channel.RECORDS, content)
+    ours.send(channel.END, b"last")
+    assert ours.has_unsent
+    received: list[tuple[bytes, bytes]] = []
+    while len(received) < 2:
+        ours.push()
+        received += theirs.receive()
+    assert received == [(channel.RECORDS, content), (channel.END, b"last")]
+    ours.close()
+    with pytest.raises(Closed):
+        list(theirs.receive())
+    theirs.close()

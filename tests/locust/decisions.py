@@ -18,7 +18,7 @@ from locust.argument_parser import get_parser
 from locust.env import Environment
 
 from local.loadtest.payload import Payload
-from local.loadtest.plan import WavePlan
+from local.loadtest.schedule import WavePlan
 from tests.support.paths import ROOT
 
 TIMEOUTS = ("network_timeout", "connection_timeout")

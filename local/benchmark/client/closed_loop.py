@@ -26,7 +26,7 @@ from local.benchmark.client.loop_plan import TIMEOUT_SECONDS, LoopPlan
 from local.benchmark.client.loop_result import SUCCESS, LoopResult, Tally, loop_result
 from local.common.cli import OneLineParser, UsageError, main, whole_number
 from local.common.descriptors import allow_descriptors
-from local.loadtest.client.connection import REFUSED, ConnectionFailed
+from local.loadtest.engine.connection import REFUSED, ConnectionFailed
 from local.loadtest.payload import Payload
 from local.loadtest.target import Address, parse_url, post_request, resolve
 

@@ -4,14 +4,14 @@ import select
 import socket
 from typing import Final
 
-from local.loadtest.client.connection import (
+from local.loadtest.engine.connection import (
     NO_RESPONSE,
     NOT_HTTP,
     TRUNCATED,
     ConnectionFailed,
     failure_kind,
 )
-from local.loadtest.client.response import MalformedResponse, Response
+from local.loadtest.engine.response import MalformedResponse, Response
 from local.loadtest.target import Address
 
 READY: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLET | select.EPOLLRDHUP

@@ -15,20 +15,19 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from PIL import Image
 
 from local.benchmark.overload.bounds import full_queue_seconds
 from local.benchmark.overload.monitor import Watched, watching
 from local.benchmark.overload.rounds import PROBED
 from local.benchmark.servers.server import SERVICE, MeasurementError, Running, running
-from local.loadtest.bridge import records_of
-from local.loadtest.client.runner import Run, run
+from local.loadtest.engine.engine import run
 from local.loadtest.payload import Payload
 from local.loadtest.percentiles import percentile
-from local.loadtest.plan import WavePlan
 from local.loadtest.report.progress import Progress
-from local.loadtest.result import ANSWERED, IN_FLIGHT, RequestResult
-from local.loadtest.schedule import WavePlan as Waves
+from local.loadtest.run import ANSWERED, Run, latency
+from local.loadtest.schedule import WavePlan
 from local.loadtest.target import Target, http_target, parse_url, post_request
 
 QUEUE: Final = 8
@@ -37,7 +36,7 @@ REFUSED: Final = "status 503, Retry-After: 1"
 
 _SERVER: Final = replace(SERVICE, environment={"THREADS": "1", "QUEUE": str(QUEUE)})
 _WAVE_SECONDS: Final = 0.1
-"""Requests that are due within this time are sent at once, by one process."""
+"""Requests that are due within this time are sent at once."""
 
 _BEFORE: Final = 30
 _AFTER: Final = 10
@@ -49,8 +48,9 @@ class Measured:
     """One overload. Times are in seconds; latencies count from the time when a request is due."""
 
     before: Sequence[float]
-    outcomes: Sequence[RequestResult]
+    run: Run
     start: float
+    """When the run started, in seconds of `time.monotonic`."""
     work: Sequence[float]
     """Decoding and inference of the image of each accepted request"""
     watched: Watched
@@ -58,26 +58,29 @@ class Measured:
 
     def losses(self) -> Counter[str]:
         """Requests that were neither accepted nor refused, by failure."""
+        kinds, failures = self.run.kinds, self.run.records["failure"]
         lost = Counter(
-            outcome.failure
-            for outcome in self.outcomes
-            if outcome.failure not in (ANSWERED, REFUSED)
+            {
+                kind: int((failures == number).sum())
+                for number, kind in enumerate(kinds)
+                if kind not in (ANSWERED, REFUSED)
+            }
         )
-        return lost + Counter(self.watched.failures())
+        return +lost + Counter(self.watched.failures())
 
     def to_json(self) -> dict[str, Any]:
         """Its figures."""
-        accepted = [outcome for outcome in self.outcomes if outcome.failure == ANSWERED]
-        latencies = sorted(outcome.latency for outcome in accepted)
-        end = max((outcome.ended for outcome in accepted), default=math.inf)
-        wall = end - self.start
+        accepted = self.run.answered
+        latencies = np.sort(latency(accepted))
+        end = self.start + max(accepted["ended"], default=math.inf)
+        wall = float(end - self.start)
         bound = full_queue_seconds(QUEUE, 1, len(accepted) / wall)
         return {
-            "offered": len(self.outcomes),
+            "offered": len(self.run.records),
             "accepted": len(accepted),
             "losses": dict(self.losses()),
             "busy": sum(self.work) / wall,
-            "p99_of_bound": percentile(latencies, 99) / bound if accepted else None,
+            "p99_of_bound": percentile(latencies, 99) / bound if len(accepted) else None,
             "probes": {
                 path: {"slowest_ms": self.watched.slowest_ms(path, self.start, end)}
                 for path in self.watched.probes
@@ -98,9 +101,9 @@ def measure_open_loop(seconds: float) -> Mapping[str, Any]:
         with watching(server, PROBED) as watched:
             overload = _send(load_target(server.url, image), rate, seconds)
         after = _one_by_one(server, image, _AFTER)
-        accepted = sum(outcome.failure == ANSWERED for outcome in overload.results)
-        work = work_seconds(server.log)[1 + len(before) :][:accepted]
-    return Measured(before, overload.results, overload.start, work, watched, after).to_json()
+        work = work_seconds(server.log)[1 + len(before) :][: len(overload.answered)]
+    start = overload.start_epoch - time.time() + time.monotonic()
+    return Measured(before, overload, start, work, watched, after).to_json()
 
 
 def classify_response(status: int, headers: Mapping[str, str], body: bytes) -> str:
@@ -136,18 +139,13 @@ def _send(target: Target, rate: float, seconds: float) -> Run:
     """Send `rate` requests per second, whatever the responses."""
     parallel = max(1, round(rate * _WAVE_SECONDS))
     period = parallel / rate
-    plan = WavePlan(parallel, period, max(2, round(seconds / period)))
-    progress = Progress(Waves(parallel, period, plan.repeat).schedule())
-    kinds = [ANSWERED, IN_FLIGHT]
-
-    def show(results: Sequence[RequestResult]) -> None:
-        progress.add(records_of(results, plan, kinds))
-
-    done = run(target, plan, _HANG_SECONDS, show)
+    schedule = WavePlan(parallel, period, max(2, round(seconds / period))).schedule()
+    progress = Progress(schedule)
+    done = run(target, schedule, _HANG_SECONDS, lambda records, _: progress.add(records))
     progress.clear()
     if done.stopped_by is not None:
         raise SystemExit(128 + done.stopped_by)
-    if not done.results:
+    if not len(done.records):
         raise MeasurementError("no request was due")
     return done
 

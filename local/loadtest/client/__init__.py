@@ -1,1 +1,0 @@
-"""The load client: sends the waves and times each request."""
