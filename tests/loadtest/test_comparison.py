@@ -175,3 +175,30 @@ def test_quantiles_of_students_distribution_are_those_of_printed_tables(
     probability: float, freedom: float, expected: float
 ) -> None:
     assert student_t(probability, freedom) == pytest.approx(expected, abs=0.0006)
+
+
+def test_interval_is_wider_if_slow_seconds_are_neighbours() -> None:
+    # given: the same seconds, of which a third is slow, in a row or spread out
+    random = np.random.default_rng(6)
+    schedule = steady(RATE, 60)
+    seconds = lognormal(random, schedule, drift=0).reshape(60, RATE)
+    slow = np.arange(60) < 20
+    row = blocks_of(make_run(schedule, (seconds * np.where(slow, 1.2, 1)[:, None]).ravel()))
+    spread = np.arange(60) % 3 == 0
+    even = blocks_of(make_run(schedule, (seconds * np.where(spread, 1.2, 1)[:, None]).ravel()))
+    # when
+    widths = []
+    for run in (row, even):
+        mean = by_metric(compare_blocks(run, run))["mean"]
+        assert mean.low is not None
+        assert mean.high is not None
+        widths.append(mean.high - mean.low)
+    # then
+    assert widths[0] > 2 * widths[1]
+
+
+def test_percentile_of_a_single_request_is_within_its_bin() -> None:
+    for seconds in np.geomspace(0.001, 10, 50):
+        found = estimates(blocks_of(make_run(WavePlan(1, 0, 1).schedule(), [seconds])))
+        for metric in ("p50", "p99"):
+            assert found[metric] == pytest.approx(1000 * seconds, rel=0.0051)
