@@ -17,7 +17,7 @@ class WaveUser(Classifier):
     def send(self, start: float) -> None:
         requests = []
         for wave in range(self.plan.repeat):
-            due = start + self.plan.due(wave)
+            due = start + wave * self.plan.period
             sleep_until(due)
             requests.append(gevent.spawn(self.classify, due))
         gevent.joinall(requests)

@@ -66,6 +66,7 @@ CHROMIUM: Final = Tool(
 QEMU: Final = Tool("qemu-x86_64", "apt-get install qemu-user", ("qemu-x86_64",))
 OPENSSL: Final = Tool("openssl", "apt-get install openssl", ("openssl",))
 WRK: Final = Tool("wrk", "apt-get install wrk", ("wrk",))
+HEY: Final = Tool("hey", "apt-get install hey", ("hey",))
 COMPILER: Final = Tool("a C compiler", "apt-get install gcc", ("cc", "gcc"))
 CURL: Final = Tool("curl", "apt-get install curl", ("curl",))
 WGET: Final = Tool("wget", "apt-get install wget", ("wget",))
