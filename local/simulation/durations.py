@@ -103,19 +103,33 @@ class DurationStream:
         self._durations = durations
         self._random = random
         self._blocks: list[Microseconds] = []
+        self._ahead: Microseconds = np.empty(0, np.int64)
         self._drawn: list[int] = []
         self._next = 0
         self._total = 0
 
     def take(self, count: int) -> list[int]:
+        self._draw(count)
+        self.skip(count)
+        return self._drawn[self._next - count : self._next]
+
+    def ahead(self, count: int) -> Microseconds:
+        """The next durations, without taking them."""
+        self._draw(count)
+        return self._ahead[self._next : self._next + count]
+
+    def skip(self, count: int) -> None:
+        """Take durations that `ahead` has returned."""
+        self._total += count
+        self._next += count
+
+    def _draw(self, count: int) -> None:
         if self._next + count > len(self._drawn):
             block = self._durations.draw(self._random, max(count, _BLOCK))
             self._blocks.append(block)
-            self._drawn = self._drawn[self._next :] + block.tolist()
+            self._ahead = np.concatenate([self._ahead[self._next :], block])
+            self._drawn = self._ahead.tolist()
             self._next = 0
-        self._total += count
-        self._next += count
-        return self._drawn[self._next - count : self._next]
 
     @property
     def position(self) -> int:

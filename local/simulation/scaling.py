@@ -24,19 +24,32 @@ So is that a request never switches from the new environment being created for i
 becomes idle first.
 
 Time is a whole number of microseconds. A wave is processed at once, on slices of sorted lists: the
-same few interpreter steps for a thousand requests as for one. The tests reproduce a published
-result of SimFaaS (Mahmoudi and Khazaei 2021).
+same few interpreter steps for a thousand requests as for one. A stretch of time in which every
+request finds an environment is processed with arrays (`local.simulation.stretch`). The tests
+reproduce a published result of SimFaaS (Mahmoudi and Khazaei 2021).
 """
 
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from local.simulation import aws_figures
-from local.simulation.durations import DurationStream
+from local.simulation.durations import DurationStream, Microseconds
+from local.simulation.stretch import Pool, first, in_flight, instants_with_idle, pool_after
 
 SECOND: Final = 1_000_000
 """Microseconds in a second."""
+
+_LEAST: Final = 256
+"""Instants for which a stretch is tried first; twice as many whenever all of it was one."""
+
+_WORTH_IT: Final = 64
+"""Instants for which arrays are not slower than lists."""
+
+_MOST: Final = 65_536
+"""The most requests of a stretch."""
 
 _FEW: Final = 8
 """Up to this many insertions are cheaper than sorting."""
@@ -89,6 +102,33 @@ class _TokenBucket:
         """Take tokens, at most as many as are available."""
         self._level -= count * self._interval
 
+    @property
+    def longest(self) -> int:
+        """The longest time, in microseconds, for `instants` in 64 bits."""
+        return 2**61 // self._size
+
+    def instants(self, starts: Microseconds, arrivals: Microseconds) -> int:
+        """The number of instants before the first that wants more tokens than there are."""
+        missing, wanted = self._missing(starts, arrivals)
+        return first(wanted > self._full - missing)
+
+    def take_all(self, starts: Microseconds, arrivals: Microseconds) -> None:
+        """Take `arrivals` tokens at each instant, as many as are available."""
+        missing, wanted = self._missing(starts, arrivals)
+        self._level = self._full - int(missing[-1] + wanted[-1])
+        self._now = int(starts[-1])
+
+    def _missing(
+        self, starts: Microseconds, arrivals: Microseconds
+    ) -> tuple[Microseconds, Microseconds]:
+        """What is missing from a full bucket at each instant, and what is wanted."""
+        self.available(int(starts[0]))
+        wanted = arrivals * self._interval
+        net = np.cumsum(wanted) - wanted - (starts - starts[0]) * self._size
+        # Lindley's recursion: nothing is missing whenever `net` is lower than ever before.
+        full_at = np.minimum(np.minimum.accumulate(net), self._level - self._full)
+        return net - full_at, wanted
+
 
 class Environments:
     """The execution environments of one function over time."""
@@ -116,8 +156,88 @@ class Environments:
         self.peak_on_demand = 0
         """on-demand environments, busy or idle"""
 
-    def start_peaks(self) -> None:
-        """Forget earlier peaks."""
+    def run(self, starts: Microseconds, arrivals: Microseconds) -> Microseconds:
+        """Assign `arrivals` requests at each of `starts` (microseconds, ascending). Returns the
+        fields of `WaveCounts`, shape [instants, 6]."""
+        counts = np.zeros((len(starts), len(WaveCounts._fields)), np.int64)
+        begun = np.concatenate([[0], np.cumsum(arrivals)])
+        longest = min(self._idle_limit, self._requests.longest)
+        at, most, singles = 0, _LEAST, 1
+        while at < len(starts):
+            few = np.searchsorted(begun, begun[at] + _MOST, "right") - 1
+            soon = np.searchsorted(starts, starts[at] + longest, "right")
+            end = int(min(at + most, few, soon))
+            done = self._run_stretch(starts[at:end], arrivals[at:end], counts[at:end])
+            if done and at + done == end:
+                at, most, singles = end, min(2 * most, _MOST), 1
+                continue
+            # Where stretches are short, they are tried less and less often.
+            at, most = at + done, _LEAST
+            singles = 1 if done >= _WORTH_IT else min(2 * singles, _MOST)
+            end = min(at + singles, len(starts))
+            pairs = zip(starts[at:end].tolist(), arrivals[at:end].tolist(), strict=True)
+            counts[at:end] = [self.admit(start, wanted) for start, wanted in pairs]
+            at = end
+        return counts
+
+    def _run_stretch(
+        self, starts: Microseconds, arrivals: Microseconds, counts: Microseconds
+    ) -> int:
+        """Assign requests up to the first that finds no idle environment. Returns the number of
+        instants and fills `counts`."""
+        if len(starts) < _WORTH_IT:
+            return 0
+        self._advance_to(int(starts[0]))
+        if self._provisioned_size:
+            return self._run_provisioned(starts, arrivals, counts)
+        if not self._idle:
+            return 0
+        pool = Pool(np.array(self._busy, np.int64), np.array(self._idle, np.int64))
+        durations = self._warm.ahead(int(arrivals.sum()))
+        level = in_flight(starts, arrivals, durations, pool.busy)
+        done = min(
+            instants_with_idle(starts, level, pool, self._idle_limit),
+            self._requests.instants(starts, arrivals),
+        )
+        if not done:
+            return 0
+        starts, arrivals, level = starts[:done], arrivals[:done], level[:done]
+        requests = int(arrivals.sum())
+        self._requests.take_all(starts, arrivals)
+        self._warm.skip(requests)
+        pool = pool_after(starts, arrivals, durations[:requests], level, pool)
+        self._busy, self._idle = pool.busy.tolist(), pool.idle.tolist()
+        self.peak_in_flight = max(self.peak_in_flight, int(level.max()))
+        counts[:done, WaveCounts._fields.index("warm")] = arrivals
+        return done
+
+    def _run_provisioned(
+        self, starts: Microseconds, arrivals: Microseconds, counts: Microseconds
+    ) -> int:
+        """As `_run_stretch`, while provisioned environments are idle."""
+        on_demand = np.array(self._busy, np.int64)
+        if len(on_demand) + self._provisioned_size > self._concurrency:
+            return 0
+        busy = np.array(self._busy_provisioned, np.int64)
+        durations = self._provisioned.ahead(int(arrivals.sum()))
+        level = in_flight(starts, arrivals, durations, busy)
+        done = min(first(level > self._provisioned_size), self._requests.instants(starts, arrivals))
+        if not done:
+            return 0
+        starts, arrivals, level = starts[:done], arrivals[:done], level[:done]
+        requests = int(arrivals.sum())
+        self._requests.take_all(starts, arrivals)
+        self._provisioned.skip(requests)
+        ends = np.concatenate([busy, np.repeat(starts, arrivals) + durations[:requests]])
+        self._busy_provisioned = np.sort(ends[ends > starts[-1]]).tolist()
+        others = len(on_demand) - np.searchsorted(on_demand, starts, "right")
+        self.peak_in_flight = max(self.peak_in_flight, int((level + others).max()))
+        counts[:done, WaveCounts._fields.index("provisioned")] = arrivals
+        return done
+
+    def start_peaks(self, now: int) -> None:
+        """Forget peaks before `now`."""
+        self._advance_to(now)
         self.peak_in_flight = len(self._busy) + len(self._busy_provisioned)
         self.peak_on_demand = len(self._busy) + len(self._idle)
 

@@ -1,14 +1,13 @@
 """Simulates a plan."""
 
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from local.loadtest.schedule import Seconds
 from local.simulation.durations import DurationStream, Microseconds, Times
-from local.simulation.scaling import SECOND, Environments, Limits, WaveCounts
+from local.simulation.scaling import SECOND, Environments, Limits
 
 Counts = NDArray[np.int64]
 
@@ -79,11 +78,8 @@ class Simulation:
         environments = self._environments
         streams = (self._new, self._used, self._ready)
         new, used, ready = (stream.position for stream in streams)
-        environments.start_peaks()
-        admitted = map(environments.admit, starts.tolist(), arrivals.tolist())
-        width = len(WaveCounts._fields)
-        flat = np.fromiter(chain.from_iterable(admitted), np.int64, width * len(starts))
-        provisioned, warm, cold, *over = flat.reshape(-1, width).T
+        environments.start_peaks(int(starts[0]))
+        provisioned, warm, cold, *over = environments.run(starts, arrivals).T
         preparations, self._preparations = self._preparations, self._preparations[:0]
         return SimulationResult(
             starts=starts,
