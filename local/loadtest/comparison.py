@@ -212,8 +212,7 @@ def _estimates(blocks: Blocks, weights: Seconds) -> dict[str, Seconds]:
     below = _cumulative(blocks, weights)
     answered = below[:, -1]
     values = {
-        metric: _quantile(below, share, blocks.first_bin)
-        for metric, share in QUANTILES.items()
+        metric: _quantile(below, share, blocks.first_bin) for metric, share in QUANTILES.items()
     }
     values[MEAN] = _ratio(weights @ blocks.total_ms, answered)
     values[FAILURES] = _ratio(weights @ blocks.failures, weights @ blocks.requests)

@@ -15,7 +15,7 @@ from local.loadtest.run import Records, Run
 from local.loadtest.schedule import Schedule
 from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import Summary, summarize
-from local.loadtest.verdict import decides_failures, figures_of, write_verdict
+from local.loadtest.verdict import decides_failures, figures_of, results, write_verdict
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
@@ -109,7 +109,12 @@ def exit_status(
 def _write(options: argparse.Namespace, done: Run, summary: Summary) -> None:
     try:
         if options.json:
-            data.write_json(summary, options.json, blocks=blocks_of(done).as_dict())
+            data.write_json(
+                summary,
+                options.json,
+                requirements=results(summary, options.require),
+                blocks=blocks_of(done).as_dict(),
+            )
         if options.csv:
             data.write_csv(done, options.csv)
         if options.html:

@@ -4,7 +4,7 @@ not the limit."""
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from local.loadtest.junit import Case, write_junit
 from local.loadtest.requirements import Requirement, run_figures
@@ -49,6 +49,19 @@ def cases(summary: Summary, requirements: Sequence[Requirement], late_ok: bool) 
         line = f"{requirement}: {requirement.measured(figures)}"
         found.append(Case(str(requirement), failed=None if met else line))
     return found
+
+
+def results(summary: Summary, requirements: Sequence[Requirement]) -> list[dict[str, Any]]:
+    """The requirements for JSON, with the measured value (failures with % as a share)."""
+    figures = figures_of(summary)
+    return [
+        {
+            "requirement": str(requirement),
+            "measured": figures.get(requirement.figure),
+            "met": requirement.is_met(figures),
+        }
+        for requirement in requirements
+    ]
 
 
 def write_verdict(

@@ -162,6 +162,20 @@ def test_requirement_about_failures_decides_instead_of_the_first_failure(
     )
 
 
+def test_json_report_has_the_requirements(stub: Stub, tmp_path: Path) -> None:
+    done, report = measured(
+        *(ONE, 2, "--url", stub.url, ANY_LATENESS, "--require", "failures<1"),
+        *("--require", "failures<1%", "--require", "rate<0"),
+        folder=tmp_path,
+    )
+    assert done.returncode == 3
+    assert report["requirements"] == [
+        {"requirement": "failures<1", "measured": 0, "met": True},
+        {"requirement": "failures<1%", "measured": 0.0, "met": True},
+        {"requirement": "rate<0", "measured": report["throughput_rps"], "met": False},
+    ]
+
+
 def test_json_report_has_the_blocks_of_the_run(stub: Stub, tmp_path: Path) -> None:
     done, report = measured(
         *(WAVES, "-N", 3, "-T", 0.5, "-R", 4, "--url", stub.url, ANY_LATENESS), folder=tmp_path
