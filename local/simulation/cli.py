@@ -24,7 +24,7 @@ from local.simulation.prediction import Prediction, predict
 from local.simulation.pricing import FunctionConfig
 from local.simulation.report import comparison_table, figures_table, report
 from local.simulation.scaling import Limits
-from local.simulation.sizes import MEASURED, Sized, durations_for
+from local.simulation.sizes import MEASURED, MEMORY_MB, Sized, durations_for
 from local.simulation.tables import Row, cheapest, provisioned_table, sizes_table, verdict
 
 NOT_MET = 3
@@ -67,8 +67,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("Use --memory or --sizes, not both.")
     if options.sizes and options.measured and (options.warm_ms or options.cold_ms):
         raise UsageError(
-            "--sizes takes durations from --measured, or from --warm-ms and --cold-ms (of --memory)"
-            ", not from both."
+            "--sizes takes durations from --measured, or from --warm-ms and --cold-ms "
+            "(with --memory), not from both."
         )
     if options.sizes or len(options.provisioned) > 1:
         for name in ("plot", "compare"):
@@ -103,7 +103,8 @@ def _cases(options: argparse.Namespace, known: Sequence[Measured]) -> list[tuple
         sized = _sized(options, known, options.memory, options.architecture)
         return [(sized, provisioned) for provisioned in options.provisioned]
     if not known:
-        known = [Measured(options.cold_ms, options.warm_ms, options.memory, options.architecture)]
+        memory = options.memory or MEMORY_MB
+        known = [Measured(options.cold_ms, options.warm_ms, memory, options.architecture)]
     architectures = [options.architecture] if options.architecture else ARCHITECTURES
     return [
         (_sized(options, known, size, architecture, given=False), options.provisioned[0])

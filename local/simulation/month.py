@@ -28,9 +28,15 @@ class Month:
     """in which the plan is repeated"""
     requests: float
     """answered and throttled"""
+    answered: float
     usd: float
     provisioned_usd: float
     """part of `usd`: environments kept ready, used or not"""
+
+    @property
+    def usd_a_million(self) -> float | None:
+        """Per million answered requests; None without any."""
+        return self.usd / self.answered * 1e6 if self.answered else None
 
 
 def month(
@@ -50,14 +56,16 @@ def month(
             f"The plan takes {span / _HOUR:,.2f} hours. --hours-per-day must be as much or more; "
             f"it is {hours_per_day:g}."
         )
-    usual = _run_cost(again, function)
-    more = 0.0 if hours_per_day >= HOURS else _run_cost(first, function) - usual
+    # Runs a day like the first, and like the repetition.
+    cold = 0 if hours_per_day >= HOURS else 1
+    parts = [(DAYS * cold, first), (DAYS * (runs - cold), again)]
     ready = provisioned_cost(function, DAYS * HOURS * _HOUR)
     return Month(
         hours_per_day,
-        DAYS * runs * int(first.arrivals.sum()),
-        DAYS * (runs * usual + more) + ready,
-        ready,
+        requests=DAYS * runs * int(first.arrivals.sum()),
+        answered=sum(times * len(one.latencies) for times, one in parts),
+        usd=ready + sum(times * _run_cost(one, function) for times, one in parts),
+        provisioned_usd=ready,
     )
 
 

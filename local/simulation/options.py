@@ -108,7 +108,8 @@ def _add_function(parser: argparse.ArgumentParser) -> None:
         "--sizes",
         type=_sizes,
         metavar="MB,MB",
-        help="a table of these memory sizes, with both architectures or that of --architecture",
+        help="a table of these memory sizes, with both architectures or that of --architecture; "
+        "--warm-ms and --cold-ms are those with --memory",
     )
     add(
         "--architecture", choices=ARCHITECTURES, help=f"processor architecture ({ARCHITECTURES[0]})"

@@ -91,7 +91,7 @@ def _figures(row: Row, target: Requirement | None) -> list[str]:
         _number(latency["p99"], 1),
         f"{prediction.cold_starts:,}",
         f"{prediction.throttled:,}",
-        _number(prediction.usd_a_million, 2),
+        _number((prediction.month or prediction).usd_a_million, 2),
         _number(prediction.month.usd if prediction.month else None, 2),
         *(["yes" if meets(row, target) else "no"] if target else []),
     ]

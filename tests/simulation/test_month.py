@@ -39,7 +39,9 @@ def test_a_plan_that_is_repeated_all_day_pays_for_no_cold_starts() -> None:
 
     requests = DAYS * 86_400 * 50
     assert found.requests == pytest.approx(requests)
+    assert found.answered == pytest.approx(requests)
     assert found.usd == pytest.approx(requests * (REQUEST + 0.025 * GB_SECOND))
+    assert found.usd_a_million == pytest.approx(found.usd / requests * 1e6)
 
 
 def test_each_day_of_fewer_hours_starts_cold() -> None:
@@ -76,6 +78,20 @@ def test_the_repetition_changes_nothing_in_the_figures_of_the_plan() -> None:
     assert figures["cold_starts"] == figures["peak_concurrency"] == 20
     assert figures["answered"] == 30
     assert figures["wall_s"] == 2.5
+
+
+def test_throttled_requests_cost_nothing_in_a_month() -> None:
+    # Given 120 requests every second, of which 100 at once are allowed
+    found = predict(
+        WavePlan(120, 1, 10).schedule(),
+        Limits(concurrency=100),
+        FunctionConfig(1024, "x86_64"),
+        Times(Constant(100), Constant(25)),
+    ).month
+
+    assert found is not None
+    assert found.answered == pytest.approx(found.requests * 100 / 120)
+    assert found.usd_a_million == pytest.approx(1e6 * (REQUEST + 0.025 * GB_SECOND))
 
 
 def test_requests_that_are_all_due_at_once_have_no_month() -> None:

@@ -55,15 +55,19 @@ def test_sizes_and_architectures_are_in_one_table(
     assert status == 0
 
 
-def test_given_durations_are_those_of_the_given_memory(capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["--warm-ms", "20", "--cold-ms", "400", "--memory", "1024"]
+@pytest.mark.parametrize(
+    ("memory", "expected"), [(["--memory", "1024"], ["40.0", "20.0", "11.6"]),
+                             ([], ["69.1", "34.6", "20.0"])]
+)  # fmt: skip
+def test_given_durations_are_those_of_the_given_memory_or_one_vcpu(
+    memory: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--warm-ms", "20", "--cold-ms", "400", *memory]
 
     forecast([*PLAN, *given, "--sizes", "512,1024,1769", "--architecture", "arm64"])
 
     _, *table = rows(capsys.readouterr().out)
-    assert [(row[2], row[4]) for row in table] == [
-        ("arm64", "40.0"), ("arm64", "20.0"), ("arm64", "11.6"),
-    ]  # fmt: skip
+    assert [(row[2], row[4]) for row in table] == [("arm64", p50) for p50 in expected]
 
 
 def test_provisioned_environments_are_in_one_table(
