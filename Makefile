@@ -27,7 +27,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast model models evaluate check-model bench bench-peers bench-load bench-reports bench-hostile bench-simulation bench-photos \
-  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-refusals bench-all overload soak clients \
+  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-compare bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -133,6 +133,9 @@ bench-folder: $(VENV)/.test ## rate of `python -m classifier` beside bare loops 
 bench-simulation: $(VENV)/.test ## speed of the forecast
 	$(BIN)/python -m tests.measure.simulation $(ARGS)
 
+bench-compare: $(VENV)/.test ## how often compare.py errs: false alarms and power (ARGS="--quick")
+	$(BIN)/python -m tests.measure.compare_power $(ARGS)
+
 bench-photos: $(VENV)/.test ## ordinary photos of all formats, with 512 MB, 1 GB and 2 GB (ARGS="--quick --no-docker")
 	$(BIN)/python -m local.benchmark.photos $(ARGS)
 
@@ -165,6 +168,7 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run tests.measure.images --quick; \
 	run tests.measure.hostile_http; \
 	run tests.measure.simulation --quick; \
+	run tests.measure.compare_power --quick; \
 	run tests.measure.folder --quick; \
 	run tests.measure.estimates --quick --no-corpus; \
 	run local.benchmark.photos --quick --no-docker; \
@@ -198,6 +202,7 @@ measure: build/fp32.onnx ## renew the figures of those tables (two hours; needs 
 	$(BIN)/python -m local.benchmark.models --json docs/measured/models.json
 	$(BIN)/python -m local.benchmark.photos --json docs/measured/photos.json
 	$(BIN)/python -m tests.measure.estimates --json docs/measured/estimates.json
+	$(BIN)/python -m tests.measure.compare_power --json docs/measured/comparison.json
 	$(BIN)/python -m local.benchmark.overload --peers $(if $(BEFORE),--before "$(BEFORE)") --json docs/measured/overload.json
 	$(BIN)/python -m local.benchmark.cores --json docs/measured/cores.json
 	$(BIN)/python -m local.docs

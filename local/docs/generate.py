@@ -20,6 +20,7 @@ from local.common.cli import OneLineParser, UsageError
 from local.common.paths import ROOT
 from local.docs.choice import choice_table
 from local.docs.clients import client_commands, client_programs, clients_table
+from local.docs.comparison import comparison_table
 from local.docs.confidence import confidence_table, reliability_plot
 from local.docs.cores import cores_table
 from local.docs.cost import cost_table
@@ -51,6 +52,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "estimates": estimates_table,
     "overload": overload_tables,
     "own models": own_models_table,
+    "comparison": comparison_table,
 }
 PLOTS: Final[Mapping[str, Callable[[], str]]] = {
     "goodput.svg": overload_plot,

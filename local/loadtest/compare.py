@@ -31,9 +31,10 @@ examples:
 
 Differences have intervals from a bootstrap over seconds or waves. b is slower if a judged figure is
 worse beyond chance and beyond the tolerance: its whole interval is. p50, p99 and the failures are
-judged, or the failures and each --metric; the other lines are for information. All judged figures
-together call equal runs different in at most 5 % of comparisons. Runs need at least 10 blocks
-(seconds, or waves if they are farther apart), better 60.
+judged, or the failures and each --metric; the other lines are for information. The intervals are
+made for a chance of 5 %, for all judged figures together, that equal runs seem to differ;
+docs/pipelines.md has measured shares. Runs need at least 10 blocks (seconds, or waves if they are
+farther apart), better 60.
 
 exit status: 0 no regression, 2 invalid arguments or runs too short to compare, 3 b is worse than a,
 4 the client was the limit in a run, so that its figures are not those of the service

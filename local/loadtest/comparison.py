@@ -10,7 +10,8 @@ of the resampled differences as the interval find differences between equal runs
 seconds resemble their neighbours. `python -m tests.measure.compare_power` measures it.
 
 Several figures are judged at once. Each gets its share of the 5 % in which equal runs may seem to
-differ (Bonferroni): the chance that any of them does is at most 5 %.
+differ (Bonferroni). The measured share is higher, up to 10 % without a tolerance, only where a run
+is short beside the time for which its seconds resemble one another.
 
 Written with numpy: SciPy has a bootstrap, but none of blocks, and is no dependency of the load lab.
 """

@@ -17,6 +17,7 @@ COMMANDS = [
     "local/run_rate_test.py",
     "local/capacity.py",
     "local/forecast.py",
+    "local/compare.py",
     "-m local.benchmark",
     "-m local.benchmark.lambda_image",
     "-m local.benchmark.models",

@@ -81,6 +81,8 @@ class Row:
     """Equal runs that were called different."""
     regressions: float
     """Of all equal runs, those in which the second was called worse: exit status 3."""
+    without_tolerance: float
+    """Equal runs that would be called different with a tolerance of 0 %."""
     power: dict[int, float]
     """By milliseconds."""
 
@@ -93,6 +95,7 @@ class Row:
             "pairs": self.pairs,
             "false_alarms": self.false_alarms,
             "regressions": self.regressions,
+            "without_tolerance": self.without_tolerance,
             "power": {str(shift): share for shift, share in self.power.items()},
         }
 
@@ -153,7 +156,7 @@ def later(run: Run, milliseconds: float) -> Run:
 def measure(case: Case, pairs: int, progress: Callable[[], object]) -> Row:
     """Compare pairs of runs of `case`; `progress` is called after each."""
     random = np.random.default_rng(0)
-    alarms = regressions = 0
+    alarms = regressions = narrow = 0
     found = dict.fromkeys(SHIFTS_MS, 0)
     median: list[float] = []
     tail: list[float] = []
@@ -163,6 +166,7 @@ def measure(case: Case, pairs: int, progress: Callable[[], object]) -> Row:
         equal = compare_blocks(a, b)
         alarms += has_difference(equal)
         regressions += equal.is_regression
+        narrow += excludes_zero(equal)
         for shift in SHIFTS_MS:
             found[shift] += compare_blocks(a, blocks_of(later(other, shift))).is_regression
         seconds = np.sort(run.records["ended"] - run.records["due"])
@@ -176,6 +180,7 @@ def measure(case: Case, pairs: int, progress: Callable[[], object]) -> Row:
         pairs,
         alarms / pairs,
         regressions / pairs,
+        narrow / pairs,
         {shift: count / pairs for shift, count in found.items()},
     )
 
@@ -183,6 +188,14 @@ def measure(case: Case, pairs: int, progress: Callable[[], object]) -> Row:
 def has_difference(comparison: Comparison) -> bool:
     """Whether a judged figure is called worse or better."""
     return any(found.verdict in {"worse", "better"} for found in comparison.judged)
+
+
+def excludes_zero(comparison: Comparison) -> bool:
+    """Whether the interval of a judged figure is above or below zero."""
+    return any(
+        found.low is not None and found.high is not None and (found.low > 0 or found.high < 0)
+        for found in comparison.judged
+    )
 
 
 def most_alarms(pairs: int) -> float:
@@ -275,7 +288,8 @@ def described(row: Row) -> str:
     power = ", ".join(f"{share:.0%} at +{shift} ms" for shift, share in row.power.items())
     return (
         f"{row.case.title}: p50 {row.p50_ms:.0f} ms, p99 {row.p99_ms:.0f} ms; false alarms "
-        f"{row.false_alarms:.1%}, status 3 {row.regressions:.1%}; power {power}"
+        f"{row.false_alarms:.1%}, status 3 {row.regressions:.1%}, without tolerance "
+        f"{row.without_tolerance:.1%}; power {power}"
     )
 
 

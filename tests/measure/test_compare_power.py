@@ -27,7 +27,7 @@ CALM = Case("20 s of 20/s", "30 ms", calm(steady(20, 20), 0, 0), has_power=True)
 
 
 def row(false_alarms: float, power: float) -> Row:
-    return Row(CALM, 30, 60, 400, false_alarms, 0.0, {5: power, 20: 1.0})
+    return Row(CALM, 30, 60, 400, false_alarms, 0.0, 0.1, {5: power, 20: 1.0})
 
 
 def missed(found: Row) -> list[str]:
@@ -57,6 +57,7 @@ def test_pairs_are_measured() -> None:
     found = measure(CALM, 3, lambda: calls.append(1))
     assert len(calls) == found.pairs == 3
     assert found.power[20] == 1
+    assert found.regressions <= found.false_alarms <= found.without_tolerance
     assert found.p50_ms == pytest.approx(30, rel=0.1)
 
 
