@@ -26,8 +26,8 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-reports bench-hostile bench-simulation bench-photos \
-  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-compare bench-refusals bench-all overload soak clients \
+  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-truth bench-hostile bench-simulation bench-photos \
+  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -103,11 +103,11 @@ bench: build/fp32.onnx ## speed: the service beside its baseline and a tutorial 
 bench-peers: build/fp32.onnx ## the same, with LitServe and BentoML in environments of their own
 	$(BIN)/python -m local.benchmark --peers $(ARGS)
 
-bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside wrk and Locust
+bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside Locust, wrk and hey
 	$(BIN)/python -m tests.measure.load_client $(ARGS)
 
-bench-reports: $(VENV)/.test ## time, memory and size of the reports of a million requests (ARGS="--quick")
-	$(BIN)/python -m tests.measure.load_reports $(ARGS)
+bench-truth: $(VENV)/.test ## what the load tests report of servers whose latencies are known
+	$(BIN)/python -m tests.measure.load_truth $(ARGS)
 
 bench-hostile: $(VENV)/.test ## time and memory that malformed images and endless requests take
 	$(BIN)/python -m tests.measure.images $(ARGS)
@@ -164,7 +164,7 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run() { echo "== python -m $$*"; $(BIN)/python -m "$$@" --gross || status=1; }; \
 	run local.benchmark --quick; \
 	run tests.measure.load_client --quick; \
-	run tests.measure.load_reports --quick; \
+	run tests.measure.load_truth --repeat 1; \
 	run tests.measure.images --quick; \
 	run tests.measure.hostile_http; \
 	run tests.measure.simulation --quick; \

@@ -95,6 +95,18 @@ def signature(received: Received, url: str) -> str:
     return f"AWS4-HMAC-SHA256 Credential={scope}, {signed}{';'.join(names)}, Signature={value}"
 
 
+def test_given_headers_are_those_of_the_event(stub: Stub, tmp_path: Path) -> None:
+    stub.follow(f"json/{result()}")
+    stub.alias = INVOKED
+    done, _ = measured(ONE, 1, "--lambda", "classifier", "--endpoint-url", stub.url, "--header",
+                       "X-Load: yes", "--api-key", "k3y", folder=tmp_path,
+                       environment=NO_CREDENTIALS)  # fmt: skip
+    assert done.returncode == 0
+    headers = json.loads(stub.received[0].body)["headers"]
+    assert (headers["x-load"], headers["authorization"]) == ("yes", "Bearer k3y")
+    assert "authorization" not in stub.received[0].headers
+
+
 def test_function_failures_are_counted_by_kind(stub: Stub, tmp_path: Path) -> None:
     answers = {
         "status/429": "status 429",

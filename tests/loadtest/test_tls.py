@@ -12,6 +12,7 @@ from tests.support.tls import self_signed
 from tests.support.tools import OPENSSL, needs
 
 ONE = "local/test_script.py"
+WAVES = "local/run_multiple_tests.py"
 
 pytestmark = needs(OPENSSL)
 
@@ -67,6 +68,25 @@ def test_untrusted_certificate_is_a_tls_error(tls_stub: Stub, tmp_path: Path) ->
     assert done.returncode == 1
     assert report["failures_by_kind"] == {"TLS error": 3}
     assert tls_stub.received == []
+
+
+def test_given_authority_is_trusted(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
+    done, report = measured(ONE, 3, "--url", tls_stub.url, "--cacert", certificate, folder=tmp_path)
+    assert done.returncode == 0
+    assert report["answered"] == 3
+
+
+def test_insecure_verifies_nothing(tls_stub: Stub, tmp_path: Path) -> None:
+    done, _ = measured(ONE, 3, "--url", tls_stub.url, "--insecure", folder=tmp_path)
+    assert done.returncode == 0
+
+
+def test_keep_alive_over_tls(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
+    """Session tickets that arrive after a response do not close a connection."""
+    done, _ = measured(WAVES, "-N", 1, "-T", 0.1, "-R", 8, "--keep-alive", "--url", tls_stub.url,
+                       "--cacert", certificate, folder=tmp_path)  # fmt: skip
+    assert done.returncode == 0
+    assert len({request.port for request in tls_stub.received}) < 8
 
 
 def test_https_to_a_plain_http_server_fails(stub: Stub, tmp_path: Path) -> None:
