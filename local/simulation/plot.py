@@ -6,13 +6,17 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes  # type: ignore[import-not-found, unused-ignore]
 from matplotlib.figure import Figure  # type: ignore[import-not-found, unused-ignore]
+from matplotlib.ticker import (  # type: ignore[import-not-found, unused-ignore]
+    LogLocator,
+    NullFormatter,
+)
 from numpy.typing import NDArray
 
 from local.simulation.prediction import Prediction
 from local.simulation.scaling import SECOND
 from local.simulation.simulate import SimulationResult
 
-_POINTS: Final = 4000
+_POINTS: Final = 1500
 """Approximate horizontal resolution of the plot."""
 
 _BINS: Final = 60
@@ -31,7 +35,7 @@ def plot(prediction: Prediction, path: Path) -> None:
 def concurrency(result: SimulationResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Times in microseconds, ascending, and the requests in flight from each time on.
 
-    Above 4000 steps, keeps the maximum of each interval.
+    Above 1500 steps, keeps the maximum of each interval.
     """
     ends = result.ends
     starts = ends - result.latencies
@@ -67,4 +71,8 @@ def _plot_latencies(axes: Axes, result: SimulationResult) -> None:
         label = f"{name}, {len(values):,}"
         axes.hist(values, bins=edges, label=label, alpha=0.8)
     axes.set(xscale="log", yscale="log", xlabel="latency, ms", ylabel="requests")
+    # Labels such as "3 x 10^1" at every step of a decade would overlap.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend()
