@@ -3,13 +3,13 @@
 import argparse
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from local.common.cli import UsageError, check_outputs, print_progress
 from local.loadtest import requirements
 from local.loadtest.schedule import Schedule
 from local.simulation import aws_figures
-from local.simulation.comparison import compare
+from local.simulation.comparison import compare, doubts
 from local.simulation.durations import Times
 from local.simulation.measured import (
     ARCHITECTURES,
@@ -27,7 +27,10 @@ from local.simulation.scaling import Limits
 from local.simulation.sizes import MEASURED, MEMORY_MB, Sized, durations_for
 from local.simulation.tables import Row, cheapest, provisioned_table, sizes_table, verdict
 
-NOT_MET = 3
+MANY: Final = 1_000_000
+"""Requests that take a second or more."""
+
+NOT_MET: Final = 3
 """The exit status if --target is not met."""
 
 
@@ -51,7 +54,11 @@ def forecast(arguments: Sequence[str] | None = None) -> int:
     prediction = _predict(options, schedule, sized, options.provisioned[0])
     print(report(prediction, _notes(sized)), end="")
     if load_report is not None:
-        print("\n" + comparison_table(compare(prediction.as_json(), load_report)), end="")
+        figures = prediction.as_json()
+        print()
+        for doubt in doubts(figures, load_report):
+            print(doubt)
+        print(comparison_table(compare(figures, load_report)), end="")
     _write_json(options, prediction.as_json())
     if options.plot:
         _plot(options, prediction)
@@ -140,6 +147,8 @@ def _predict(
 ) -> Prediction:
     assert sized.cold is not None
     assert sized.warm is not None
+    if schedule.requests >= MANY:
+        print_progress(f"simulating {schedule.requests:,} requests, twice")
     function = FunctionConfig(
         sized.memory_mb,
         sized.architecture,

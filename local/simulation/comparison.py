@@ -38,5 +38,17 @@ def compare(predicted: Mapping[str, object], measured: Mapping[str, object]) -> 
     ]
 
 
+def doubts(predicted: Mapping[str, object], measured: Mapping[str, object]) -> list[str]:
+    """Reasons, as sentences, why a forecast and a load report may not agree."""
+    found = []
+    limit, plan = measured.get("client_limit"), measured.get("plan")
+    if isinstance(limit, str):
+        found.append(limit)
+    if plan is not None and plan != predicted.get("plan"):
+        described = measured.get("description")
+        found.append(f"The load report is of another plan{f': {described}' if described else ''}.")
+    return found
+
+
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}

@@ -131,14 +131,12 @@ class DurationStream:
             self._drawn = self._ahead.tolist()
             self._next = 0
 
-    @property
-    def position(self) -> int:
-        """The number of durations taken so far."""
-        return self._total
-
-    def taken(self, first: int = 0) -> Microseconds:
-        """The durations taken so far, in order, from number `first` (from 0) on."""
-        return np.concatenate([np.empty(0, np.int64), *self._blocks])[first : self._total]
+    def collect(self) -> Microseconds:
+        """The durations taken since the last call, in order. Forgets them."""
+        found = np.concatenate([np.empty(0, np.int64), *self._blocks])[: self._total]
+        self._ahead, self._drawn = self._ahead[self._next :], self._drawn[self._next :]
+        self._blocks, self._next, self._total = [self._ahead], 0, 0
+        return found
 
 
 def parse_durations(text: str) -> Durations:

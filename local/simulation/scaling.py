@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from local.simulation import aws_figures
 from local.simulation.durations import DurationStream, Microseconds
@@ -156,10 +157,10 @@ class Environments:
         self.peak_on_demand = 0
         """on-demand environments, busy or idle"""
 
-    def run(self, starts: Microseconds, arrivals: Microseconds) -> Microseconds:
+    def run(self, starts: Microseconds, arrivals: Microseconds) -> NDArray[np.int32]:
         """Assign `arrivals` requests at each of `starts` (microseconds, ascending). Returns the
         fields of `WaveCounts`, shape [instants, 6]."""
-        counts = np.zeros((len(starts), len(WaveCounts._fields)), np.int64)
+        counts = np.zeros((len(starts), len(WaveCounts._fields)), np.int32)
         begun = np.concatenate([[0], np.cumsum(arrivals)])
         longest = min(self._idle_limit, self._requests.longest)
         at, most, singles = 0, _LEAST, 1
@@ -181,7 +182,7 @@ class Environments:
         return counts
 
     def _run_stretch(
-        self, starts: Microseconds, arrivals: Microseconds, counts: Microseconds
+        self, starts: Microseconds, arrivals: Microseconds, counts: NDArray[np.int32]
     ) -> int:
         """Assign requests up to the first that finds no idle environment. Returns the number of
         instants and fills `counts`."""
@@ -212,7 +213,7 @@ class Environments:
         return done
 
     def _run_provisioned(
-        self, starts: Microseconds, arrivals: Microseconds, counts: Microseconds
+        self, starts: Microseconds, arrivals: Microseconds, counts: NDArray[np.int32]
     ) -> int:
         """As `_run_stretch`, while provisioned environments are idle."""
         on_demand = np.array(self._busy, np.int64)

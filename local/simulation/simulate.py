@@ -10,6 +10,7 @@ from local.simulation.durations import DurationStream, Microseconds, Times
 from local.simulation.scaling import SECOND, Environments, Limits
 
 Counts = NDArray[np.int64]
+Outcomes = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,12 @@ class SimulationResult:
     starts: Microseconds
     """The instants, ascending, from the start of the first run."""
     arrivals: Counts
-    provisioned: Counts
-    warm: Counts
-    cold: Counts
-    over_concurrency: Counts
-    over_request_rate: Counts
-    over_scaling_rate: Counts
+    provisioned: Outcomes
+    warm: Outcomes
+    cold: Outcomes
+    over_concurrency: Outcomes
+    over_request_rate: Outcomes
+    over_scaling_rate: Outcomes
 
     provisioned_durations: Microseconds
     """of each request in a provisioned environment, in order; likewise the next two"""
@@ -69,15 +70,14 @@ class Simulation:
         self._new = DurationStream(times.cold, random[0])
         self._used = DurationStream(times.warm, random[1])
         self._ready = DurationStream(times.warm, random[2])
-        self._preparations = np.array(self._new.take(limits.provisioned), np.int64)
+        self._new.take(limits.provisioned)
+        self._preparations = self._new.collect()
         self._environments = Environments(limits, self._new, self._used, self._ready)
 
     def run(self, starts: Microseconds, arrivals: Counts) -> SimulationResult:
         """`arrivals` requests at `starts` (microseconds, ascending, at least one, not before the
         last of the previous run)."""
         environments = self._environments
-        streams = (self._new, self._used, self._ready)
-        new, used, ready = (stream.position for stream in streams)
         environments.start_peaks(int(starts[0]))
         provisioned, warm, cold, *over = environments.run(starts, arrivals).T
         preparations, self._preparations = self._preparations, self._preparations[:0]
@@ -90,9 +90,9 @@ class Simulation:
             over_concurrency=over[0],
             over_request_rate=over[1],
             over_scaling_rate=over[2],
-            provisioned_durations=self._ready.taken(ready),
-            warm_durations=self._used.taken(used),
-            cold_durations=self._new.taken(new),
+            provisioned_durations=self._ready.collect(),
+            warm_durations=self._used.collect(),
+            cold_durations=self._new.collect(),
             preparations=preparations,
             peak_concurrency=environments.peak_in_flight,
             peak_on_demand=environments.peak_on_demand,

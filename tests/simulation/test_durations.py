@@ -100,14 +100,28 @@ def test_durations_are_at_least_one_microsecond() -> None:
     assert Constant(1e-9).draw(np.random.default_rng(0), 2).tolist() == [1, 1]
 
 
+def test_a_duration_stream_goes_on_after_its_durations_were_collected() -> None:
+    supply = DurationStream(InTurn(range(65_536)), np.random.default_rng(0))
+    supply.take(3)
+
+    first = supply.collect().tolist()
+    ahead = supply.ahead(2).tolist()
+    supply.skip(2)
+
+    assert first == [0, 1, 2]
+    assert ahead == supply.collect().tolist() == [3, 4]
+    assert supply.take(1) == [5]
+
+
 def test_duration_stream_returns_blocks_in_order_and_records_them() -> None:
     supply = DurationStream(InTurn(range(65_536)), np.random.default_rng(0))
 
     parts = [supply.take(count) for count in (3, 0, 65_000, 70_000, 1)]
 
     assert [len(part) for part in parts] == [3, 0, 65_000, 70_000, 1]
-    assert supply.taken().tolist() == list(chain.from_iterable(parts))
-    assert supply.taken()[65_530:65_540].tolist() == [*range(65_530, 65_536), 0, 1, 2, 3]
+    taken = supply.collect().tolist()
+    assert taken == list(chain.from_iterable(parts))
+    assert taken[65_530:65_540] == [*range(65_530, 65_536), 0, 1, 2, 3]
 
 
 def test_file_of_measured_durations(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from local.loadtest.schedule import RateProfile, Schedule, WavePlan
-from local.simulation.comparison import compare
+from local.simulation.comparison import compare, doubts
 from local.simulation.durations import Constant, Times
 from local.simulation.prediction import Prediction, predict, statistics_ms
 from local.simulation.pricing import FunctionConfig
@@ -159,6 +159,18 @@ def test_compare_uses_figures_present_in_both() -> None:
     assert [row.ratio for row in rows] == [1.0, None, 1.1, 1.2]
     table = comparison_table(rows).splitlines()
     assert table[3] == "  latency p50, ms                 25.0        27.5       1.100"
+
+
+def test_compare_doubts_another_plan_and_a_client_at_its_limit() -> None:
+    figures = prediction().as_json()
+    same = {"plan": {"kind": "waves", "parallel": 100, "period_s": 1, "repeat": 60}}
+    other = {"plan": {"kind": "rate"}, "description": "5 requests/s for 60 s"}
+
+    assert doubts(figures, {}) == doubts(figures, same) == []
+    assert doubts(figures, other) == ["The load report is of another plan: 5 requests/s for 60 s."]
+    assert doubts(figures, {"client_limit": "The client was the limit."}) == [
+        "The client was the limit."
+    ]
 
 
 def test_compare_without_common_figures_is_empty() -> None:

@@ -38,7 +38,7 @@ def check(
     expected = [plain.admit(*pair) for pair in zip(starts.tolist(), arrivals.tolist(), strict=True)]
     assert counts.tolist() == [list(wave) for wave in expected]
     for quick_stream, plain_stream in zip(quick_streams, plain_streams, strict=True):
-        assert quick_stream.taken().tolist() == plain_stream.taken().tolist()
+        assert quick_stream.collect().tolist() == plain_stream.collect().tolist()
     assert quick.peak_in_flight == plain.peak_in_flight
     assert quick.peak_on_demand == plain.peak_on_demand
     assert quick.single <= (1 - stretches) * len(starts)
