@@ -136,6 +136,20 @@ def test_connections_that_the_server_closes_are_replaced(
     assert len({request.port for request in stub.received}) == 6
 
 
+def test_request_on_a_connection_that_closes_is_sent_once_more(stub: Stub, tmp_path: Path) -> None:
+    url = stub.follow("delay/0", "delay/0", "close", then="delay/0")
+    run = run_load(url, [0, 0.2, 0.4, 0.6], tmp_path, keep_alive=True)
+    assert kinds_of(run) == {"": 4}
+    assert len(stub.received) == 5
+
+
+def test_request_is_sent_at_most_twice(stub: Stub, tmp_path: Path) -> None:
+    url = stub.follow("delay/0", "delay/0", then="close")
+    run = run_load(url, [0, 0.2, 0.4, 0.6], tmp_path, keep_alive=True)
+    assert kinds_of(run) == {"": 2, "closed without a response": 2}
+    assert len(stub.received) <= 6
+
+
 def test_descriptors_that_run_out_are_a_kind_of_failure(stub: Stub, tmp_path: Path) -> None:
     limit = 64 + 40
     due = waves(60, 0.2, 5)
@@ -186,7 +200,7 @@ def test_signal_before_the_start_sends_nothing(stub: Stub, number: int, tmp_path
 
 
 def test_second_signal_ends_a_sender_that_hangs(stub: Stub, tmp_path: Path) -> None:
-    process = start_run(f"{stub.url}/hang", [0] * 6, tmp_path)
+    process = start_run(f"{stub.url}/hang", [0] * 6, tmp_path, killed_after=10 * HANG_SECONDS)
     wait_until(lambda: len(stub.received) == 6, "six requests")
     for sender in session_of(process):
         sender.suspend()

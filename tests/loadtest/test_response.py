@@ -45,6 +45,12 @@ def test_header_names_are_lower_case_and_values_keep_colons() -> None:
     assert response.headers["x-test"] == "a: b"
 
 
+def test_several_headers_of_one_name_are_a_list() -> None:
+    response = Response()
+    response.feed(b"HTTP/1.1 204 OK\r\nServer-Timing: a;dur=1\r\nserver-timing: b;dur=2\r\n\r\n")
+    assert response.headers == {"server-timing": "a;dur=1, b;dur=2"}
+
+
 @pytest.mark.parametrize("status", [204, 304])
 def test_status_without_body(status: int) -> None:
     response = Response()

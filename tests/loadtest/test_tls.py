@@ -82,7 +82,6 @@ def test_insecure_verifies_nothing(tls_stub: Stub, tmp_path: Path) -> None:
 
 
 def test_keep_alive_over_tls(tls_stub: Stub, certificate: Path, tmp_path: Path) -> None:
-    """Session tickets that arrive after a response do not close a connection."""
     done, _ = measured(WAVES, "-N", 1, "-T", 0.1, "-R", 8, "--keep-alive", "--url", tls_stub.url,
                        "--cacert", certificate, folder=tmp_path)  # fmt: skip
     assert done.returncode == 0

@@ -17,7 +17,7 @@ import numpy as np
 
 from local.common.cli import main
 from local.common.paths import SAMPLE
-from local.loadtest.engine.engine import run
+from local.loadtest.engine import engine
 from local.loadtest.payload import read_payloads
 from local.loadtest.run import Records, Run
 from local.loadtest.schedule import Schedule
@@ -36,10 +36,19 @@ def waves(parallel: int, period: float, repeat: int) -> list[float]:
 
 
 def start_run(
-    url: str, due: Sequence[float], folder: Path, *, timeout: float = HANG_SECONDS, **options: Any
+    url: str,
+    due: Sequence[float],
+    folder: Path,
+    *,
+    timeout: float = HANG_SECONDS,
+    killed_after: float | None = None,
+    **options: Any,
 ) -> subprocess.Popen[str]:
-    """Start a run; `options` are those of `HttpOptions`."""
+    """Start a run. killed_after: seconds from a signal to the end of senders that do not stop.
+    `options` are those of `HttpOptions`."""
     arguments = {"url": url, "due": list(due), "timeout": timeout, "options": options}
+    if killed_after is not None:
+        arguments["killed_after"] = killed_after
     return start("-m", "tests.support.load_run", json.dumps(arguments), folder)
 
 
@@ -67,8 +76,9 @@ def kinds_of(run: Run, records: Records | None = None) -> dict[str, int]:
 
 def command() -> int:
     given, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
+    engine.KILLED_AFTER_SECONDS = given.get("killed_after", engine.KILLED_AFTER_SECONDS)  # type: ignore[misc]
     target = http_target(given["url"], read_payloads(SAMPLE), HttpOptions(**given["options"]))
-    done = run(target, schedule_of(given["due"]), given["timeout"])
+    done = engine.run(target, schedule_of(given["due"]), given["timeout"])
     np.save(folder / "records.npy", done.records)
     rest = {
         "due": given["due"],

@@ -39,14 +39,15 @@ _SPARE_FILES: Final = 64
 
 _LONGEST_SECONDS: Final = 366 * 86_400.0
 
-_KILLED_AFTER_SECONDS: Final = 2.0
+KILLED_AFTER_SECONDS: Final = 2.0
 """Senders end by themselves in a fraction of this time after they are told to stop."""
 
 # A forked process has all imports, request bodies and due times. Needs fork: Linux, macOS or WSL.
 _fork = multiprocessing.get_context("fork")
 
 OnRecords = Callable[[Records, Sequence[str]], None]
-"""Receives new records (type `RECORD`, possibly none) and all kinds so far."""
+"""Receives new records (type `RECORD`, possibly none; valid during the call) and all kinds so
+far."""
 
 
 def run(
@@ -190,7 +191,7 @@ class _Engine:
                 self._receive(key.data)
         if self._ended == before:
             self._on_records(self._records[before:before], self._kinds.names)
-        if time.perf_counter() >= self._stopped_at + _KILLED_AFTER_SECONDS:
+        if time.perf_counter() >= self._stopped_at + KILLED_AFTER_SECONDS:
             self._kill_all()
 
     def _receive(self, sender: _Sender) -> None:
