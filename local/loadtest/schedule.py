@@ -125,10 +125,13 @@ class RateProfile:
         return float(np.trapezoid(self.rates, self.times))
 
     def schedule(self, arrivals: Arrivals = "constant", seed: int = 0) -> Schedule:
-        """seed: of the Poisson process."""
+        """seed: of the Poisson process. Raises `UsageError` if that has no arrivals."""
+        due = self.due(arrivals, seed)
+        if not len(due):
+            raise UsageError("No request is due with this seed. Use a higher rate or more time.")
         points = {"times_s": self.times.tolist(), "rates_rps": self.rates.tolist()}
         return Schedule(
-            due=self.due(arrivals, seed),
+            due=due,
             span=self.seconds,
             description=f"{self._describe()}, {arrivals} arrivals",
             plan={

@@ -77,6 +77,13 @@ def test_poisson_arrivals_depend_on_the_seed_only() -> None:
     assert first.tolist() == again.tolist() != other.tolist()
 
 
+def test_poisson_process_without_arrivals_is_refused() -> None:
+    profile = RateProfile.steady(1, 1)
+    counts = [len(profile.due("poisson", seed)) for seed in range(20)]
+    with pytest.raises(UsageError, match=r"^No request is due with this seed\."):
+        profile.schedule("poisson", counts.index(0))
+
+
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
 def test_ramp_follows_the_integral_of_the_rate(arrivals: str) -> None:
     # given: 10 to 200 requests/s in 100 s; the integral is 10 t + 0.95 t^2

@@ -67,7 +67,10 @@ def run_sender(end: Channel, job: Job) -> None:
     sender = Sender(end, job)
     gc.freeze()
     gc.disable()
-    sender.run()
+    try:
+        sender.run()
+    except (BrokenPipeError, ConnectionResetError):  # of the channel: the parent has ended
+        os._exit(1)
 
 
 class Sender:
@@ -128,10 +131,11 @@ class Sender:
             if key.data is None:
                 self._obey()
                 continue
-            if key.data.descriptor in self._idle:
-                self._check_idle(key.data)
-            else:
+            # Neither: it was answered, or closed, since the wait.
+            if self._open.get(key.data.index) is key.data:
                 self._advance(key.data)
+            elif self._idle.get(key.fd) is key.data:
+                self._check_idle(key.data)
             now = time.perf_counter()
             if now >= self._due_at:
                 self._send_due(now)
