@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from local.common.cli import UsageError, check_outputs, print_progress
@@ -139,7 +140,7 @@ def _sized(
             "docs/measured/lambda.json (see --help)"
         )
     source = MEASURED if options.cold_ms and options.warm_ms and given else found.source
-    return Sized(found.memory_mb, found.architecture, cold, warm, source)
+    return replace(found, cold=cold, warm=warm, source=source)
 
 
 def _predict(
@@ -148,7 +149,7 @@ def _predict(
     assert sized.cold is not None
     assert sized.warm is not None
     if schedule.requests >= MANY:
-        print_progress(f"simulating {schedule.requests:,} requests, twice")
+        print_progress(f"simulating {schedule.requests:,} requests")
     function = FunctionConfig(
         sized.memory_mb,
         sized.architecture,
@@ -188,7 +189,11 @@ def _limits(options: argparse.Namespace, provisioned: int) -> Limits:
 def _notes(sized: Sized) -> list[str]:
     if sized.source == MEASURED:
         return []
-    return [f"The durations were measured with {sized.source} and scaled by the share of the CPU."]
+    scaled = ", scaled by the share of the CPU" if sized.factor != 1 else ""
+    return [
+        f"No durations were measured with {sized.memory_mb:,} MB on {sized.architecture}: they are "
+        f"those of {sized.source}{scaled}."
+    ]
 
 
 def _verdict(options: argparse.Namespace, rows: Sequence[Row]) -> int:

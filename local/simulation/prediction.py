@@ -140,7 +140,7 @@ def statistics_ms(durations: Microseconds) -> dict[str, float | None]:
     names = ["min", "mean", *PERCENTILES, "max"]
     if not len(durations):
         return dict.fromkeys(names)
-    # Rounded, as 99.9 / 100 is a little above 0.999 in floating point.
+    # Rounded, as 99.9 * 41,000 / 100 is a little above 40,959 in floating point.
     ranks = [
         math.ceil(round(percent * len(durations) / 100, 6)) - 1 for percent in PERCENTILES.values()
     ]

@@ -34,7 +34,9 @@ class Sized:
     cold: Durations | None
     warm: Durations | None
     source: str
-    """`MEASURED`, or of what size and architecture."""
+    """`MEASURED`, or the size and the architecture that they were measured with."""
+    factor: float = 1
+    """How many times as long they are as measured."""
 
 
 def cpu_factor(measured_mb: int, memory_mb: int) -> float:
@@ -56,7 +58,7 @@ def durations_for(
     wanted = architecture or best.architecture or ARCHITECTURES[0]
     factor = cpu_factor(measured_mb, memory)
     cold, warm = (_scaled(durations, factor) for durations in (best.cold, best.warm))
-    return Sized(memory, wanted, cold, warm, _source(best, memory, wanted))
+    return Sized(memory, wanted, cold, warm, _source(best, memory, wanted), factor)
 
 
 def _scaled(durations: Durations | None, factor: float) -> Durations | None:

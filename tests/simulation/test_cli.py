@@ -70,7 +70,26 @@ def test_options_take_precedence_over_measured(
         "cold": "2 measured, 1400 to 1600 ms, times 3.455",
         "warm": "30 ms, constant",
     }
-    assert "The durations were measured with 1,769 MB and scaled" in capsys.readouterr().out
+    assert (
+        "No durations were measured with 512 MB on x86_64: they are those of 1,769 MB, scaled by"
+        in capsys.readouterr().out
+    )
+
+
+def test_durations_of_the_other_architecture_are_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = tmp_path / "measured.json"
+    measured.write_text(
+        '{"cold_ms": 400, "warm_ms": 25, "memory_mb": 1769, "architecture": "x86_64"}'
+    )
+
+    forecast(["--measured", str(measured), "--architecture", "arm64"])
+
+    assert (
+        "No durations were measured with 1,769 MB on arm64: they are those of x86_64."
+        in capsys.readouterr().out
+    )
 
 
 def test_compare_option_adds_the_measured_figures(
