@@ -1,4 +1,4 @@
-"""Find the rate that a running service sustains; see local/loadtest/capacity.py."""
+"""Find the rate that a running service sustains; see local/loadtest/capacity/."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.common.cli import main
-from local.loadtest.capacity import capacity
+from local.loadtest.capacity.command import capacity
 
 if __name__ == "__main__":
     main(capacity)

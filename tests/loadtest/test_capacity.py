@@ -1,140 +1,164 @@
-"""The search for the knee of a service."""
+"""capacity.py as users run it. The search itself is tested in test_capacity_search.py."""
 
+import io
 import json
-import re
-from collections.abc import Callable
+import signal
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from local.loadtest.knee import Curve, Search, Step, find_knee
-from local.loadtest.run import IN_FLIGHT
-from local.loadtest.stats import summarize
-from tests.support.runs import make_run, waves
+from local.loadtest.capacity.progress import Progress
+from local.loadtest.run import RECORD
 from tests.support.scripts import finish, interrupt, refused, script, start
 from tests.support.stub import Stub
 from tests.support.wait import HANG_SECONDS, wait_until
 
 CAPACITY = "local/capacity.py"
 
-PATIENT = ("-T", 600, "--limit", 600_000, "-R", 1, "--timeout", HANG_SECONDS)
-"""One wave of each size, so that the search never waits for T; good at any speed."""
+PATIENT = ("--limit", HANG_SECONDS * 1000, "--timeout", HANG_SECONDS, "--for", 10 * HANG_SECONDS)
+"""So that only failures decide, however slow the machine is."""
+
+ONE_WAVE = ("--arrivals", "waves", "-T", 600, "-R", 1, *PATIENT)
+"""One wave of each size, so that the search never waits for T."""
+
+PROBES = 3
+"""Single requests before the search."""
 
 
-def search_a(service: Callable[[int], float], most: int = 4096, limit: float = 500) -> Curve:
-    """Search a service whose p99, in ms, is a function of the wave's size."""
-    curve = Curve("stub", Search(limit, 1, 5, most), [])
-
-    def measure(parallel: int) -> Step:
-        p99 = service(parallel)
-        step = Step(parallel, parallel, parallel, 0, p99, p99, p99 <= limit)
-        curve.steps.append(step)
-        return step
-
-    find_knee(curve.search, measure)
-    return curve
+def read(path: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report
 
 
-@pytest.mark.parametrize("knee", [1, 2, 3, 7, 64, 100, 777, 3000])
-def test_the_knee_is_found_to_five_percent(knee: int) -> None:
-    curve = search_a(lambda parallel: parallel * 500 / knee)
-    assert curve.knee is not None
-    assert 0.95 * knee <= curve.knee.parallel <= knee
-    assert not curve.is_lower_bound
-    assert len(curve.steps) < 35
+def test_largest_wave_of_a_service_that_refuses_more_is_found(stub: Stub, tmp_path: Path) -> None:
+    # given: one request of each wave of more than ten is refused
+    sizes = [1, 2, 4, 8, 16, 13, 10, 12, 11, 10, 11, 10, 11]
+    plan = ["delay/0"] * PROBES
+    for size in sizes:
+        plan += ["delay/0"] * (size - 1) + ["status/503" if size > 10 else "delay/0"]
+    table, plot = tmp_path / "capacity.json", tmp_path / "capacity.svg"
+
+    url = stub.follow(*plan, then="close")
+    reports = ("--json", table, "--plot", plot)
+    done = script(
+        CAPACITY, "--url", url, *ONE_WAVE, "--failures", 0, "--header", "X-Who: me", *reports
+    )
+
+    assert done.returncode == 0, done.stderr
+    report = read(table)
+    assert [step["load"] for step in report["steps"]] == sizes
+    assert report["status"] == "found"
+    assert report["wave"] == 10
+    assert report["sustainable_rps"] == pytest.approx(10 / 600)
+    assert report["highest_passed"] == {"rps": 10 / 600, "passed": 3, "measured": 3}
+    assert report["lowest_failed"] == {"rps": 11 / 600, "passed": 0, "measured": 3}
+    assert "in waves of 10 every 600 s" in done.stdout
+    assert "<svg" in plot.read_text()
+    assert {received.headers["x-who"] for received in stub.received} == {"me"}
 
 
-def test_knee_is_a_lower_bound_if_every_wave_is_good() -> None:
-    curve = search_a(lambda _: 1, most=100)
-    assert curve.knee is not None
-    assert curve.knee.parallel == 100
-    assert "sustainable: at least 100.0 requests/s" in curve.verdict()
-
-
-def test_no_knee_if_one_request_is_too_slow() -> None:
-    curve = search_a(lambda _: 501)
-    assert curve.knee is None
-    assert curve.verdict() == "sustainable: none; one request at a time exceeds 500 ms"
-
-
-def test_one_slow_measurement_is_not_the_knee() -> None:
-    hiccups = iter([1, 1, 999])
-    curve = search_a(lambda parallel: next(hiccups, parallel), most=64)
-    assert curve.knee is not None
-    assert curve.knee.parallel == 64
+def test_steady_rate_is_measured_up_to_the_most(stub: Stub, tmp_path: Path) -> None:
+    """On a busy machine, the verdict may be any; the counts agree."""
+    table = tmp_path / "capacity.json"
+    done = script(CAPACITY, "--url", f"{stub.url}/delay/0", "--most", 30, "--for", 20,
+                  "--precision", "50%", "--json", table)  # fmt: skip
+    assert done.stderr == ""
+    report = read(table)
+    assert {step["offered_rps"] <= 30 for step in report["steps"]} == {True}
+    assert len(stub.received) == PROBES + sum(step["requests"] for step in report["steps"])
+    assert report["sustainable_rps"] is None or report["sustainable_rps"] <= 30
+    assert report["arrivals"] == "constant"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "failure", "good"),
+    ("behaviour", "reason"), [("status/503", "fails (status 503)"), ("delay/0.1", "takes 1")]
+)
+def test_service_that_fails_a_single_request_sustains_nothing(
+    stub: Stub, behaviour: str, reason: str
+) -> None:
+    done = script(CAPACITY, "--url", f"{stub.url}/{behaviour}", "--limit", 50)
+    assert done.returncode == 1
+    assert f"sustainable: none; one request at a time {reason}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "answered", "sent", "loads"),
     [
-        ([0.1] * 98 + [0.2, 9.9], "", True),
-        ([0.1] * 98 + [0.201, 9.9], "", False),
-        ([0.1] * 100, "status 503", False),
-        ([], "", False),
+        (signal.SIGINT, 0, 1, []),
+        (signal.SIGINT, PROBES + 1 + 2, PROBES + 1 + 2 + 4, [1, 2]),
+        (signal.SIGTERM, PROBES + 1 + 2, PROBES + 1 + 2 + 4, [1, 2]),
     ],
 )
-def test_wave_is_good_within_the_limit_and_without_failures(
-    seconds: list[float], failure: str, good: bool
+def test_stopped_search_reports_what_is_known_and_no_result(
+    stub: Stub,
+    tmp_path: Path,
+    number: signal.Signals,
+    answered: int,
+    sent: int,
+    *,
+    loads: list[int],
 ) -> None:
-    failures = [""] * len(seconds) + [failure or IN_FLIGHT]
-    summary = summarize(make_run(waves(101, 1, 1), [*seconds, 0.1], failure=failures))
-    assert Step.from_summary(summary, Search(200, 1, 1, 100)).good is good
-
-
-def test_capacity_finds_a_known_knee(stub: Stub, tmp_path: Path) -> None:
-    # given: a server that fails one request of each wave of more than ten
-    sizes = [1, 2, 4, 8, 16, 16, 12, 12, 10, 11, 11]
-    plan: list[str] = []
-    for size in sizes:
-        plan += ["delay/0.01"] * (size - 1) + ["status/503" if size > 10 else "delay/0.01"]
-    table, plot = tmp_path / "capacity.json", tmp_path / "capacity.svg"
-
-    done = script(CAPACITY, "--url", stub.follow(*plan, then="close"), *PATIENT,
-                  "--json", table, "--plot", plot)  # fmt: skip
-
-    assert done.returncode == 0, done.stderr
-    result = json.loads(table.read_text())
-    assert result["wave"] == 10
-    assert result["sustainable_rps"] == pytest.approx(10 / 600)
-    assert re.search(r"^sustainable: 0\.0 requests/s, in waves of 10 ", done.stdout, re.MULTILINE)
-    # and: bad sizes are measured twice
-    assert [step["parallel"] for step in result["steps"]] == sizes
-    for step in result["steps"]:
-        assert step["good"] is (step["parallel"] <= 10)
-        assert step["failures"] == (step["parallel"] > 10)
-        assert step["p99_ms"] >= 10
-    assert "<svg" in plot.read_text()
-
-
-@pytest.mark.parametrize("behaviour", ["status/503", "delay/0.1"])
-def test_failures_and_slow_responses_are_bad(stub: Stub, behaviour: str) -> None:
-    url = f"{stub.url}/{behaviour}"
-    done = script(CAPACITY, "--url", url, "-T", 0.05, "--limit", 50, "-R", 2)
-    assert done.returncode == 1
-    assert "sustainable: none" in done.stdout
-
-
-def test_ctrl_c_stops_the_search_and_reports(stub: Stub, tmp_path: Path) -> None:
-    # given: waves of 1, 2 and 4 that are good, and one of 8 that hangs
     table = tmp_path / "capacity.json"
-    url = stub.follow(*["delay/0"] * 7, then="hang")
-    process = start(CAPACITY, "--url", url, *PATIENT, "--json", table)
-    wait_until(lambda: len(stub.received) == 15, "the fourth wave")
-    interrupt(process)
+    url = stub.follow(*["delay/0"] * answered, then="hang")
+    process = start(CAPACITY, "--url", url, *ONE_WAVE, "--json", table)
+    wait_until(lambda: len(stub.received) == sent, "requests that hang")
+    if number == signal.SIGINT:
+        interrupt(process)
+    else:
+        process.terminate()
     done = finish(process)
-    assert done.returncode == 130
-    assert "sustainable: at least" in done.stdout
-    assert "Traceback" not in done.stderr
-    assert [step["parallel"] for step in json.loads(table.read_text())["steps"]] == [1, 2, 4]
+    assert (done.returncode, done.stderr) == (128 + number, "")
+    assert "incomplete, as it was stopped" in done.stdout
+    assert "sustainable" not in done.stdout
+    report = read(table)
+    assert (report["status"], report["stopped"]) == ("incomplete", True)
+    assert report["sustainable_rps"] is report["wave"] is report["interval_rps"] is None
+    assert [step["load"] for step in report["steps"]] == loads
+    assert report["highest_passed"] == (
+        {"rps": 2 / 600, "passed": 1, "measured": 1} if loads else None
+    )
+
+
+def test_progress_on_a_terminal_names_the_load_and_the_time_left() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    progress = Progress(100, terminal)
+    progress.start("50 requests/s", 400, 8)
+    progress.add(np.zeros(3, RECORD))
+    assert terminal.getvalue().endswith("50 requests/s: 0/400, 0 of 8 s; at most 1:40 min left")
+
+
+def test_progress_is_silent_elsewhere() -> None:
+    stream = io.StringIO()
+    progress = Progress(100, stream)
+    progress.start("50 requests/s", 400, 8)
+    progress.clear()
+    assert stream.getvalue() == ""
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-T", "0"), "T must be more than 0 seconds."),
-        (("--limit", "1001"), "--limit must be more than 0 and at most T (1000 ms)"),
-        (("--limit", "0"), "--limit must be more than 0"),
-        (("--most", "0"), "N must be 1 or more; it is 0."),
+        (("-T", "1"), "-T and -R need --arrivals waves."),
+        (("--arrivals", "waves", "-T", "0"), "T must be more than 0 seconds."),
+        (("--arrivals", "waves", "-R", "0"), "R must be 1 or more; it is 0."),
+        (("--arrivals", "waves", "--most", "0"), "--most must be a number of requests, 1 or more"),
+        (("--arrivals", "waves", "--most", "1e9"), "A run has at most 20,000,000 requests"),
+        (("--most", "0"), "--most must be more than 0 requests/s; it is 0."),
+        (("--most", "inf"), "--most must be more than 0 requests/s; it is inf."),
+        (("--most", "1e9"), "A run has at most 20,000,000 requests"),
+        (("--limit", "0"), "--limit must be more than 0 ms; it is 0."),
+        (("--limit", "10001"), "--limit must be at most the --timeout of a request, 10000 ms."),
+        (("--for", "19"), "--for must be 20 seconds or more; it is 19."),
+        (("--for", "nan"), "--for must be 20 seconds or more; it is nan."),
+        (("--precision", "0.1%"), "--precision must be from 1% to 50%; it is 0.001."),
+        (("--failures", "2"), "argument --failures: '2' is not a share such as 0.1% or 0.001"),
+        (("--failures", "x%"), "argument --failures: 'x%' is not a share such as 0.1% or 0.001"),
         (("--plot", "capacity.txt"), "--plot must end in .svg, .png, .pdf: 'capacity.txt'."),
     ],
 )

@@ -1,8 +1,7 @@
 """Plots of a run as SVG, and the capacity plot."""
 
 import io
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -12,9 +11,10 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from local.loadtest.knee import Curve, Step
-from local.loadtest.parts import Part
-from local.loadtest.report.plot_data import NAMED_KINDS, Density, PlotData, Points
+from local.loadtest.concurrency import concurrency, concurrency_peaks
+from local.loadtest.run import Run, latency, service
+from local.loadtest.schedule import Seconds
+from local.loadtest.stats import Summary, failures_by_kind
 
 BLUE: Final = "#0b62a4"
 GREY: Final = "#6b7280"
@@ -195,43 +195,5 @@ def _padded(left: float, right: float) -> tuple[float, float]:
     return left - pad, right + pad
 
 
-def save_capacity_plot(curve: Curve, path: Path) -> None:
-    """p50 and p99 by request rate, with the limit and the knee; the suffix selects the format."""
-    with mpl.rc_context(STYLE):
-        made, axes = figure(4.6)
-        last = sorted(curve.last_by_size(), key=lambda step: step.parallel)
-        repeated = len(curve.steps) > len(last)
-        for name, color, label, pale in (
-            (
-                "p99",
-                BLUE,
-                "p99",
-                "first measurement, repeated" if repeated else "",
-            ),
-            ("p50", GREY, "p50", ""),
-        ):
-            axes.plot(*_points(last, name), "o-", color=color, linewidth=2, label=label)
-            axes.plot(*_points(curve.steps, name), "o", color=color, alpha=0.35, label=pale)
-        limit = curve.search.limit_ms
-        label = f"limit for p99: {limit:g} ms"
-        axes.axhline(limit, color=RED, linestyle="--", linewidth=1.8, label=label)
-        if curve.knee:
-            rate = curve.knee.offered_rps
-            bound = "at least " if curve.is_lower_bound else ""
-            label = f"sustained: {bound}{rate:.4g} requests/s"
-            axes.axvline(rate, color="black", linestyle=":", linewidth=1.8, label=label)
-        axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-        period = curve.search.period
-        axes.set_xlabel(f"load, requests/s (a wave every {period:g} s)")
-        axes.set_ylabel("latency, ms")
-        axes.set_title(f"Latency by load: {curve.target}", loc="left", fontsize=13)
-        made.legend(loc="outside lower left", ncols=2)
-        made.savefig(path, dpi=150)
-
-
-def _points(steps: Iterable[Step], name: str) -> tuple[list[float], list[float]]:
-    """Rates and latencies, without waves that have no latency."""
-    found = [(step.offered_rps, step.p99_ms if name == "p99" else step.p50_ms) for step in steps]
-    known = [(rate, latency) for rate, latency in found if latency is not None]
-    return [rate for rate, _ in known], [latency for _, latency in known]
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [np.nan if value is None else value for value in values]

@@ -1,0 +1,313 @@
+"""Find the load that a running service sustains: p99 latency and failures within limits, and no
+backlog that grows. By default a steady rate; --arrivals waves finds the largest burst of one every
+T seconds."""
+
+import argparse
+import json
+import math
+import signal
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NoReturn
+
+from local.common.cli import UsageError, check_outputs
+from local.loadtest import cli
+from local.loadtest.capacity.progress import Progress
+from local.loadtest.capacity.result import Result, introduction, row
+from local.loadtest.capacity.search import Search
+from local.loadtest.capacity.shapes import Shape, Steady, Waves
+from local.loadtest.capacity.step import Criteria, step_of
+from local.loadtest.engine.engine import run
+from local.loadtest.engine.sender import TIMEOUT
+from local.loadtest.environment import environment
+from local.loadtest.reporting import require_matplotlib
+from local.loadtest.run import Run, service
+from local.loadtest.schedule import Schedule, WavePlan, check_requests
+from local.loadtest.target import Target
+from local.loadtest.target_options import add_target_options, create_target
+
+EXAMPLES = """\
+  python capacity.py                            the rate with 99 % of responses within 1 s
+  python capacity.py --limit 250 --failures 1% --plot capacity.svg
+  python capacity.py --arrivals poisson --json capacity.json
+  python capacity.py --arrivals waves -T 0.5 --limit 500
+                                                the largest wave, one every 0.5 s"""
+
+EPILOG: Final = """
+exit status: 0 found, or at least --most; 1 no load is sustained, or the time was too short;
+2 invalid arguments; 4 the client was the limit, and the result is a lower bound;
+130 stopped by Ctrl-C (143 by SIGTERM), with what is known so far
+"""
+
+FORMATS: Final = (".svg", ".png", ".pdf")
+
+_GROWTH_BY_PRECISION: Final = 0.4
+"""Latency may grow by this part of the precision: at 5 %, by 20 ms a second. Without noise, the
+rate that is found is at most this part too high."""
+
+_LONG_STEPS: Final = 15
+"""Long measurements for which the time of the search is enough."""
+
+_LEAST_SECONDS: Final = 20.0
+_TIMEOUT_SECONDS: Final = 10.0
+_PROBES: Final = 3
+_FIRST_UTILIZATION: Final = 0.5
+"""The first rate keeps a service that answers one request at a time busy for this part."""
+
+_SETTLED: Final = 2.0
+_NOISE_SECONDS: Final = 0.02
+"""After timeouts, the search waits until a request takes at most this many times as long as alone,
+and so much more."""
+_SETTLE_SECONDS: Final = 10.0
+
+_PRECISIONS: Final = (0.01, 0.5)
+
+
+def capacity() -> int:
+    options = parse()
+    shape, criteria = shape_of(options), criteria_of(options)
+    check_outputs(options.json, options.plot)
+    if options.plot:
+        require_matplotlib()
+        if options.plot.suffix not in FORMATS:
+            raise UsageError(f"--plot must end in {', '.join(FORMATS)}: {str(options.plot)!r}.")
+    target = create_target(options)
+    result = Result(target.name, Search(shape, 1.0, options.most, options.precision), criteria)
+    experiment = Experiment(target, result, options.seconds, options.timeout)
+    print(introduction(result), flush=True)
+    try:
+        with _raising_on_signals():
+            experiment.search()
+    except cli.Interrupted as stopped:
+        result.stopped_by = stopped.number
+    finally:
+        experiment.progress.clear()
+        print(f"\n{result.verdict()}")
+    write(options, result)
+    if result.stopped_by is not None:
+        return 128 + result.stopped_by
+    if result.client_limit:
+        return 4
+    return 1 if result.load is None else 0
+
+
+class Experiment:
+    """Measures loads, and adds the measurements to `result`. Raises `cli.Interrupted`, also if a
+    signal arrives between two measurements."""
+
+    def __init__(self, target: Target, result: Result, seconds: float, timeout: float) -> None:
+        """seconds: for the whole search, at most. timeout: seconds per request."""
+        self.progress = Progress(seconds)
+        self._target = target
+        self._result = result
+        self._timeout = timeout
+        self._end = time.monotonic() + seconds
+
+    def search(self) -> None:
+        """Measure until the result is known or the time is over."""
+        result = self._result
+        alone = self._alone()
+        if alone is None:
+            return
+        if not result.search.shape.whole:
+            first = min(_FIRST_UTILIZATION / alone, result.search.most)
+            result.search = replace(result.search, first=first)
+        while True:
+            wanted = result.search.next(result.steps)
+            if wanted is None:
+                result.ended = True
+                return
+            if not self._measure(wanted.load, long=wanted.long, alone=alone):
+                return
+
+    def _alone(self) -> float | None:
+        """How long a single request takes, in seconds; None if that ends the search."""
+        limit = self._result.criteria.limit_ms / 1000
+        best, failure = math.inf, ""
+        for _ in range(_PROBES):
+            one = self._send(WavePlan(1, 0, 1).schedule(), "a single request", 0.0)
+            best = min([best, *service(one.answered)])
+            failure = one.kinds[int(one.records["failure"][0])]
+        if best <= limit:
+            return best
+        self._result.ended = True
+        self._result.alone = (
+            f"fails ({failure})" if best == math.inf else f"takes {best * 1000:.1f} ms"
+        )
+        return None
+
+    def _measure(self, load: float, *, long: bool, alone: float) -> bool:
+        """Add a measurement. Returns whether there was time for it."""
+        result, shape = self._result, self._result.search.shape
+        seconds = shape.seconds(load, long=long)
+        if time.monotonic() + seconds > self._end:
+            return False
+        schedule = shape.schedule(load, long=long, number=len(result.steps))
+        done = self._send(schedule, shape.name(load), seconds)
+        step = step_of(done, load, rate=shape.rate(load), long=long, criteria=result.criteria)
+        result.steps.append(step)
+        self.progress.clear()
+        print(row(step), flush=True)
+        if TIMEOUT in done.kinds:
+            self._settle(alone)
+        return True
+
+    def _settle(self, alone: float) -> None:
+        """Wait for the end of work that the client no longer waits for: after timeouts, a service
+        may still have a queue. Otherwise it has none: a run ends with its last response."""
+        end = min(self._end, time.monotonic() + _SETTLE_SECONDS)
+        while time.monotonic() < end:
+            one = self._send(WavePlan(1, 0, 1).schedule(), "waiting for the service", 0.0)
+            if len(one.answered) and service(one.answered)[0] <= _SETTLED * alone + _NOISE_SECONDS:
+                return
+
+    def _send(self, schedule: Schedule, name: str, seconds: float) -> Run:
+        self.progress.start(name, schedule.requests, seconds)
+        left = self._end - time.monotonic() - seconds
+        timeout = min(self._timeout, max(self._result.criteria.limit_ms / 1000, left))
+        done = run(self._target, schedule, timeout, self.progress.add)
+        if done.stopped_by is not None:
+            raise cli.Interrupted(done.stopped_by)
+        return done
+
+
+@contextmanager
+def _raising_on_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM raise `cli.Interrupted`, except in a run, which has its own handlers."""
+
+    def stop(number: int, _: object) -> NoReturn:
+        raise cli.Interrupted(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def parse() -> Namespace:
+    parser = cli.LoadTestParser(__doc__ or "", EXAMPLES)
+    load = parser.add_argument_group("load")
+    load.add_argument(
+        "--arrivals",
+        choices=("constant", "poisson", "waves"),
+        default="constant",
+        help="a rate with constant intervals or a Poisson process, or waves (default: constant)",
+    )
+    load.add_argument("-T", type=float, help="seconds from wave to wave (default: 1)")
+    load.add_argument("-R", type=int, help="waves of each size (default: 5)")
+    load.add_argument(
+        "--most",
+        type=float,
+        default=10_000,
+        metavar="N",
+        help="highest rate, or largest wave (default: %(default)g)",
+    )
+    search = parser.add_argument_group("search")
+    search.add_argument(
+        "--limit",
+        type=float,
+        default=1000,
+        metavar="MS",
+        help="most p99 latency in ms (default: %(default)g)",
+    )
+    search.add_argument(
+        "--failures",
+        type=share,
+        default=0.001,
+        metavar="SHARE",
+        help="most failures, such as 0.1%% or 0 (default: 0.1%%)",
+    )
+    search.add_argument(
+        "--for",
+        type=float,
+        dest="seconds",
+        default=120.0,
+        metavar="SECONDS",
+        help="time for the search at most; measurements are longer if there is more of it "
+        "(default: %(default)g)",
+    )
+    search.add_argument(
+        "--precision",
+        type=share,
+        default=0.05,
+        metavar="SHARE",
+        help="the search ends when the interval is as narrow as this (default: 5%%)",
+    )
+    add_target_options(parser)
+    parser.set_defaults(timeout=_TIMEOUT_SECONDS)
+    reports = parser.add_argument_group("reports")
+    reports.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    reports.add_argument(
+        "--plot", type=Path, metavar="FILE", help=f"draw the measurements: {', '.join(FORMATS)}"
+    )
+    return parser.parse_args()
+
+
+def share(text: str) -> float:
+    """An option type: a part of 1, such as 0.001 or 0.1%."""
+    number = text.removesuffix("%")
+    try:
+        value = float(number) / (1 if number == text else 100)
+    except ValueError:
+        value = math.nan
+    if 0 <= value < 1:
+        return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a share such as 0.1% or 0.001")
+
+
+def shape_of(options: Namespace) -> Shape:
+    """The loads to search. Raises `UsageError`."""
+    seconds, most = options.seconds, options.most
+    if not _LEAST_SECONDS <= seconds < math.inf:
+        raise UsageError(f"--for must be {_LEAST_SECONDS:g} seconds or more; it is {seconds:g}.")
+    if options.arrivals == "waves":
+        if not 1 <= most < math.inf or most != int(most):
+            raise UsageError(f"--most must be a number of requests, 1 or more; it is {most:g}.")
+        waves = Waves(
+            1.0 if options.T is None else options.T, 5 if options.R is None else options.R
+        )
+        check_requests(most * waves.repeat, "Use a smaller --most or -R")
+        return waves
+    if options.T is not None or options.R is not None:
+        raise UsageError("-T and -R need --arrivals waves.")
+    if not 0 < most < math.inf:
+        raise UsageError(f"--most must be more than 0 requests/s; it is {most:g}.")
+    steady = Steady(options.arrivals, seconds / _LONG_STEPS)
+    check_requests(most * steady.seconds(most, long=True), "Use a lower --most or --for")
+    return steady
+
+
+def criteria_of(options: Namespace) -> Criteria:
+    """When a load is sustained. Raises `UsageError`."""
+    if not 0 < options.limit < math.inf:
+        raise UsageError(f"--limit must be more than 0 ms; it is {options.limit:g}.")
+    if options.limit > options.timeout * 1000:
+        raise UsageError(
+            f"--limit must be at most the --timeout of a request, {options.timeout * 1000:g} ms."
+        )
+    if not _PRECISIONS[0] <= options.precision <= _PRECISIONS[1]:
+        raise UsageError(
+            f"--precision must be from {_PRECISIONS[0]:.0%} to {_PRECISIONS[1]:.0%}; "
+            f"it is {options.precision:.3g}."
+        )
+    return Criteria(options.limit, options.failures, _GROWTH_BY_PRECISION * options.precision)
+
+
+def write(options: Namespace, result: Result) -> None:
+    try:
+        if options.json:
+            text = json.dumps(result.as_dict(environment()), indent=2)
+            options.json.write_text(f"{text}\n", encoding="utf-8")
+        if options.plot:
+            from local.loadtest.capacity.plot import save_plot
+
+            save_plot(result, options.plot)
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None
