@@ -67,6 +67,16 @@ def test_response_before_the_end_of_a_large_payload(stub: Stub, tmp_path: Path) 
     assert set(report["failures_by_kind"]) <= {"status 413", "reset"}
 
 
+def test_early_response_to_a_payload_on_an_open_connection(stub: Stub, tmp_path: Path) -> None:
+    image = tmp_path / "large.jpg"
+    image.write_bytes(bytes(5_000_000))
+    url = stub.follow(*["delay/0"] * 4, then="early")
+    _, report = measured(WAVES, "-N", 4, "-T", 0.5, "-R", 3, "--keep-alive", "--image", image,
+                         "--url", url, folder=tmp_path)  # fmt: skip
+    assert (report["answered"], report["failures"]) == (4, 8)
+    assert set(report["failures_by_kind"]) <= {"status 413", "reset"}
+
+
 def test_requests_are_refused_after_the_server_stops(stub: Stub, tmp_path: Path) -> None:
     # given: a run with more waves than can finish before the server stops listening
     output = tmp_path / "output"

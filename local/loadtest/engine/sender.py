@@ -131,11 +131,12 @@ class Sender:
             if key.data is None:
                 self._obey()
                 continue
+            connection: HttpConnection = key.data
             # Neither: it was answered, or closed, since the wait.
-            if self._open.get(key.data.index) is key.data:
-                self._advance(key.data)
-            elif self._idle.get(key.fd) is key.data:
-                self._check_idle(key.data)
+            if self._open.get(connection.index) is connection:
+                self._advance(connection)
+            elif self._idle.get(connection.descriptor) is connection:
+                self._check_idle(connection)
             now = time.perf_counter()
             if now >= self._due_at:
                 self._send_due(now)
