@@ -81,7 +81,7 @@ def test_without_any_option_there_is_no_schedule() -> None:
         (["--rate", "0.001", "--for", "1", "--arrivals", "poisson"],
          "No request is due. Use a higher rate or more time."),
         (["--rate", "1", "--for", "1", "--arrivals", "poisson", "--seed", "1"],
-         "No request is due with this --seed. Use a higher rate or more time."),
+         "No request is due with this seed. Use a higher rate or more time."),
     ],
 )  # fmt: skip
 def test_wrong_options_are_refused(arguments: list[str], message: str) -> None:

@@ -164,7 +164,7 @@ def test_compare_option_adds_the_measured_figures(
          "argument --hours-per-day: '25' is not a number above 0, up to 24"),
         ([*DURATIONS, "--rate", "1", "--for", "7200", "--hours-per-day", "1"],
          "The plan takes 2.00 hours. --hours-per-day must be as much or more; it is 1."),
-        (["--speed"], "unrecognized arguments: --speed"),
+        (["--quick"], "unrecognized arguments: --quick"),
     ],
 )  # fmt: skip
 def test_invalid_arguments_exit_2(
