@@ -26,7 +26,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-truth bench-hostile bench-simulation bench-photos \
+  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-truth bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
   bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-refusals bench-all overload soak clients \
   fuzz clean
 
@@ -64,8 +64,8 @@ load: $(VENV)/.run ## 10 requests every second, 10 times, against the running se
 locust: $(VENV)/.run ## Locust's page on http://localhost:8089, for the running service
 	$(BIN)/locust -f locustfiles/waves.py -H http://localhost:$(PORT)
 
-capacity: $(VENV)/.run ## the rate that the running service sustains (LIMIT=… ms for p99)
-	$(BIN)/python local/capacity.py --url http://localhost:$(PORT)/ --limit $(or $(LIMIT),500) --plot capacity.svg
+capacity: $(VENV)/.run ## the steady rate that the running service sustains (LIMIT=… ms for p99, ARGS="--arrivals waves")
+	$(BIN)/python local/capacity.py --url http://localhost:$(PORT)/ --limit $(or $(LIMIT),500) --plot capacity.svg $(ARGS)
 
 forecast: $(VENV)/.run ## what Lambda would do (ARGS="-N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500")
 	$(BIN)/python local/forecast.py $(ARGS)
@@ -108,6 +108,12 @@ bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside Locust,
 
 bench-truth: $(VENV)/.test ## what the load tests report of servers whose latencies are known
 	$(BIN)/python -m tests.measure.load_truth $(ARGS)
+
+bench-reports: $(VENV)/.test ## time, memory and size of the reports of a million requests (ARGS="--quick")
+	$(BIN)/python -m tests.measure.load_reports $(ARGS)
+
+bench-capacity: $(VENV)/.test ## the capacity that is found for servers whose capacity is known (ARGS="--quick")
+	$(BIN)/python -m tests.measure.capacity_truth $(ARGS)
 
 bench-hostile: $(VENV)/.test ## time and memory that malformed images and endless requests take
 	$(BIN)/python -m tests.measure.images $(ARGS)
@@ -165,6 +171,8 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run local.benchmark --quick; \
 	run tests.measure.load_client --quick; \
 	run tests.measure.load_truth --repeat 1; \
+	run tests.measure.load_reports --quick; \
+	run tests.measure.capacity_truth --quick; \
 	run tests.measure.images --quick; \
 	run tests.measure.hostile_http; \
 	run tests.measure.simulation --quick; \

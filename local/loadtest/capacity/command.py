@@ -37,9 +37,12 @@ EXAMPLES = """\
   python capacity.py --arrivals waves -T 0.5 --limit 500
                                                 the largest wave, one every 0.5 s"""
 
-EPILOG: Final = """
-exit status: 0 found, or at least --most; 1 no load is sustained, or the time was too short;
-2 invalid arguments; 4 the client was the limit, and the result is a lower bound;
+NOTES: Final = """\
+The search measures single requests, then rates that double until one is not sustained, then the
+rate in the middle of what is still possible. See docs/load-testing.md.
+
+exit status: 0 found, or --most is sustained; 1 no load is sustained, or there was no time for a
+result; 2 invalid arguments; 4 the client was the limit, and the result is a lower bound;
 130 stopped by Ctrl-C (143 by SIGTERM), with what is known so far
 """
 
@@ -193,6 +196,7 @@ def _raising_on_signals() -> Iterator[None]:
 
 def parse() -> Namespace:
     parser = cli.LoadTestParser(__doc__ or "", EXAMPLES)
+    parser.epilog = f"examples:\n{EXAMPLES}\n\n{NOTES}"
     load = parser.add_argument_group("load")
     load.add_argument(
         "--arrivals",
