@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 from local.simulation import aws_figures
 from local.simulation.durations import DurationStream, Microseconds
 from local.simulation.stretch import Pool, first, in_flight, instants_with_idle, pool_after
+from local.simulation.token_bucket import TokenBucket
 
 SECOND: Final = 1_000_000
 """Microseconds in a second."""
@@ -84,53 +85,6 @@ class WaveCounts(NamedTuple):
     over_scaling_rate: int
 
 
-class _TokenBucket:
-    """A token bucket in integers: full at first, `size` tokens refilled per `interval` us."""
-
-    def __init__(self, size: int, interval: int) -> None:
-        self._size = size
-        self._interval = interval
-        self._level = self._full = size * interval
-        self._now = 0
-
-    def available(self, now: int) -> int:
-        """The tokens that can be taken at `now` (never decreasing)."""
-        self._level = min(self._level + (now - self._now) * self._size, self._full)
-        self._now = now
-        return self._level // self._interval
-
-    def take(self, count: int) -> None:
-        """Take tokens, at most as many as are available."""
-        self._level -= count * self._interval
-
-    @property
-    def longest(self) -> int:
-        """The longest time, in microseconds, for `instants` in 64 bits."""
-        return 2**61 // self._size
-
-    def instants(self, starts: Microseconds, arrivals: Microseconds) -> int:
-        """The number of instants before the first that wants more tokens than there are."""
-        missing, wanted = self._missing(starts, arrivals)
-        return first(wanted > self._full - missing)
-
-    def take_all(self, starts: Microseconds, arrivals: Microseconds) -> None:
-        """Take `arrivals` tokens at each instant, as many as are available."""
-        missing, wanted = self._missing(starts, arrivals)
-        self._level = self._full - int(missing[-1] + wanted[-1])
-        self._now = int(starts[-1])
-
-    def _missing(
-        self, starts: Microseconds, arrivals: Microseconds
-    ) -> tuple[Microseconds, Microseconds]:
-        """What is missing from a full bucket at each instant, and what is wanted."""
-        self.available(int(starts[0]))
-        wanted = arrivals * self._interval
-        net = np.cumsum(wanted) - wanted - (starts - starts[0]) * self._size
-        # Lindley's recursion: nothing is missing whenever `net` is lower than ever before.
-        full_at = np.minimum(np.minimum.accumulate(net), self._level - self._full)
-        return net - full_at, wanted
-
-
 class Environments:
     """The execution environments of one function over time."""
 
@@ -147,8 +101,8 @@ class Environments:
         self._provisioned_size = limits.provisioned
         self._cold, self._warm, self._provisioned = cold, warm, provisioned
         self._idle_limit = round(limits.idle_seconds * SECOND)
-        self._new = _TokenBucket(limits.scaling_step, round(limits.scaling_seconds * SECOND))
-        self._requests = _TokenBucket(limits.requests_per_second * limits.concurrency, SECOND)
+        self._new = TokenBucket(limits.scaling_step, round(limits.scaling_seconds * SECOND))
+        self._requests = TokenBucket(limits.requests_per_second * limits.concurrency, SECOND)
         # Ascending times: when a busy environment becomes free, or an idle one became free.
         self._busy: list[int] = []
         self._busy_provisioned: list[int] = []
