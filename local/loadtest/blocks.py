@@ -106,6 +106,27 @@ class Blocks:
             raise ValueError("more results than requests")
 
 
+def join(runs: Sequence[Blocks]) -> Blocks:
+    """The blocks of several runs, one run after another. At least one run is needed."""
+    filled = [run for run in runs if run.histograms.shape[1]]
+    first = min((run.first_bin for run in filled), default=0)
+    end = max((run.first_bin + run.histograms.shape[1] for run in filled), default=0)
+    padded = []
+    for run in runs:
+        bins = run.histograms.shape[1]
+        before = run.first_bin - first if bins else 0
+        padded.append(np.pad(run.histograms, ((0, 0), (before, end - first - before - bins))))
+    return Blocks(
+        seconds=np.concatenate([run.seconds for run in runs]),
+        requests=np.concatenate([run.requests for run in runs]),
+        failures=np.concatenate([run.failures for run in runs]),
+        arrived=np.concatenate([run.arrived for run in runs]),
+        total_ms=np.concatenate([run.total_ms for run in runs]),
+        first_bin=first,
+        histograms=np.concatenate(padded),
+    )
+
+
 def edges_ms(first: int, bins: int) -> Seconds:
     """The lower edges, in milliseconds, of `bins` bins from bin `first` on, and the upper edge of
     the last, shape [bins + 1]."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.common.cli import OneLineParser, UsageError, check_outputs
-from local.loadtest.blocks import Blocks
+from local.loadtest.blocks import Blocks, join
 from local.loadtest.comparison import (
     JUDGED,
     METRICS,
@@ -28,6 +28,7 @@ examples:
   python run_multiple_tests.py -N 20 -T 0.5 -R 120 --json after.json
   python compare.py before.json after.json
   python compare.py before.json after.json --metric p95 --tolerance 5% --html compare.html
+  python compare.py before1.json after1.json before2.json after2.json     runs in turn, pooled
 
 Differences have intervals from a bootstrap over seconds or waves. b is slower if a judged figure is
 worse beyond chance and beyond the tolerance: its whole interval is. p50, p99 and the failures are
@@ -47,7 +48,7 @@ class Report:
     """The JSON report of a run."""
 
     name: str
-    """a or b."""
+    """a or b; a1, b1, a2 ... if there are several."""
     path: Path
     summary: dict[str, Any]
     blocks: Blocks
@@ -58,10 +59,10 @@ class Report:
         return str(found) if found else None
 
     @property
-    def title(self) -> str:
-        """The file, the target and the plan."""
-        about = [str(self.summary.get(key, "")) for key in ("target", "description")]
-        return f"{self.path}: {', '.join(part for part in about if part)}"
+    def about(self) -> str:
+        """The target and the plan."""
+        parts = [str(self.summary.get(key, "")) for key in ("target", "description")]
+        return ", ".join(part for part in parts if part)
 
 
 def compare() -> int:
@@ -70,25 +71,45 @@ def compare() -> int:
     check_outputs(options.html, options.json, options.junit)
     if options.html and importlib.util.find_spec("matplotlib") is None:
         raise UsageError("Plots need matplotlib: pip install -r requirements.txt")
-    reports = read_report("a", options.a), read_report("b", options.b)
-    if estimates(reports[0].blocks)["p50"] is None:
-        raise UsageError(
-            f"{str(options.a)!r}: no request was answered, so nothing can be compared."
-        )
+    reports = read_reports(options.reports)
+    blocks = [join([report.blocks for report in side]) for side in (reports[::2], reports[1::2])]
+    if estimates(blocks[0])["p50"] is None:
+        name = str(reports[0].path)
+        raise UsageError(f"{name!r}: no request was answered, so nothing can be compared.")
     found = compare_blocks(
-        reports[0].blocks,
-        reports[1].blocks,
+        *blocks,
         judged=options.metric or JUDGED,
         tolerance=options.tolerance,
     )
-    notes = warnings(*reports)
-    print(compare_text.format_comparison(found, [report.title for report in reports], notes))
+    notes = warnings(reports)
+    print(compare_text.format_comparison(found, titles(reports), notes))
     status = exit_status(found, reports, late_ok=options.late_ok)
     try:
-        _write(options, found, reports, notes, status)
+        _write(options, found, reports, blocks, notes, status)
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None
     return status
+
+
+def read_reports(paths: Sequence[Path]) -> list[Report]:
+    """The reports, alternately of a and b. Raises `UsageError`."""
+    if len(paths) % 2:
+        raise UsageError(
+            "Name two reports, or an even number of them, alternately of a and b (see --help)."
+        )
+    numbered = len(paths) > 2
+    return [
+        read_report(f"{'ab'[index % 2]}{index // 2 + 1 if numbered else ''}", path)
+        for index, path in enumerate(paths)
+    ]
+
+
+def titles(reports: Sequence[Report]) -> list[str]:
+    """The files of a and of b, with the target and the plan of the first."""
+    return [
+        f"{', '.join(str(report.path) for report in side)}: {side[0].about}"
+        for side in (reports[::2], reports[1::2])
+    ]
 
 
 def read_report(name: str, path: Path) -> Report:
@@ -107,20 +128,20 @@ def read_report(name: str, path: Path) -> Report:
         raise UsageError(f"{str(path)!r}: {error}. {_WRITE}") from None
 
 
-def warnings(a: Report, b: Report) -> list[str]:
+def warnings(reports: Sequence[Report]) -> list[str]:
     """What makes the comparison doubtful, a line for each."""
-    lines = [f"{report.name}: {report.client_limit}" for report in (a, b) if report.client_limit]
+    lines = [f"{report.name}: {report.client_limit}" for report in reports if report.client_limit]
     lines += [
         f"{report.name} was stopped early: requests that take long are missing."
-        for report in (a, b)
+        for report in reports
         if report.summary.get("stopped")
     ]
+    first = reports[0].summary
     for key, noun in (("target", "targets"), ("plan", "plans"), ("connections", "connections")):
-        first, second = a.summary.get(key), b.summary.get(key)
-        if first != second:
+        other = next((r.summary for r in reports if r.summary.get(key) != first.get(key)), None)
+        if other is not None:
             shown = "description" if key == "plan" else key
-            pair = f"{a.summary.get(shown)}, and {b.summary.get(shown)}"
-            lines.append(f"The {noun} differ: {pair}.")
+            lines.append(f"The {noun} differ: {first.get(shown)}, and {other.get(shown)}.")
     return lines
 
 
@@ -163,8 +184,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("a", type=Path, metavar="a.json", help="report of the run before")
-    parser.add_argument("b", type=Path, metavar="b.json", help="report of the run after")
+    parser.add_argument(
+        "reports",
+        type=Path,
+        nargs="+",
+        metavar="REPORT",
+        help="a.json b.json: of the runs before and after, which run_multiple_tests.py and others "
+        "write with --json. More pairs are pooled: a1.json b1.json a2.json b2.json",
+    )
     parser.add_argument(
         "--metric",
         action="append",
@@ -200,10 +227,11 @@ def share(text: str) -> float:
     return float(found[1]) / 100
 
 
-def _write(
+def _write(  # noqa: PLR0913, PLR0917
     options: argparse.Namespace,
     found: Comparison,
     reports: Sequence[Report],
+    blocks: Sequence[Blocks],
     notes: Sequence[str],
     status: int,
 ) -> None:
@@ -214,21 +242,21 @@ def _write(
             "verdict": compare_text.verdict(found),
             "status": status,
             "warnings": list(notes),
-            **{report.name: _about(report) for report in reports},
+            "a": [_about(report) for report in reports[::2]],
+            "b": [_about(report) for report in reports[1::2]],
             **found.as_dict(),
         }
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     if options.html:
         from local.loadtest.report.compare_html import write_html
 
-        titles = [report.title for report in reports]
-        write_html(found, [report.blocks for report in reports], titles, notes, options.html)
+        write_html(found, blocks, titles(reports), notes, options.html)
     if options.junit:
         write_junit(
             options.junit,
             "load tests compared",
             cases(found, reports, late_ok=options.late_ok),
-            properties={"verdict": sentence, **{r.name: r.title for r in reports}},
+            properties={"verdict": sentence, **dict(zip("ab", titles(reports), strict=True))},
             seconds=0,
             start=str(reports[1].summary.get("start", ""))[: len("2027-01-15T08:00:00")],
         )

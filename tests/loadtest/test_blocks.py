@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from local.loadtest.blocks import MOST_BLOCKS, RATIO, Blocks, bins_of, blocks_of, edges_ms
+from local.loadtest.blocks import MOST_BLOCKS, RATIO, Blocks, bins_of, blocks_of, edges_ms, join
 from local.loadtest.run import IN_FLIGHT
 from local.loadtest.schedule import WavePlan
 from tests.support.runs import make_run, steady
@@ -142,6 +142,23 @@ def test_invalid_blocks_are_refused(changes: dict[str, Any]) -> None:
     Blocks.from_dict(found)
     with pytest.raises(ValueError, match="blocks are invalid: "):
         Blocks.from_dict({**found, **changes})
+
+
+def test_joined_blocks_are_those_of_the_runs() -> None:
+    random = np.random.default_rng(2)
+    runs = [
+        blocks_of(make_run(steady(50, seconds), random.lognormal(middle, 0.3, 50 * seconds)))
+        for seconds, middle in ((3, -3), (2, -5), (4, -2))
+    ]
+    nothing = blocks_of(make_run(steady(5, 1), np.full(5, 1.0), failure=["timeout"] * 5))
+    joined = join([*runs, nothing])
+    assert joined.as_dict()["latency"] == [
+        text for run in (*runs, nothing) for text in run.as_dict()["latency"]
+    ]
+    assert joined.requests.tolist() == [50] * 9 + [5]
+    assert joined.failures.tolist() == [0] * 9 + [5]
+    assert joined.seconds.tolist() == [1.0] * 10
+    assert join([nothing]).as_dict() == nothing.as_dict()
 
 
 def test_missing_part_of_blocks_is_named() -> None:

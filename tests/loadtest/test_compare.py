@@ -161,13 +161,45 @@ def test_differing_plans_and_targets_are_warned_of(
     assert "warning" not in capsys.readouterr().out
 
 
+def test_runs_in_turn_are_pooled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given: the machine is slower during the second pair
+    runs = [
+        write("a1.json", 1, seconds=9),
+        write("b1.json", 2, seconds=9),
+        write("a2.json", 3, seconds=9, slower_ms=30),
+        write("b2.json", 4, seconds=9, slower_ms=30, client_limit="Late.", target="http://b/"),
+    ]
+    assert compared(monkeypatch, *runs[:2]) == 2
+    capsys.readouterr()
+    # when
+    status = compared(monkeypatch, *runs, "--late-ok", "--json", "c.json")
+    # then
+    assert status == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "warning: b2: Late."
+    assert lines[1] == "warning: The targets differ: http://localhost:8000/, and http://b/."
+    assert f"a  {runs[0]}, {runs[2]}: " in lines[2]
+    found = json.loads(Path("c.json").read_text())
+    assert found["blocks"] == [18, 18]
+    assert [Path(run["file"]).name for run in found["b"]] == ["b1.json", "b2.json"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_odd_number_of_reports_is_refused(count: int) -> None:
+    line = refused(SCRIPT, *[write("a.json", 1)] * count)
+    assert "Name two reports, or an even number of them, alternately of a and b" in line
+
+
 def test_json_has_the_verdict_and_the_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = write("a.json", 1), write("b.json", 2, slower_ms=20)
     compared(monkeypatch, a, b, "--json", "c.json")
     found = json.loads(Path("c.json").read_text())
     assert (found["verdict"], found["status"]) == ("slower", 3)
     assert found["sentence"].startswith("b is slower than a: ")
-    assert (found["a"]["file"], found["b"]["file"]) == (str(a), str(b))
+    assert [run["file"] for run in found["a"]] == [str(a)]
+    assert [run["file"] for run in found["b"]] == [str(b)]
     assert found["confidence"] == pytest.approx(1 - 0.05 / 3)
     first = found["differences"][0]
     assert (first["metric"], first["judged"], first["verdict"]) == ("p50", True, "worse")

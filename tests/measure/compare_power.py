@@ -48,8 +48,10 @@ POWER: Final = {5: 0.8, 20: 0.99}
 
 SERVER_MS: Final = 30
 """Delay of the server."""
-WAVES: Final = ("-N", "5", "-T", "0.1", "-R", "300")
-"""30 seconds of 50 requests/s."""
+WAVES: Final = ("-N", "5", "-T", "0.1", "-R", "150")
+"""15 seconds of 50 requests/s."""
+TURNS: Final = 3
+"""Runs with each delay."""
 
 Make = Callable[[np.random.Generator], Run]
 
@@ -224,17 +226,23 @@ def targets_of(rows: Sequence[Row]) -> tuple[list[Threshold], dict[str, float]]:
 
 def server_runs(folder: Path) -> Iterator[tuple[str, int]]:
     """Test the server, and compare: names, and the exit status of compare.py. The first comparison
-    is of equal runs."""
+    is of equal runs. Delays take turns, as the machine is busier at one time than at another."""
+    delays = {"before": 0, "+0 ms": 0, **{f"+{shift} ms": shift for shift in SHIFTS_MS}}
+    reports: dict[str, list[Path]] = {name: [] for name in delays}
     with serving_stub() as stub:
-        reports = []
-        for number, shift in enumerate((0, 0, *SHIFTS_MS)):
-            path = folder / f"{number}.json"
-            url = f"{stub.url}/delay/{(SERVER_MS + shift) / 1000}"
-            arguments = (*WAVES, "--url", url, "--late-ok", "--json", path)
-            run_script("run_multiple_tests.py", *arguments)
-            reports.append(path)
-    for path, name in zip(reports[1:], ("+0 ms", *(f"+{s} ms" for s in SHIFTS_MS)), strict=True):
-        yield name, run_script("compare.py", reports[0], path, "--late-ok")
+        for turn in range(TURNS):
+            for number, (name, shift) in enumerate(delays.items()):
+                path = folder / f"{turn}-{number}.json"
+                url = f"{stub.url}/delay/{(SERVER_MS + shift) / 1000}"
+                arguments = (*WAVES, "--url", url, "--late-ok", "--json", path)
+                run_script("run_multiple_tests.py", *arguments)
+                reports[name].append(path)
+    for name in list(delays)[1:]:
+        pairs = zip(reports["before"], reports[name], strict=True)
+        yield (
+            name,
+            run_script("compare.py", *(path for pair in pairs for path in pair), "--late-ok"),
+        )
 
 
 def run_script(name: str, *arguments: object) -> int:
