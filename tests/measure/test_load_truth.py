@@ -2,6 +2,7 @@
 
 import json
 import time
+import urllib.error
 import urllib.request
 
 import numpy as np
@@ -41,6 +42,13 @@ def test_server_answers_no_earlier_than_the_model() -> None:
             with urllib.request.urlopen(url, b"x" * 200_000) as response:
                 assert json.load(response)["predictions"]
             assert time.perf_counter() - start >= 0.05
+
+
+def test_server_has_no_metrics() -> None:
+    with exact_server(Model([60.0])) as url, pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{url}metrics", timeout=30)
+    assert refused.value.code == 404
+    refused.value.close()
 
 
 def test_largest_error_is_over_all_figures() -> None:

@@ -32,6 +32,7 @@ _RESPONSE: Final = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\
     len(_BODY),
     _BODY,
 )
+_NOT_FOUND: Final = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,10 @@ class Server:
         if not data:
             sock.close()  # a probe
             return
+        if received.startswith(b"GET "):  # of /metrics
+            with sock:
+                sock.sendall(_NOT_FOUND)
+            return
         done = self._queue.departure(time.perf_counter())
         heapq.heappush(self._answers, (done, self._queue.count, sock))
 
@@ -142,7 +147,7 @@ def _is_complete(received: bytearray) -> bool:
     if not end:
         return False
     length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-    return len(body) >= int(length)
+    return len(body) >= int(length or 0)
 
 
 def main(arguments: Sequence[str]) -> None:
