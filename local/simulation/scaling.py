@@ -31,6 +31,7 @@ reproduce a published result of SimFaaS (Mahmoudi and Khazaei 2021).
 
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -130,8 +131,9 @@ class Environments:
             at, most = at + done, _LEAST
             singles = 1 if done >= _WORTH_IT else min(2 * singles, _MOST)
             end = min(at + singles, len(starts))
-            pairs = zip(starts[at:end].tolist(), arrivals[at:end].tolist(), strict=True)
-            counts[at:end] = [self.admit(start, wanted) for start, wanted in pairs]
+            admitted = map(self.admit, starts[at:end].tolist(), arrivals[at:end].tolist())
+            flat = np.fromiter(chain.from_iterable(admitted), np.int32)
+            counts[at:end] = flat.reshape(end - at, -1)
             at = end
         return counts
 
