@@ -1,6 +1,6 @@
 """A process that sends its share of a run's requests from one thread, without blocking.
 
-Not Locust's client: it takes several times the CPU per request (`python -m
+Not Locust's client: it takes two to four times the CPU per request (`python -m
 tests.measure.load_client`).
 """
 
