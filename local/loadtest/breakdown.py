@@ -39,7 +39,8 @@ _MOST_REJECTED: Final = 0.01
 are."""
 
 _LIMITS: Final = {
-    LATENESS: "The client is the limit: {part}. Use less load, more cores, or several machines.",
+    LATENESS: "The client is the limit: {part}. Send less, end other programs, or use more cores "
+    "or machines.",
     CONNECTING: "Connecting is the limit: {part}. Keep connections open (--keep-alive), or move "
     "the client nearer to the service.",
     SENDING: "The network is the limit: sending takes {part}. Send smaller images, or move the "

@@ -39,7 +39,7 @@ def client_limit(
             return (
                 f"The client was the limit: its own lateness, {late:.1f} ms at {name}, is more "
                 f"than {MOST_SHARE:.0%} of the latency, {latency:.1f} ms. "
-                "Use less load, more cores, or several machines."
+                "Send less, end other programs, or use more cores or machines."
             )
     return None
 
@@ -52,5 +52,5 @@ def lack_of_resources(failures_by_kind: Mapping[str, int]) -> str | None:
     kinds = ", ".join(f"{count} {kind}" for kind, count in own.items())
     return (
         f"The client was the limit: requests failed for lack of its own resources ({kinds}). "
-        "Use less load, raise its limits (ulimit -n), or use several machines."
+        "Send less, raise its limits (ulimit -n), or use several machines."
     )
