@@ -1,64 +1,98 @@
-"""Options for a plan with a rate: steady, a ramp, or a profile from a file."""
+"""Options for a load that is no waves: a rate, a ramp, a profile, or the times of an access log."""
 
 import argparse
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 from local.common.cli import UsageError
+from local.loadtest.access_log import read_access_log
 from local.loadtest.profile import read_profile
-from local.loadtest.schedule import Arrivals, RateProfile, Schedule
+from local.loadtest.schedule import RateProfile, Schedule
 
-_KINDS: Final = ("rate", "ramp", "profile")
+RATE: Final = 10.0
+"""Requests per second, if no option states the load."""
+
+SECONDS: Final = 10.0
+"""The duration of --rate and --ramp without --for."""
+
+_SHAPES: Final = ("rate", "ramp", "profile", "replay")
 
 
 def add_rate_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `read_rate` reads, but for --seed."""
-    add = parser.add_argument_group("a rate").add_argument
-    add("--rate", type=float, metavar="R", help="requests per second")
-    add("--ramp", metavar="R1:R2", help="from R1 to R2 requests per second, in a straight line")
-    add(
+    """Add the options that `schedule_of` reads, but for --seed."""
+    shape = parser.add_argument_group("load, one of --rate, --ramp, --profile and --replay")
+    shape.add_argument("--rate", type=float, metavar="R", help="requests per second")
+    shape.add_argument(
+        "--ramp", metavar="A:B", help="from A to B requests per second, in a straight line"
+    )
+    shape.add_argument(
         "--profile",
         type=Path,
-        metavar="FILE",
-        help="CSV with columns seconds,rate; straight lines between the rows",
+        metavar="CSV",
+        help="a file with the columns seconds,rate; straight lines between the rows",
     )
-    add("--for", dest="seconds", type=float, metavar="S", help="seconds, for --rate and --ramp")
-    add(
+    shape.add_argument(
+        "--replay",
+        type=Path,
+        metavar="LOG",
+        help="an access log: common or combined format, or JSON lines with a time",
+    )
+    shape.add_argument(
+        "--for",
+        type=float,
+        dest="seconds",
+        metavar="SECONDS",
+        help=f"duration, for --rate and --ramp (default: {SECONDS:g})",
+    )
+    shape.add_argument(
         "--arrivals",
-        choices=get_args(Arrivals),
-        help="constant intervals (the default), or a Poisson process: independent requests",
+        choices=("constant", "poisson"),
+        help="constant intervals, or a Poisson process (default: constant)",
+    )
+    shape.add_argument(
+        "--speed", type=float, metavar="X", help="for --replay: X times as fast (default: 1)"
     )
 
 
-def read_rate(options: argparse.Namespace) -> Schedule | None:
-    """The plan that `options` describe, with `options.seed` for Poisson arrivals; None without any
-    of the options. Raises `UsageError`."""
-    given = [kind for kind in _KINDS if getattr(options, kind) is not None]
-    if not given:
-        for option, value in {"--for": options.seconds, "--arrivals": options.arrivals}.items():
-            if value is not None:
-                raise UsageError(f"{option} needs --rate, --ramp or --profile.")
-        return None
+def is_given(options: argparse.Namespace) -> bool:
+    """Whether any of the options is given."""
+    names = (*_SHAPES, "seconds", "arrivals", "speed")
+    return any(getattr(options, name) is not None for name in names)
+
+
+def schedule_of(options: argparse.Namespace) -> Schedule:
+    """The load that `options` describe, by default `RATE`, with `options.seed` for the Poisson
+    process (None: 0). Raises `UsageError`."""
+    given = [name for name in _SHAPES if getattr(options, name) is not None]
     if len(given) > 1:
-        raise UsageError(f"Use --{given[0]} or --{given[1]}, not both.")
-    return _profile(options, given[0]).schedule(options.arrivals or "constant", options.seed)
+        raise UsageError(f"Use one of {' and '.join(f'--{name}' for name in given)}.")
+    shape = given[0] if given else "rate"
+    _refuse(options, shape, "speed", of=("replay",))
+    _refuse(options, shape, "seconds", of=("rate", "ramp"))
+    _refuse(options, shape, "arrivals", of=("rate", "ramp", "profile"))
+    if shape == "replay":
+        return read_access_log(options.replay, 1.0 if options.speed is None else options.speed)
+    return _profile(options, shape).schedule(options.arrivals or "constant", options.seed or 0)
 
 
-def _profile(options: argparse.Namespace, kind: str) -> RateProfile:
-    if kind == "profile":
-        if options.seconds is not None:
-            raise UsageError("--for does not go with --profile: the last row of the file ends it.")
+def _profile(options: argparse.Namespace, shape: str) -> RateProfile:
+    if shape == "profile":
         return read_profile(options.profile)
-    if options.seconds is None:
-        raise UsageError(f"--{kind} needs --for SECONDS.")
-    if kind == "rate":
-        return RateProfile.steady(options.rate, options.seconds)
-    return RateProfile.ramp(*_ramp(options.ramp), options.seconds)
-
-
-def _ramp(text: str) -> tuple[float, float]:
+    seconds = SECONDS if options.seconds is None else options.seconds
+    if shape == "rate":
+        return RateProfile.steady(RATE if options.rate is None else options.rate, seconds)
+    first, _, last = options.ramp.partition(":")
     try:
-        first, last = (float(part) for part in text.split(":"))
+        return RateProfile.ramp(float(first), float(last), seconds)
     except ValueError:
-        raise UsageError(f"--ramp {text!r} is not two rates such as 10:200.") from None
-    return first, last
+        raise UsageError(
+            f"--ramp must be two rates such as 10:200; it is {options.ramp!r}."
+        ) from None
+
+
+def _refuse(options: argparse.Namespace, shape: str, name: str, *, of: tuple[str, ...]) -> None:
+    """Raises `UsageError` if the option `name` is given, but is not for this shape."""
+    if getattr(options, name) is not None and shape not in of:
+        option = "for" if name == "seconds" else name
+        needed = " or ".join(f"--{shape}" for shape in of)
+        raise UsageError(f"--{option} needs {needed}; it does not go with --{shape}.")

@@ -5,7 +5,7 @@ import math
 from typing import Final
 
 from local.common.cli import UsageError, whole_number
-from local.loadtest.rate_options import add_rate_options, read_rate
+from local.loadtest.rate_options import add_rate_options, is_given, schedule_of
 from local.loadtest.schedule import Schedule, WavePlan
 
 MAX_SECONDS: Final = 1e9
@@ -28,10 +28,12 @@ def add_plan_options(parser: argparse.ArgumentParser) -> None:
 def read_schedule(options: argparse.Namespace) -> Schedule:
     """The plan that `options` describe. Raises `UsageError`."""
     waves = [name for name in ("N", "T", "R") if getattr(options, name) is not None]
-    schedule = read_rate(options)
-    if schedule and waves:
+    rate = is_given(options)
+    if rate and waves:
         raise UsageError(f"Use -{waves[0]} or a rate, not both: waves follow from -N, -T and -R.")
-    if schedule is None:
+    if rate:
+        schedule = schedule_of(options)
+    else:
         period = 1.0 if options.T is None else options.T
         schedule = WavePlan(options.N or 1, period, options.R or 1).schedule()
     if (schedule.span or 0) > MAX_SECONDS:
