@@ -8,19 +8,25 @@ A closed loop: a slow service is asked less often. With --R 1 it is what test_sc
 import time
 
 import gevent
-from common import Classifier, UntilAnswered, sleep_until
+from common import Classifier, Load, UntilAnswered
+from options import Options
+from wave_plan import plan_of
 
 
 class ParallelUser(Classifier):
     """One request after the other."""
 
     def send(self, start: float) -> None:
-        sleep_until(start)
+        plan = plan_of(self.options)
         self.classify(start)
-        for _ in range(self.plan.repeat - 1):
-            gevent.sleep(self.plan.period)
+        for _ in range(plan.repeat - 1):
+            gevent.sleep(plan.period)
             self.classify(time.perf_counter())
 
 
 class Parallel(UntilAnswered):
-    pass
+    """N users."""
+
+    def load(self, options: Options) -> Load:
+        plan = plan_of(options)
+        return Load(plan.parallel, plan.requests, span=None)

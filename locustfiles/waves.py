@@ -4,24 +4,26 @@
 
 An open loop: each of the N users starts a request when a wave is due, without waiting for its
 earlier ones, and times count from when the wave was due. More workers (--processes 4, or --master
-and --worker) share the N users, so the load stays the same.
+and --worker) share the N users, so the load stays the same, and the waves start closer together.
 """
 
-import gevent
-from common import Classifier, UntilAnswered, sleep_until
+from common import Classifier, Load, UntilAnswered
+from options import Options
+from wave_plan import plan_of, schedule_of
 
 
 class WaveUser(Classifier):
     """One request in each wave."""
 
     def send(self, start: float) -> None:
-        requests = []
-        for wave in range(self.plan.repeat):
-            due = start + wave * self.plan.period
-            sleep_until(due)
-            requests.append(gevent.spawn(self.classify, due))
-        gevent.joinall(requests)
+        plan = plan_of(self.options)
+        for wave in range(plan.repeat):
+            self.classify_at(start + wave * plan.period)
 
 
 class Waves(UntilAnswered):
-    pass
+    """N users."""
+
+    def load(self, options: Options) -> Load:
+        schedule = schedule_of(options)
+        return Load(plan_of(options).parallel, schedule.requests, schedule.span)

@@ -1,14 +1,31 @@
 """The scenarios in real Locust processes: alone, with --processes, as master and workers."""
 
+import signal
+import ssl
 from pathlib import Path
 
 import pytest
 
-from tests.support.locust import PARALLEL, WAVES, Table, failures, locust, table
+from local.loadtest.schedule import RateProfile
+from tests.support.locust import (
+    ANSWERED,
+    FAILED,
+    PARALLEL,
+    STEADY,
+    WAVES,
+    Table,
+    failures,
+    lateness,
+    locust,
+    processes,
+    table,
+)
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
-from tests.support.scripts import finish, measured, start
-from tests.support.stub import Stub
+from tests.support.scripts import finish, measured, session_of, start
+from tests.support.stub import Stub, serving_stub
+from tests.support.tls import self_signed
+from tests.support.tools import OPENSSL, needs
 from tests.support.wait import wait_until
 
 CLOCKS_S = 0.01
@@ -45,7 +62,7 @@ def test_waves_wait_for_nothing_and_nothing_is_cut_off(stub: Stub, tmp_path: Pat
     stub.release("all")
 
     # then: it ends with all responses
-    assert finish(process).returncode == 0, output.read_text()
+    assert finish(process).returncode in ANSWERED, output.read_text()
     result = table(prefix)
     assert len(stub.received) == result.requests == 30
     assert result.failures == 0
@@ -57,7 +74,7 @@ def test_users_in_parallel_wait_for_their_responses(stub: Stub, tmp_path: Path) 
     prefix = tmp_path / "run"
     done = locust("-f", PARALLEL, "--headless", "--N", 4, "--T", 0.1, "--R", 3,
                   "-H", f"{stub.url}/together/4", "--csv", prefix)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in ANSWERED, done.stderr
     assert table(prefix)[:2] == (12, 0)
     # then: the second and third request of each come after the response to the one before, and T
     came = [request.at for request in stub.received]
@@ -66,33 +83,71 @@ def test_users_in_parallel_wait_for_their_responses(stub: Stub, tmp_path: Path) 
         assert min(came[round_ : round_ + 4]) >= max(came[round_ - 4 : round_]) + 0.1
 
 
-def test_responses_without_predictions_are_failures(stub: Stub, tmp_path: Path) -> None:
+def test_failures_are_counted_by_kind(stub: Stub, tmp_path: Path) -> None:
     prefix = tmp_path / "run"
-    stub.follow('json/{"predictions":[]}', "status/500", "status/302", "reset", "delay/0")
+    stub.follow('json/{"predictions":[]}', "status/500", "status/302", "reset", "close", "cut",
+                "garbage", "delay/0", "chunked", "coded/gzip")  # fmt: skip
     stub.alias = ""
-    done = locust("-f", WAVES, "--headless", "--N", 5, "--T", 0.1, "--R", 2, "-H", stub.url,
+    done = locust("-f", WAVES, "--headless", "--N", 10, "--T", 0.1, "--R", 2, "-H", stub.url,
                   "--csv", prefix)  # fmt: skip
-    assert done.returncode == 1
-    result = table(prefix)
-    assert (result.requests, result.failures) == (10, 8)
-    kinds = failures(prefix)
-    assert kinds.pop("CatchResponseError('no predictions')") == 2
-    assert kinds.pop("CatchResponseError('status 500')") == 2
-    assert kinds.pop("CatchResponseError('status 302')") == 2
-    ((closed, count),) = kinds.items()
-    assert "onnection" in closed
-    assert count == 2
+    assert done.returncode in FAILED, done.stderr
+    assert table(prefix)[:2] == (20, 14)
+    kinds = ("no predictions", "status 500", "status 302", "reset", "closed without a response",
+             "truncated response", "not an HTTP response")  # fmt: skip
+    assert failures(prefix) == {f"CatchResponseError('{kind}')": 2 for kind in kinds}
 
 
-def test_no_response_is_a_timeout(stub: Stub, tmp_path: Path) -> None:
+def test_no_response_is_a_timeout_and_has_no_time(stub: Stub, tmp_path: Path) -> None:
     prefix = tmp_path / "run"
     done = locust("-f", WAVES, "--headless", "--N", 2, "--T", 0, "--R", 1,
                   "-H", f"{stub.url}/hang", "--request-timeout", 0.3, "--csv", prefix)  # fmt: skip
-    assert done.returncode == 1
-    assert table(prefix)[:2] == (2, 2)
-    ((kind, count),) = failures(prefix).items()
-    assert "timed out" in kind
-    assert count == 2
+    assert done.returncode in FAILED
+    result = table(prefix)
+    assert (result.requests, result.failures, result.largest, result.p99) == (2, 2, 0, 0)
+    assert failures(prefix) == {"CatchResponseError('timeout')": 2}
+
+
+def test_a_steady_rate_is_sent_with_the_key_and_the_headers(stub: Stub, tmp_path: Path) -> None:
+    prefix = tmp_path / "run"
+    done = locust("-f", STEADY, "--headless", "--rate", 40, "--for", 0.5, "-H", stub.url,
+                  "--csv", prefix, "--api-key", "secret", "--header", "X-Own: 1")  # fmt: skip
+    assert done.returncode in ANSWERED, done.stderr
+    result = table(prefix)
+    assert (result.requests, result.failures) == (20, 0)
+    assert_not_before_due(stub, result, (1, 1 / 40, 20))
+    late = lateness(prefix)
+    assert (late.requests, late.failures) == (20, 0)
+    assert late.largest <= result.largest
+    for request in stub.received:
+        assert request.headers["authorization"] == "Bearer secret"
+        assert request.headers["x-own"] == "1"
+        assert request.headers["accept-encoding"] == "identity"
+
+
+def test_a_run_ends_at_run_time_and_its_requirements_decide(stub: Stub) -> None:
+    done = locust("-f", WAVES, "--headless", "--N", 2, "--T", 0.1, "--R", 1_000_000,
+                  "-H", stub.url, "--run-time", 1, "--require", "p50<0.001")  # fmt: skip
+    assert done.returncode in (3, 4), done.stderr
+    assert 2 <= len(stub.received) < 2_000_000
+    if done.returncode == 3:
+        assert "Required p50<0.001: it was" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--tags", "x"), "--tags and --exclude-tags leave no task."),
+        (("--N", 100_000, "--R", 100_000), "A run has at most"),
+    ],
+)
+def test_options_that_make_no_run_are_refused_before_it(
+    stub: Stub, arguments: tuple[object, ...], said: str
+) -> None:
+    done = locust("-f", WAVES, "--headless", "-H", stub.url, *arguments)
+    assert done.returncode == 2
+    assert f"error: {said}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert stub.received == []
 
 
 def test_processes_share_the_load_and_agree_with_the_classic_script(
@@ -107,10 +162,10 @@ def test_processes_share_the_load_and_agree_with_the_classic_script(
                           plan[2], "--url", url, folder=tmp_path)  # fmt: skip
     stub.received.clear()
 
-    done = locust("-f", WAVES, "--headless", "--processes", 2, "--N", plan[0], "--T", plan[1],
+    done = locust("-f", WAVES, "--headless", *processes(2), "--N", plan[0], "--T", plan[1],
                   "--R", plan[2], "-H", url, "--csv", prefix)  # fmt: skip
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in ANSWERED, done.stderr
     result = table(prefix)
     assert len(stub.received) == result.requests == classic["requests"] == 21
     assert (result.failures, classic["failures"]) == (0, 0)
@@ -124,7 +179,7 @@ def test_processes_share_the_load_and_agree_with_the_classic_script(
     ends = [request.at + delay for request, delay in zip(stub.received, delays, strict=True)]
     seconds = max(ends) - min(request.at for request in stub.received)
     assert 21 / result.rps >= seconds - CLOCKS_S
-    assert classic["throughput_rps"] == pytest.approx(21 / classic["wall_s"], rel=1e-3)
+    assert classic["throughput_rps"] <= 21 / (3 * 0.3) + 0.001
     assert classic["wall_s"] >= 2 * 0.3 + 0.05
 
 
@@ -139,14 +194,80 @@ def test_master_and_workers_share_the_load(stub: Stub, tmp_path: Path) -> None:
                    "-H", f"{stub.url}/together/30", "--csv", prefix)  # fmt: skip
     done = finish(master)
     assert [finish(worker).returncode for worker in workers] == [0, 0]
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in ANSWERED, done.stderr
     assert len(stub.received) == 30
     assert table(prefix)[:2] == (30, 0)
 
 
-def test_missing_image_ends_the_run(stub: Stub) -> None:
-    done = locust("-f", WAVES, "--headless", "-H", stub.url, "--image", "no/such.jpg")
+@pytest.mark.slow
+def test_processes_share_a_steady_rate(stub: Stub, tmp_path: Path) -> None:
+    prefix = tmp_path / "run"
+    done = locust("-f", STEADY, "--headless", *processes(2), "--ramp", "10:30", "--for", 1,
+                  "--arrivals", "poisson", "--seed", 3, "-H", stub.url,
+                  "--csv", prefix)  # fmt: skip
+    assert done.returncode in ANSWERED, done.stderr
+    due = RateProfile.ramp(10, 30, 1).due("poisson", 3)
+    assert table(prefix)[:2] == (len(due), 0)
+    assert lateness(prefix).requests == len(stub.received) == len(due)
+
+
+@pytest.mark.slow
+def test_options_that_make_no_run_end_all_processes(stub: Stub) -> None:
+    done = locust("-f", WAVES, "--headless", *processes(2), "-H", stub.url, "--tags", "x")
     assert done.returncode == 2
-    assert "'no/such.jpg' does not exist." in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "leave no task" in done.stderr
     assert stub.received == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_lost_worker_ends_the_run(stub: Stub, number: signal.Signals) -> None:
+    run = start("-m", "locust", "-f", WAVES, "--headless", *processes(2), "--N", 2, "--T", 0.1,
+                "--R", 1_000_000, "-H", stub.url)  # fmt: skip
+    wait_until(lambda: len(stub.received) > 4, "the first waves")
+    session_of(run)[0].send_signal(number)
+    done = finish(run)
+    assert done.returncode == 4, done.stderr
+    assert "The load was not what was asked: workers lost: 1 of 2." in done.stderr
+
+
+@pytest.mark.slow
+def test_a_master_without_workers_ends(stub: Stub) -> None:
+    port = free_port()
+    worker = start("-m", "locust", "-f", WAVES, "--worker", "--master-port", port)
+    master = start("-m", "locust", "-f", WAVES, "--master", "--master-bind-port", port,
+                   "--headless", "--N", 2, "--T", 0.1, "--R", 1_000_000,
+                   "-H", stub.url)  # fmt: skip
+    wait_until(lambda: len(stub.received) > 4, "the first waves")
+    worker.kill()
+    done = finish(master)
+    assert done.returncode == 4, done.stderr
+    assert "workers lost: 1 of 1." in done.stderr
+    finish(worker)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_signal_ends_all_processes(stub: Stub, number: signal.Signals, count: int) -> None:
+    several = processes(count) if count > 1 else ()
+    run = start("-m", "locust", "-f", WAVES, "--headless", *several, "--N", 2, "--T", 0.1,
+                "--R", 1_000_000, "-H", stub.url)  # fmt: skip
+    wait_until(lambda: len(stub.received) > 4, "the first waves")
+    run.send_signal(number)
+    assert finish(run).returncode == 128 + number
+
+
+@pytest.mark.slow
+@needs(OPENSSL)
+def test_a_certificate_is_verified_unless_insecure(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+    prefix = tmp_path / "run"
+    with serving_stub(context) as stub:
+        run = ("-f", WAVES, "--headless", "--N", 2, "--T", 0, "--R", 2, "-H", stub.url)
+        assert locust(*run, "--csv", prefix).returncode in FAILED
+        assert failures(prefix) == {"CatchResponseError('TLS error')": 4}
+        done = locust(*run, "--csv", prefix, "--insecure")
+        assert done.returncode in ANSWERED, done.stderr
+        assert table(prefix)[:2] == (4, 0)

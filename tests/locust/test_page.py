@@ -1,4 +1,4 @@
-"""Locust's own page, in a real browser: N, T and R are there, and a run starts from it."""
+"""Locust's own page, in a real browser: it has N, T and R, starts runs, refuses wrong values."""
 
 import re
 import subprocess
@@ -9,6 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from local.common.paths import SAMPLE
 from tests.support.browser import LAUNCH
 from tests.support.locust import WAVES
 from tests.support.ports import free_port
@@ -81,3 +82,22 @@ def test_two_runs_from_the_page(address: str, stub: Stub, page: Page) -> None:
     wait_until(lambda: len(stub.received) == 12, "the second run")
     expect(page.get_by_role("button", name="New")).to_be_visible(timeout=HANG_MS)
     assert len(stub.received) == 12
+
+
+def test_wrong_values_are_refused_on_the_page(address: str, stub: Stub, page: Page) -> None:
+    page.goto(address)
+    page.get_by_text("Custom parameters").click()
+    start = page.get_by_role("button", name=re.compile("^start", re.IGNORECASE))
+    for name, wrong, right, said in (
+        ("N", "0", "1", "N: '0' is not a whole number of 1 or more"),
+        ("T", "-1", "1", "T: must be 0 or more; it is '-1'"),
+        ("R", "ten", "1", "R: 'ten' is not a whole number of 1 or more"),
+        ("requestTimeout", "inf", "1", "request_timeout: must be more than 0; it is 'inf'"),
+        ("image", "no/such.jpg", str(SAMPLE), "image: 'no/such.jpg' does not exist."),
+        ("host", "http://127.0.0.1:1", "", "http://127.0.0.1:1/ cannot be reached"),
+    ):
+        page.locator(f"input[name='{name}']").fill(wrong)
+        start.click()
+        expect(page.get_by_role("alert")).to_contain_text(said)
+        page.locator(f"input[name='{name}']").fill(right)
+    assert stub.received == []

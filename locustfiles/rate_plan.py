@@ -1,0 +1,58 @@
+"""Adds --rate, --for, --arrivals, --ramp and --seed, for a load of requests per second."""
+
+import argparse
+import functools
+
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from options import Options, positive, zero_or_more
+
+from local.common.cli import whole_number
+from local.loadtest.schedule import RateProfile, Schedule
+
+
+@events.init_command_line_parser.add_listener
+def add_arguments(parser: LocustArgumentParser) -> None:
+    add = parser.add_argument
+    add("--rate", type=positive, default=10.0, help="requests per second")
+    add("--for", type=positive, default=10.0, help="seconds")
+    add("--ramp", type=_ramp, default="", help="FIRST:LAST requests per second, instead of --rate")
+    add(
+        "--arrivals",
+        choices=["constant", "poisson"],
+        default="constant",
+        help="constant intervals, or random ones (a Poisson process)",
+    )
+    add("--seed", type=whole_number(0), default=0, help="of the random arrivals")
+
+
+def schedule_of(options: Options) -> Schedule:
+    """Raises `UsageError`."""
+    values = vars(options)  # `for` is a word of Python
+    return _schedule(options.rate, values["for"], options.ramp, options.arrivals, options.seed)
+
+
+@functools.lru_cache(maxsize=1)
+def _schedule(rate: float, seconds: float, ramp: str, arrivals: str, seed: int) -> Schedule:
+    profile = (
+        RateProfile.ramp(*_rates(ramp), seconds) if ramp else RateProfile.steady(rate, seconds)
+    )
+    return profile.schedule(arrivals, seed)
+
+
+def _ramp(text: str) -> str:
+    if text:
+        _rates(text)
+    return text
+
+
+def _rates(text: str) -> tuple[float, float]:
+    first, colon, last = text.partition(":")
+    try:
+        if not colon:
+            raise argparse.ArgumentTypeError
+        return zero_or_more(first), zero_or_more(last)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"must be two rates such as 10:200; it is {text!r}"
+        ) from None
