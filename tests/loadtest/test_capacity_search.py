@@ -44,11 +44,12 @@ def find(
     criteria: Criteria = CRITERIA,
     seed: int = 0,
     seconds: float = math.inf,
+    precision: float = 0.05,
 ) -> Found:
     """Search with simulated measurements, for at most `seconds`."""
     shape = shape or Steady("constant", LONG_SECONDS)
     random = np.random.default_rng(seed)
-    search = Search(shape, 1.0 if shape.whole else first, most, 0.05)
+    search = Search(shape, 1.0 if shape.whole else first, most, precision)
     found = Found(Result("simulated", search, criteria), 0.0)
     steps = found.result.steps
     while wanted := search.next(steps):
@@ -128,14 +129,23 @@ def test_two_spoiled_measurements_in_a_row_do_not_end_the_search(start: int) -> 
 
 
 def test_pause_of_the_service_is_not_a_growing_backlog() -> None:
-    """All requests in a pause of 0.5 s are answered at its end."""
+    """All requests that are due from second 6.5 to 7.5 are answered at its end."""
+    shape = Steady("constant", LONG_SECONDS)
+    schedule = shape.schedule(100, long=True, number=0)
+    paused = (schedule.due >= 6.5) & (schedule.due < 7.5)
+    run = make_run(schedule, np.where(paused, 7.5 - schedule.due, 0.01))
+    assert step(run, 100, shape, criteria=Criteria(2000, 0, 0.02)).passed
 
-    def pausing(schedule: Schedule, random: np.random.Generator) -> Run:
-        latencies = ONE.latencies(schedule.due, random)
-        paused = (schedule.due >= 1) & (schedule.due < 1.5)
-        return make_run(schedule, np.where(paused, 1.5 - schedule.due, latencies))
 
-    assert find(pausing).load == pytest.approx(ONE.capacity, rel=0.05)
+def test_measurements_on_both_sides_agree_with_the_result() -> None:
+    for precision in (0.05, 0.2):
+        criteria = Criteria(1000, 0, 0.4 * precision)
+        found = find(serve(ONE), criteria=criteria, precision=precision)
+        near = [step for step in found.result.steps if step.long]
+        below = [step for step in near if 0.9 * found.load <= step.load <= 1.05 * found.load]
+        above = [step for step in near if 0.95 * found.load <= step.load <= 1.1 * found.load]
+        assert sum(step.passed for step in below) >= 2
+        assert sum(not step.passed for step in above) >= 2
 
 
 def test_backlog_that_grows_is_not_sustained_though_p99_is_within_the_limit() -> None:
@@ -232,6 +242,22 @@ def test_limit_of_the_client_gives_a_lower_bound_and_is_named_first() -> None:
     first, second, *_ = result.verdict().splitlines()
     assert first.startswith("The client was the limit: ")
     assert second.startswith("sustainable: at least ")
+
+
+def test_client_that_is_late_now_and_then_is_not_the_limit() -> None:
+    """In the first three measurements that do not pass, as another program runs."""
+    late = iter([True] * 3)
+
+    def busy(schedule: Schedule, random: np.random.Generator) -> Run:
+        run = serve(ONE)(schedule, random)
+        assert schedule.offered_rps
+        if schedule.offered_rps > capacity(ONE) and next(late, False):
+            run.records["started"] = run.records["due"] + 0.3
+        return run
+
+    found = find(busy)
+    assert sum(step.client_limit is not None for step in found.result.steps) == 3
+    assert found.load == pytest.approx(capacity(ONE), rel=0.05)
 
 
 def test_late_client_does_not_spoil_a_load_that_passes() -> None:

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
-from local.loadtest.capacity.search import Interval, Search
+from local.loadtest.capacity.search import AGREEING, Interval, Search
 from local.loadtest.capacity.step import Criteria, Step
 from local.loadtest.environment import Environment
 
@@ -57,7 +57,8 @@ class Result:
         edge = self.interval.high if self.interval else min(step.load for step in failed)
         near = [step for step in failed if step.load <= _NEAR * edge] or failed
         late = [step.client_limit for step in near if step.client_limit]
-        return late[-1] if 2 * len(late) > len(near) else None
+        service = len(near) - len(late)
+        return late[-1] if service < min(len(late), AGREEING) else None
 
     @property
     def load(self) -> float | None:

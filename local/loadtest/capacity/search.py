@@ -39,8 +39,10 @@ _LONG_BELOW: Final = 2.2
 
 _NEAR: Final = 1.1
 """At the end, measurements must have passed and failed within this factor of the capacity."""
-_AGREEING: Final = 2
-"""So many of each."""
+AGREEING: Final = 2
+"""So many of each. A late client is not the limit if so many failed without its lateness."""
+_LATE: Final = 4
+"""A client that was late in so many measurements is the limit."""
 
 _WRONG: Final = {False: 0.1, True: 0.05}
 """The probability that a short and a long measurement has the wrong verdict, however far the load
@@ -107,7 +109,7 @@ class Search:
         interval = self.interval(steps)
         long = interval.high < _LONG_BELOW * interval.low
         if not passed:
-            if sum(step.load <= self.shape.rounded(self.least) for step in steps) >= _AGREEING:
+            if sum(step.load <= self.shape.rounded(self.least) for step in steps) >= AGREEING:
                 return None
             lowest = min(step.load for step in steps)
             return self._wanted(max(interval.median, lowest / _GROW**2), long=False)
@@ -125,7 +127,7 @@ class Search:
     def is_lower_bound(self, steps: Sequence[Step]) -> bool:
         """Whether the highest load passed, twice more often than not."""
         highest = [step.passed for step in steps if step.load >= self.shape.rounded(self.most)]
-        return 2 * sum(highest) - len(highest) >= _AGREEING
+        return 2 * sum(highest) - len(highest) >= AGREEING
 
     def interval(self, steps: Sequence[Step]) -> Interval:
         """What is known of the capacity after `steps`."""
@@ -152,11 +154,12 @@ class Search:
         least, most = median / _NEAR - one, median * _NEAR + one
         near = [step for step in steps if step.long and least <= step.load <= most]
         slack = 1 + self.precision / 5
-        failed = sum(not step.passed and step.load * slack >= median for step in near)
-        passed = sum(step.passed and step.load <= median * slack for step in near)
-        if failed < _AGREEING:
+        failed = [step for step in near if not step.passed and step.load * slack >= median]
+        passed = [step for step in near if step.passed and step.load <= median * slack]
+        late = sum(step.client_limit is not None for step in failed)
+        if len(failed) - late < AGREEING and late < _LATE:
             return self._wanted(self._above(interval), long=True)
-        if passed < _AGREEING:
+        if len(passed) < AGREEING:
             return self._wanted(interval.low, long=True)
         return None
 
