@@ -89,7 +89,7 @@ def capacity() -> int:
         result.stopped_by = stopped.number
     finally:
         experiment.progress.clear()
-        print(f"\n{result.verdict()}")
+    print(f"\n{result.verdict()}")
     write(options, result)
     if result.stopped_by is not None:
         return 128 + result.stopped_by

@@ -131,8 +131,8 @@ class Result:
         if status == "at least":
             return f"sustainable: at least {rate}{detail} ({self._limits()})"
         assert self.interval is not None
-        low, high = (shape.rate(end) for end in (self.interval.low, self.interval.high))
-        sure = f"probably between {low:.4g} and {high:.4g}"
+        low, high = self._rates(self.interval)
+        sure = f"probably {low:.4g} to {high:.4g}"
         wide = "" if status == "found" else ", wider than asked for: use a longer --for"
         return f"sustainable: {rate}{detail}; {sure}{wide} ({self._limits()})"
 
@@ -161,9 +161,7 @@ class Result:
             **shape.as_dict(),
             "sustainable_rps": None if load is None else shape.rate(load),
             "wave": load if shape.whole else None,
-            "interval_rps": [shape.rate(interval.low), shape.rate(interval.high)]
-            if complete and interval
-            else None,
+            "interval_rps": self._rates(interval) if complete and interval else None,
             "highest_passed": self._known(self.highest_passed),
             "lowest_failed": self._known(self.lowest_failed),
             "stopped": self.stopped_by is not None,
@@ -171,6 +169,14 @@ class Result:
             "versions": environment.versions,
             "steps": [{**asdict(step), "passed": step.passed} for step in self.steps],
         }
+
+    def _rates(self, interval: Interval) -> list[float]:
+        """The ends of the interval in requests per second."""
+        shape = self.search.shape
+        return [
+            shape.rate(math.floor(end) if shape.whole else float(f"{end:.4g}"))
+            for end in (interval.low, interval.high)
+        ]
 
     def _known(self, load: float | None) -> dict[str, float] | None:
         if load is None:
