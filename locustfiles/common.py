@@ -47,5 +47,6 @@ def on_init(environment: Environment, **_: Any) -> None:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(verdict.INVALID)
     verdict.add_verdict(environment)
-    if environment.web_ui is not None:
-        page.refuse_invalid_forms(environment, shape.check)
+    if environment.web_ui is not None and environment.web_ui.app is not None:
+        page.refuse_invalid_forms(environment.web_ui.app, environment, shape.check)
+        page.show_the_end(environment.web_ui.app)

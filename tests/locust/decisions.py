@@ -11,9 +11,11 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import flask
 import gevent  # type: ignore[import-untyped,unused-ignore]
 from gevent.pool import Group  # type: ignore[import-untyped,unused-ignore]
 from locust.argument_parser import get_parser
@@ -96,6 +98,19 @@ def forms(common: Any) -> dict[str, Any]:
         else:
             said[name] = [changed.N, changed.T, changed.R]
     return said
+
+
+def states(common: Any) -> dict[str, str]:
+    """What the page is told of each state of a runner."""
+    told = {}
+    for state in ("spawning", "running", "cleanup", "stopping", "stopped"):
+        app = flask.Flask(__name__)
+        app.add_url_rule(
+            "/stats/requests", view_func=partial(flask.jsonify, state=state), endpoint="x"
+        )
+        common.page.show_the_end(app)
+        told[state] = app.test_client().get("/stats/requests").get_json()["state"]
+    return told
 
 
 def headers() -> dict[str, dict[str, str]]:
@@ -303,6 +318,7 @@ def main() -> None:
         **timed,
         "refusals": refusals(),
         "forms": forms(common),
+        "states": states(common),
         "headers": headers(),
         "statistics": statistics(modules["measures"], client, shape),
         "ticks": ticks(modules["measures"], shape),

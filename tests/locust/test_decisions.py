@@ -35,6 +35,12 @@ def test_the_page_names_the_field_that_is_wrong(decisions: Decisions) -> None:
         assert said.startswith(f"{name}: ")
 
 
+def test_the_page_is_told_that_a_test_runs_until_it_has_stopped(decisions: Decisions) -> None:
+    """It does not ask again after the states in between."""
+    running = {"running": "running", "cleanup": "running", "stopping": "running"}
+    assert decisions["states"] == {"spawning": "spawning", **running, "stopped": "stopped"}
+
+
 def test_requests_have_the_headers_and_the_key(decisions: Decisions) -> None:
     """Workers get the key that is in the environment of the master."""
     assert decisions["headers"] == {
