@@ -86,4 +86,4 @@ def _result(axes: Axes, result: Result) -> None:
     )  # fmt: skip
     if interval and not bound:
         low, high = shape.rate(interval.low), shape.rate(interval.high)
-        axes.axvspan(low, high, color=LIGHT, alpha=0.5, linewidth=0, label="probable interval")
+        axes.axvspan(low, high, color=LIGHT, alpha=0.5, linewidth=0, label="95 % interval")

@@ -132,7 +132,7 @@ class Result:
             return f"sustainable: at least {rate}{detail} ({self._limits()})"
         assert self.interval is not None
         low, high = self._rates(self.interval)
-        sure = f"probably {low:.4g} to {high:.4g}"
+        sure = f"95 % interval {low:.4g} to {high:.4g}"
         wide = "" if status == "found" else ", wider than asked for: use a longer --for"
         return f"sustainable: {rate}{detail}; {sure}{wide} ({self._limits()})"
 

@@ -34,6 +34,9 @@ _GROW: Final = 2
 """The next load is at most this many times the highest that passed: a service that gets a hundred
 times its capacity may take minutes to recover."""
 
+_STREAK: Final = 3
+"""After so many equal verdicts in a row, the search goes beyond the median."""
+
 _LONG_BELOW: Final = 2.2
 """Measurements are long when the ends of the interval are this close: their quotient."""
 
@@ -54,10 +57,10 @@ _BLUR: Final = {False: 0.05, True: 0.02}
 error of the growth."""
 _ESTIMATE_ERROR: Final = 0.03
 _ESTIMATE_ERROR_BY_GROWTH: Final = 0.1
-_ESTIMATE_WRONG: Final = 0.2
+_ESTIMATE_WRONG: Final = 0.03
 """The capacity that follows from the growth of a backlog: its standard deviation, what that gains
-with the growth (a service may be slower under overload), and the probability that it says
-nothing. These values were chosen, and tests/loadtest/test_capacity_search.py checks them, on
+with the growth (a service may be slower under overload), and how likely any other capacity is
+beside it. These values were chosen, and tests/loadtest/test_capacity_search.py checks them, on
 simulated queues."""
 
 _FAR: Final = 100.0
@@ -117,7 +120,8 @@ class Search:
             return None
         if self.is_precise(interval):
             return self._check(steps, interval)
-        return self._wanted(min(interval.median, _GROW * max(passed)), long=long)
+        load = self._beyond(steps, interval.median)
+        return self._wanted(min(load, _GROW * max(passed)), long=long)
 
     def is_precise(self, interval: Interval) -> bool:
         if self.shape.whole and math.floor(interval.low) == math.floor(interval.high):
@@ -140,6 +144,21 @@ class Search:
         tail = (1 - _CONFIDENCE) / 2
         ends = np.searchsorted(cumulated, [tail, 0.5, 1 - tail])
         return Interval(*np.exp(grid[np.minimum(ends, len(grid) - 1)]).tolist())
+
+    def _beyond(self, steps: Sequence[Step], median: float) -> float:
+        """The median, or further if the last measurements all had the same verdict: something has
+        changed, such as another load on the machine, and the median follows in small steps."""
+        last = steps[-1]
+        same = next(
+            (count for count, step in enumerate(reversed(steps)) if step.passed != last.passed),
+            len(steps),
+        )
+        if same < _STREAK:
+            return median
+        factor = min((1 + self.precision) ** (2 ** (same - _STREAK + 1)), _GROW)
+        if last.passed:
+            return max(median, last.load * factor)
+        return min(median, last.load / factor)
 
     def _wanted(self, load: float, *, long: bool) -> Wanted:
         load = min(self.shape.rounded(min(max(load, self.least), self.most)), self.most)
@@ -182,7 +201,5 @@ def _log_likelihood(step: Step, grid: Floats) -> Floats:
             _ESTIMATE_ERROR, step.growth_error, _ESTIMATE_ERROR_BY_GROWTH * step.growth
         )
         distance = (grid - math.log(step.capacity)) / error
-        density = np.exp(-(distance**2) / 2) / (error * math.sqrt(2 * math.pi))
-        anywhere = 1 / (grid[-1] - grid[0])
-        likelihood += np.log((1 - _ESTIMATE_WRONG) * density + _ESTIMATE_WRONG * anywhere)
+        likelihood += np.log((1 - _ESTIMATE_WRONG) * np.exp(-(distance**2) / 2) + _ESTIMATE_WRONG)
     return likelihood
