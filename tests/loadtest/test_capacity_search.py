@@ -326,7 +326,16 @@ def test_stopped_search_has_no_result() -> None:
     assert result.status == "incomplete"
     assert result.load is None
     assert "sustainable" not in result.verdict()
-    assert "highest that passed: 14" in result.verdict()
+    assert "highest that passed:      14" in result.verdict()
+
+
+def test_lowest_failed_is_above_what_passed() -> None:
+    """Noise may fail a lower load."""
+    result = find(spoil(serve(ONE), lambda number: number == 1)).result
+    assert min(step.load for step in result.steps if not step.passed) < capacity(ONE)
+    assert result.highest_passed is not None
+    assert result.lowest_failed is not None
+    assert result.highest_passed < result.lowest_failed
 
 
 def test_search_without_time_says_how_wide_the_interval_is() -> None:

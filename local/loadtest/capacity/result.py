@@ -77,17 +77,16 @@ class Result:
 
     @property
     def highest_passed(self) -> float | None:
-        """The highest load that passed more often than not, with those below."""
-        return max(
-            (load for load in self._loads() if self._mostly(load, passed=True)), default=None
-        )
+        """The highest load that passed more often than not."""
+        passed = [load for load in self._loads() if self._mostly(load, passed=True)]
+        return max(passed, default=None)
 
     @property
     def lowest_failed(self) -> float | None:
-        """The lowest load that did not pass more often than not."""
-        return min(
-            (load for load in self._loads() if self._mostly(load, passed=False)), default=None
-        )
+        """The lowest load above `highest_passed` that did not pass more often than not."""
+        above = self.highest_passed or 0.0
+        failed = [load for load in self._loads() if self._mostly(load, passed=False)]
+        return min((load for load in failed if load > above), default=None)
 
     def counts(self, load: float) -> tuple[int, int]:
         """How often a load passed, and how often it was measured."""
@@ -108,10 +107,10 @@ class Result:
         lines = [self.client_limit] if self.client_limit and self.status != "none" else []
         lines.append(self._sentence())
         known = [
-            f"{word} {self.search.shape.name(load)} ({good} of {measured} measurements passed)"
+            f"{word}{self.search.shape.name(load)} ({good} of {measured} measurements passed)"
             for word, load in (
-                ("highest that passed:", self.highest_passed),
-                ("lowest that failed: ", self.lowest_failed),
+                ("highest that passed:      ", self.highest_passed),
+                ("lowest above that failed: ", self.lowest_failed),
             )
             if load is not None
             for good, measured in [self.counts(load)]

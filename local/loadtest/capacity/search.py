@@ -155,7 +155,7 @@ class Search:
         )
         if same < _STREAK:
             return median
-        factor = min((1 + self.precision) ** (2 ** (same - _STREAK + 1)), _GROW)
+        factor = min(math.pow(1 + self.precision, 2.0 ** (same - _STREAK + 1)), _GROW)
         if last.passed:
             return max(median, last.load * factor)
         return min(median, last.load / factor)
