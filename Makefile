@@ -26,8 +26,8 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-truth bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
-  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-refusals bench-all overload soak clients \
+  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
+  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-compare bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -108,6 +108,9 @@ bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside Locust,
 
 bench-truth: $(VENV)/.test ## what the load tests report of servers whose latencies are known
 	$(BIN)/python -m tests.measure.load_truth $(ARGS)
+
+bench-plan: $(VENV)/.test ## one plan in the classic script, Locust and the forecast
+	$(BIN)/python -m tests.measure.one_plan $(ARGS)
 
 bench-reports: $(VENV)/.test ## time, memory and size of the reports of a million requests (ARGS="--quick")
 	$(BIN)/python -m tests.measure.load_reports $(ARGS)
