@@ -43,10 +43,14 @@ def test_largest_wave_of_a_service_that_refuses_more_is_found(stub: Stub, tmp_pa
     url = stub.follow(*plan, then="close")
     reports = ("--json", table, "--plot", plot)
     done = script(
-        CAPACITY, "--url", url, *ONE_WAVE, "--failures", 0, "--header", "X-Who: me", *reports
-    )
+        CAPACITY, "--url", url, *ONE_WAVE, "--failures", 0, "--header", "X-Who: me", *reports,
+        "--require", "rate>=0.016", "--require", "rate>0.02"
+    )  # fmt: skip
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
+    assert [line for line in done.stdout.splitlines() if "not met" in line] == [
+        "not met     rate>0.02: it was 0.017/s"
+    ]
     report = read(table)
     assert [step["load"] for step in report["steps"]] == sizes
     assert report["status"] == "found"
@@ -159,6 +163,7 @@ def test_progress_is_silent_elsewhere() -> None:
         (("--precision", "0.1%"), "--precision must be from 1% to 50%; it is 0.001."),
         (("--failures", "2"), "argument --failures: '2' is not a share such as 0.1% or 0.001"),
         (("--failures", "x%"), "argument --failures: 'x%' is not a share such as 0.1% or 0.001"),
+        (("--require", "p99<250"), "--require 'p99<250': only a rate can be required, such as"),
         (("--plot", "capacity.txt"), "--plot must end in .svg, .png, .pdf: 'capacity.txt'."),
     ],
 )

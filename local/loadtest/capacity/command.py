@@ -7,7 +7,7 @@ import json
 import math
 import signal
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
@@ -21,6 +21,8 @@ from local.loadtest.capacity.shapes import Shape, Steady, Waves
 from local.loadtest.capacity.step import Criteria
 from local.loadtest.environment import environment
 from local.loadtest.reporting import require_matplotlib
+from local.loadtest.requirements import RATE, Requirement, broken
+from local.loadtest.requirements import parse as parse_requirement
 from local.loadtest.schedule import check_requests
 from local.loadtest.target_options import add_target_options, create_target
 
@@ -36,8 +38,8 @@ The search measures single requests, then rates that double until one is not sus
 rate in the middle of what is still possible. See docs/load-testing.md.
 
 exit status: 0 found, or --most is sustained; 1 no load is sustained, or there was no time for a
-result; 2 invalid arguments; 4 the client was the limit, and the result is a lower bound;
-130 stopped by Ctrl-C (143 by SIGTERM), with what is known so far
+result; 2 invalid arguments; 3 a requirement is not met; 4 the client was the limit, and the result
+is a lower bound; 130 stopped by Ctrl-C (143 by SIGTERM), with what is known so far
 """
 
 FORMATS: Final = (".svg", ".png", ".pdf")
@@ -57,6 +59,7 @@ _PRECISIONS: Final = (0.01, 0.5)
 def capacity() -> int:
     options = parse()
     shape, criteria = shape_of(options), criteria_of(options)
+    check_requirements(options.require)
     check_outputs(options.json, options.plot)
     if options.plot:
         require_matplotlib()
@@ -73,12 +76,15 @@ def capacity() -> int:
         result.stopped_by = stopped.number
     finally:
         experiment.progress.clear()
-    print(f"\n{result.verdict()}")
+    unmet = broken(options.require, {RATE: result.rate})
+    print("\n".join(["", result.verdict(), *(f"not met     {line}" for line in unmet)]))
     write(options, result)
     if result.stopped_by is not None:
         return 128 + result.stopped_by
     if result.client_limit:
         return 4
+    if unmet:
+        return 3
     return 1 if result.load is None else 0
 
 
@@ -148,6 +154,14 @@ def parse() -> Namespace:
         metavar="SHARE",
         help="the search ends when the interval is as narrow as this (default: 5%%)",
     )
+    search.add_argument(
+        "--require",
+        type=parse_requirement,
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="end with status 3 unless the rate meets it, such as 'rate>=45'",
+    )
     add_target_options(parser)
     parser.set_defaults(timeout=_TIMEOUT_SECONDS)
     reports = parser.add_argument_group("reports")
@@ -156,6 +170,16 @@ def parse() -> Namespace:
         "--plot", type=Path, metavar="FILE", help=f"draw the measurements: {', '.join(FORMATS)}"
     )
     return parser.parse_args()
+
+
+def check_requirements(requirements: Sequence[Requirement]) -> None:
+    """Raises `UsageError` if one is not about the rate: the limits of the search are the others."""
+    for requirement in requirements:
+        if requirement.name != RATE:
+            raise UsageError(
+                f"--require {str(requirement)!r}: only a rate can be required, such as 'rate>=45'. "
+                "Use --limit for p99 and --failures for failures."
+            )
 
 
 def share(text: str) -> float:

@@ -76,6 +76,11 @@ class Result:
         return float(f"{estimate:.4g}")
 
     @property
+    def rate(self) -> float | None:
+        """`load` in requests per second."""
+        return None if self.load is None else self.search.shape.rate(self.load)
+
+    @property
     def highest_passed(self) -> float | None:
         """The highest load that passed more often than not."""
         passed = [load for load in self._loads() if self._mostly(load, passed=True)]
@@ -158,7 +163,7 @@ class Result:
             "failures_limit": self.criteria.failures,
             "precision": self.search.precision,
             **shape.as_dict(),
-            "sustainable_rps": None if load is None else shape.rate(load),
+            "sustainable_rps": self.rate,
             "wave": load if shape.whole else None,
             "interval_rps": self._rates(interval) if complete and interval else None,
             "highest_passed": self._known(self.highest_passed),
