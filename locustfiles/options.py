@@ -10,7 +10,7 @@ from pathlib import Path
 from locust import events
 from locust.argument_parser import LocustArgumentParser, get_parser
 
-from local.common.cli import UsageError
+from local.common.cli import UsageError, check_outputs
 from local.common.paths import SAMPLE
 from local.loadtest.payload import Payload, find_images, read_payloads
 from local.loadtest.requirements import Requirement, parse
@@ -69,6 +69,13 @@ def add_arguments(parser: LocustArgumentParser) -> None:
         help="end with status 3 unless the run meets it: 'p99<250' (ms; min, mean, p50, p90, p95, "
         "p99, p99.9 or max of latency, or of lateness_...), 'failures<0.1%%', 'failures<5', "
         "'rate>=45' (responses/s); may be repeated",
+        include_in_web_ui=False,
+    )
+    add(
+        "--junit",
+        type=_checked(lambda text: check_outputs(Path(text))),
+        metavar="FILE",
+        help="write the verdict as JUnit XML for a pipeline; of several tests, that of the last",
         include_in_web_ui=False,
     )
 

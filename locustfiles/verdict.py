@@ -6,16 +6,21 @@
 
 import logging
 import signal
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import gevent
 from locust.env import Environment
 from locust.stats import StatsEntry, StatsError
 from measures import LATENESS, tally
-from options import Options, requirements_of
+from options import Options, requirements_of, url_of
 
+from local.loadtest.environment import environment as command_line
+from local.loadtest.environment import without_secrets
 from local.loadtest.honesty import client_limit, lack_of_resources
 from local.loadtest.requirements import broken, run_figures
+from local.loadtest.verdict import STOPPED, Measured, decides_failures, write_verdict
 
 log = logging.getLogger(__name__)
 
@@ -70,19 +75,40 @@ def basis(span: float | None) -> str:
     return f"those within the {span:g} s in which requests were due"
 
 
-def broken_requirements(environment: Environment, span: float | None) -> list[str]:
-    """A line for each."""
-    assert environment.parsed_options is not None
-    total = environment.stats.total
-    figures = run_figures(
-        _statistics(total),
-        {},
-        _statistics(environment.stats.entries.get((LATENESS, ""))),
+def measured(environment: Environment, span: float | None, incomplete: str | None) -> Measured:
+    """The measurements of the run that has ended; `incomplete` is that of `Measured`."""
+    options, total = environment.parsed_options, environment.stats.total
+    assert options is not None
+    started = datetime.fromtimestamp(total.start_time, UTC)
+    return Measured(
+        title=" ".join(without_secrets([f"{_url(environment)}: {_scenario(environment)}"])),
+        command=command_line().command,
         requests=total.num_requests,
-        failed=total.num_failures,
-        rate=rate_of(environment, span),
+        figures=run_figures(
+            _statistics(total),
+            {},
+            _statistics(environment.stats.entries.get((LATENESS, ""))),
+            requests=total.num_requests,
+            failed=total.num_failures,
+            rate=rate_of(environment, span),
+        ),
+        failures_by_kind=failures_by_kind(environment),
+        client_limit=limit_of_client(environment),
+        incomplete=incomplete,
+        seconds=max(0.0, (total.last_request_timestamp or total.start_time) - total.start_time),
+        start=started.isoformat(),
     )
-    return broken(requirements_of(environment.parsed_options), figures)
+
+
+def _url(environment: Environment) -> str:
+    """Where images were posted."""
+    host = environment.host or next((found.host for found in environment.user_classes), None)
+    return url_of(host)
+
+
+def _scenario(environment: Environment) -> str:
+    """Its name."""
+    return type(environment.shape_class).__name__.lower()
 
 
 def _statistics(entry: StatsEntry | None) -> dict[str, float | None]:
@@ -108,13 +134,14 @@ class Verdict:
         self._environment = environment
         self._stopped_by: int | None = None
         self._has_spoken = False
+        self._has_started = False
         hub = gevent.get_hub()  # which would print a traceback
         hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
 
     def on_test_start(self, **_: Any) -> None:
-        self._has_spoken = False
+        self._has_spoken, self._has_started = False, True
         self._environment.process_exit_code = None
 
     def on_test_stopping(self, **_: Any) -> None:
@@ -128,12 +155,26 @@ class Verdict:
 
     def on_quitting(self, **_: Any) -> None:
         self._environment.process_exit_code = self._status()
+        options = self._environment.parsed_options
+        if options.junit and self._has_started:
+            self._write_junit(options)
+
+    def _write_junit(self, options: Options) -> None:
+        path, requirements = Path(options.junit), requirements_of(options)
+        try:
+            write_verdict(path, self._measured(options), requirements)
+        except OSError as error:
+            log.error("%s cannot be written: %s.", path, error.strerror)
+            self._environment.process_exit_code = INVALID
 
     def disturbance(self) -> str | None:
         """A sentence if the figures are not those of the service under the load of the options."""
-        if self._shape.disturbance:
-            return f"The load was not what was asked: {self._shape.disturbance}."
-        return limit_of_client(self._environment)
+        return self._changed_load() or limit_of_client(self._environment)
+
+    def _changed_load(self) -> str | None:
+        """A sentence if workers were lost or joined late."""
+        said = self._shape.disturbance
+        return f"The load was not what was asked: {said}." if said else None
 
     def _say(self, sentence: str) -> None:
         """Once for each run; also among the exceptions on the page and in the reports."""
@@ -145,7 +186,7 @@ class Verdict:
     def _status(self) -> int | None:
         """None: Locust's own status."""
         options, code = self._environment.parsed_options, self._environment.process_exit_code
-        if self._stopped_by is not None and options.headless:
+        if self._was_stopped(options):
             return 128 + self._stopped_by
         if code == INVALID:
             return code
@@ -155,17 +196,27 @@ class Verdict:
         return self._required_status(options)
 
     def _required_status(self, options: Options) -> int | None:
-        load = self._shape.load(options)
-        span = span_of(self._environment, load.requests, load.span)
+        span, requirements = self._span(options), requirements_of(options)
         if rate := rate_of(self._environment, span):
             log.info("Throughput: %.2f responses/s (%s).", rate, basis(span))
-        if lines := broken_requirements(self._environment, span):
+        if lines := broken(requirements, self._measured(options).figures):
             for line in lines:
                 log.error("Required %s.", line)
             return BROKEN
-        if any(rule.is_about_failures for rule in requirements_of(options)):
-            return 0
-        return None
+        return 0 if decides_failures(requirements) else None
+
+    def _measured(self, options: Options) -> Measured:
+        has_ended = self._shape.has_ended and not self._was_stopped(options)
+        incomplete = self._changed_load() or (None if has_ended else STOPPED)
+        return measured(self._environment, self._span(options), incomplete)
+
+    def _span(self, options: Options) -> float | None:
+        load = self._shape.load(options)
+        return span_of(self._environment, load.requests, load.span)
+
+    def _was_stopped(self, options: Options) -> bool:
+        """By a signal. On a page, that is how Locust is ended."""
+        return self._stopped_by is not None and options.headless
 
     @property
     def _shape(self) -> Any:

@@ -15,7 +15,13 @@ from local.loadtest.run import Records, Run
 from local.loadtest.schedule import Schedule
 from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import Summary, summarize
-from local.loadtest.verdict import decides_failures, figures_of, results, write_verdict
+from local.loadtest.verdict import (
+    decides_failures,
+    figures_of,
+    measured_of,
+    results,
+    write_verdict,
+)
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
@@ -122,6 +128,7 @@ def _write(options: argparse.Namespace, done: Run, summary: Summary) -> None:
 
             write_html(done, summary, options.html)
         if options.junit:
-            write_verdict(options.junit, summary, options.require, late_ok=options.late_ok)
+            measured = measured_of(summary)
+            write_verdict(options.junit, measured, options.require, late_ok=options.late_ok)
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None

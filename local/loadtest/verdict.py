@@ -1,18 +1,39 @@
 """What a run must meet: its requirements, that all requests were answered, and that the client was
 not the limit."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from local.loadtest.junit import Case, write_junit
-from local.loadtest.requirements import Requirement, run_figures
+from local.loadtest.requirements import Figures, Requirement, run_figures
 from local.loadtest.stats import Summary
 
 ANSWERED: Final = "all requests are answered"
 NOT_LATE: Final = "the client is not the limit"
 COMPLETE: Final = "the run is complete"
+STOPPED: Final = "The run was stopped early."
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The measurements of a run on which its verdict rests, by the scripts or by Locust."""
+
+    title: str
+    """The target and the plan."""
+    command: str
+    requests: int
+    figures: Figures
+    failures_by_kind: Mapping[str, int]
+    client_limit: str | None
+    """A sentence if the client was the limit."""
+    incomplete: str | None
+    """A sentence if the load was not all of the plan."""
+    seconds: float
+    """From the start to the end of the last request."""
+    start: str
+    """In UTC, ISO 8601."""
 
 
 def figures_of(summary: Summary) -> dict[str, float | None]:
@@ -32,21 +53,38 @@ def decides_failures(requirements: Sequence[Requirement]) -> bool:
     return any(requirement.is_about_failures for requirement in requirements)
 
 
-def cases(summary: Summary, requirements: Sequence[Requirement], late_ok: bool) -> list[Case]:
+def measured_of(summary: Summary) -> Measured:
+    """The measurements of a run of the scripts."""
+    return Measured(
+        title=f"{summary.target}: {summary.description}",
+        command=summary.command,
+        requests=summary.requests,
+        figures=figures_of(summary),
+        failures_by_kind=summary.failures_by_kind,
+        client_limit=summary.client_limit,
+        incomplete=STOPPED if summary.stopped else None,
+        seconds=summary.wall_s,
+        start=summary.start,
+    )
+
+
+def cases(
+    measured: Measured, requirements: Sequence[Requirement], *, late_ok: bool = False
+) -> list[Case]:
     """A test case for each thing that the run must meet."""
-    figures = figures_of(summary)
-    late = summary.client_limit
+    late = measured.client_limit
     found = [
-        Case(COMPLETE, failed="The run was stopped early." if summary.stopped else None),
+        Case(COMPLETE, failed=measured.incomplete),
         Case(NOT_LATE, skipped=late) if late_ok else Case(NOT_LATE, failed=late),
     ]
     if not decides_failures(requirements):
-        kinds = ", ".join(f"{count} {kind}" for kind, count in summary.failures_by_kind.items())
-        failed = f"{summary.failures} of {summary.requests} requests failed: {kinds}"
-        found.append(Case(ANSWERED, failed=failed if summary.failures else None))
+        kinds = ", ".join(f"{count} {kind}" for kind, count in measured.failures_by_kind.items())
+        count = sum(measured.failures_by_kind.values())
+        failed = f"{count} of {measured.requests} requests failed: {kinds}"
+        found.append(Case(ANSWERED, failed=failed if count else None))
     for requirement in requirements:
-        met = requirement.is_met(figures)
-        line = f"{requirement}: {requirement.measured(figures)}"
+        met = requirement.is_met(measured.figures)
+        line = f"{requirement}: {requirement.measured(measured.figures)}"
         found.append(Case(str(requirement), failed=None if met else line))
     return found
 
@@ -65,19 +103,19 @@ def results(summary: Summary, requirements: Sequence[Requirement]) -> list[dict[
 
 
 def write_verdict(
-    path: Path, summary: Summary, requirements: Sequence[Requirement], *, late_ok: bool
+    path: Path, measured: Measured, requirements: Sequence[Requirement], *, late_ok: bool = False
 ) -> None:
     """Write `cases` as JUnit XML, with the figures as properties. Raises `OSError`."""
-    figures = {name: value for name, value in figures_of(summary).items() if value is not None}
+    figures = {name: value for name, value in measured.figures.items() if value is not None}
     write_junit(
         path,
-        f"{summary.target}: {summary.description}",
-        cases(summary, requirements, late_ok),
+        measured.title,
+        cases(measured, requirements, late_ok=late_ok),
         properties={
-            "command": summary.command,
-            "requests": str(summary.requests),
+            "command": measured.command,
+            "requests": str(measured.requests),
             **{name: f"{value:.6g}" for name, value in figures.items()},
         },
-        seconds=summary.wall_s,
-        start=summary.start[: len("2027-01-15T08:00:00")],
+        seconds=measured.seconds,
+        start=measured.start[: len("2027-01-15T08:00:00")],
     )

@@ -14,7 +14,7 @@ from local.loadtest.junit import Case, write_junit
 from local.loadtest.requirements import Requirement, parse
 from local.loadtest.run import IN_FLIGHT, Run
 from local.loadtest.stats import summarize
-from local.loadtest.verdict import cases, figures_of, write_verdict
+from local.loadtest.verdict import cases, figures_of, measured_of, write_verdict
 from tests.support.runs import make_run, waves
 from tests.support.scripts import measured, refused, script
 from tests.support.stub import Stub
@@ -28,7 +28,8 @@ ANY_LATENESS = "--late-ok"
 
 def names(run: Run, rules: Sequence[str] = (), *, late_ok: bool = False) -> dict[str, str]:
     """passed, failed or skipped by the name of the case."""
-    found = cases(summarize(run), [parse(rule) for rule in rules], late_ok)
+    measured = measured_of(summarize(run))
+    found = cases(measured, [parse(rule) for rule in rules], late_ok=late_ok)
     return {
         case.name: "failed" if case.failed else "skipped" if case.skipped else "passed"
         for case in found
@@ -37,7 +38,7 @@ def names(run: Run, rules: Sequence[str] = (), *, late_ok: bool = False) -> dict
 
 def written(run: Run, rules: Sequence[Requirement], folder: Path) -> ET.Element:
     path = folder / "junit.xml"
-    write_verdict(path, summarize(run, Environment("command", {})), rules, late_ok=False)
+    write_verdict(path, measured_of(summarize(run, Environment("command", {}))), rules)
     return ET.parse(path).getroot()
 
 

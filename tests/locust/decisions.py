@@ -10,6 +10,8 @@ import io
 import json
 import os
 import sys
+import tempfile
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
@@ -37,6 +39,7 @@ COMMAND_LINES = (
     "--header nonsense",
     "--require p99",
     "--require service_p99<5",
+    "--junit no/such/folder/file.xml",
     "--rate 0",
     "--for -1",
     "--ramp 10",
@@ -209,7 +212,8 @@ def ticks(measures: Any, shape: Any) -> dict[str, Any]:
 
 
 def statuses(modules: dict[str, Any], shape: Any) -> dict[str, Any]:
-    """The exit status of runs of one request (0.1 s), or of other outcomes."""
+    """The exit status of runs of one request (0.1 s), or of other outcomes; the marks in their
+    reports; and the test cases that have failed."""
     answered = outcome(modules["client"], 0.1)
     late = outcome(modules["client"], 0.1, 0.05)
     failed = outcome(modules["client"], 0.1, failure="status 500")
@@ -226,22 +230,27 @@ def statuses(modules: dict[str, Any], shape: Any) -> dict[str, Any]:
         "late and broken": ([late, failed], ["p99<1"]),
         "no descriptors": ([answered, short], []),
     }
-    found: dict[str, Any] = {}
-    for name, (outcomes, rules) in cases.items():
-        arguments = ["--N", str(len(outcomes)), "--R", "1", "--T", "0"]
+    return {name: judged(modules, shape, *case) for name, case in cases.items()}
+
+
+def judged(modules: dict[str, Any], shape: Any, outcomes: list[Any], rules: list[str]) -> list[Any]:
+    """A row of `statuses`."""
+    with tempfile.NamedTemporaryFile(suffix=".xml") as file:
+        arguments = ["--N", str(len(outcomes)), "--R", "1", "--T", "0", "--junit", file.name]
         for rule in rules:
             arguments += ["--require", rule]
         environment = environment_of(shape, *arguments)
+        verdict = modules["verdict"].Verdict(environment)
+        verdict.on_test_start()
         modules["measures"].reset_tally()
         for measured in outcomes:
             modules["measures"].record(environment, measured, in_span=True)
         shape.has_ended = True
-        judged = modules["verdict"].Verdict(environment)
-        judged.on_test_stop()
-        judged.on_quitting()
+        verdict.on_test_stop()
+        verdict.on_quitting()
         marks = [row["msg"] for row in environment.runner.exceptions.values()]
-        found[name] = [environment.process_exit_code, marks]
-    return found
+        failed = ET.parse(file.name).getroot().findall("testsuite/testcase[failure]")
+        return [environment.process_exit_code, marks, [case.get("name") for case in failed]]
 
 
 def sent_ahead(classify_at: Callable[..., None], clock: Clock) -> list[tuple[float, float]]:

@@ -109,7 +109,7 @@ def test_rates_count_from_the_first_request(decisions: Decisions) -> None:
 
 def test_the_exit_status_is_the_verdict(decisions: Decisions) -> None:
     """None is Locust's own: 0, or 1 after a failure."""
-    assert {name: status for name, (status, _) in decisions["statuses"].items()} == {
+    assert {name: status for name, (status, _, _) in decisions["statuses"].items()} == {
         "answered": None,
         "failed": None,
         "met": 0,
@@ -124,8 +124,25 @@ def test_the_exit_status_is_the_verdict(decisions: Decisions) -> None:
 
 
 def test_a_run_that_the_client_limited_is_marked_in_the_reports(decisions: Decisions) -> None:
-    for name, (status, marks) in decisions["statuses"].items():
+    for name, (status, marks, _) in decisions["statuses"].items():
         assert len(marks) == (status == 4), name
     (sentence,) = decisions["statuses"]["late"][1]
     assert "50.0 ms" in sentence
     assert "100.0 ms" in sentence
+
+
+def test_the_test_cases_that_fail_are_those_of_the_scripts(decisions: Decisions) -> None:
+    failed = {name: cases for name, (_, _, cases) in decisions["statuses"].items()}
+    unanswered, limit = "all requests are answered", "the client is not the limit"
+    assert failed == {
+        "answered": [],
+        "failed": [unanswered],
+        "met": [],
+        "broken": ["p99<99"],
+        "failures allowed": [],
+        "failures broken": ["failures<50%"],
+        "nothing answered": [unanswered, "p99<200"],
+        "late": [limit],
+        "late and broken": [limit, unanswered, "p99<1"],
+        "no descriptors": [limit, unanswered],
+    }

@@ -2,6 +2,7 @@
 
 import signal
 import ssl
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -124,13 +125,24 @@ def test_a_steady_rate_is_sent_with_the_key_and_the_headers(stub: Stub, tmp_path
         assert request.headers["accept-encoding"] == "identity"
 
 
-def test_a_run_ends_at_run_time_and_its_requirements_decide(stub: Stub) -> None:
+def test_a_run_ends_at_run_time_and_its_requirements_decide(stub: Stub, tmp_path: Path) -> None:
+    junit = tmp_path / "load.xml"
     done = locust("-f", WAVES, "--headless", "--N", 2, "--T", 0.1, "--R", 1_000_000,
-                  "-H", stub.url, "--run-time", 1, "--require", "p50<0.001")  # fmt: skip
+                  "-H", stub.url, "--run-time", 1, "--require", "p50<0.001",
+                  "--junit", junit)  # fmt: skip
     assert done.returncode in (3, 4), done.stderr
     assert 2 <= len(stub.received) < 2_000_000
     if done.returncode == 3:
         assert "Required p50<0.001: it was" in done.stderr
+    (suite,) = ET.parse(junit).getroot()
+    assert suite.get("name") == f"{stub.url.rstrip('/')}/: waves"
+    results = {case.get("name"): case.find("failure") is None for case in suite.iter("testcase")}
+    assert results.pop("the client is not the limit") == (done.returncode == 3)
+    assert results == {
+        "the run is complete": True,
+        "all requests are answered": True,
+        "p50<0.001": False,
+    }
 
 
 @pytest.mark.parametrize(
@@ -249,13 +261,18 @@ def test_a_master_without_workers_ends(stub: Stub) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_signal_ends_all_processes(stub: Stub, number: signal.Signals, count: int) -> None:
+def test_a_signal_ends_all_processes(
+    stub: Stub, tmp_path: Path, number: signal.Signals, count: int
+) -> None:
     several = processes(count) if count > 1 else ()
+    junit = tmp_path / "load.xml"
     run = start("-m", "locust", "-f", WAVES, "--headless", *several, "--N", 2, "--T", 0.1,
-                "--R", 1_000_000, "-H", stub.url)  # fmt: skip
+                "--R", 1_000_000, "-H", stub.url, "--junit", junit)  # fmt: skip
     wait_until(lambda: len(stub.received) > 4, "the first waves")
     run.send_signal(number)
     assert finish(run).returncode == 128 + number
+    failed = ET.parse(junit).getroot().findall("testsuite/testcase[failure]")
+    assert "the run is complete" in [case.get("name") for case in failed]
 
 
 @pytest.mark.slow
