@@ -126,7 +126,7 @@ def _write(options: argparse.Namespace, done: Run, summary: Summary) -> None:
         if options.html:
             from local.loadtest.report.html import write_html
 
-            write_html(done, summary, options.html)
+            write_html(done, summary, options.html, options.require, figures_of(summary))
         if options.junit:
             measured = measured_of(summary)
             write_verdict(options.junit, measured, options.require, late_ok=options.late_ok)

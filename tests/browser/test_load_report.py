@@ -10,9 +10,11 @@ from playwright.sync_api import Browser, Page
 
 from local.loadtest.environment import environment
 from local.loadtest.report.html import write_html
+from local.loadtest.requirements import parse
 from local.loadtest.run import ClientUse
 from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import summarize
+from local.loadtest.verdict import figures_of
 from tests.support.runs import add_stages, make_run, waves
 
 A4_PIXELS = 688
@@ -41,7 +43,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["run_multiple_tests.py", "--url", run.target, "--html", "/".join(["folder"] * 20)]
     view = ServiceView(40_000, 12_345, 40_000, 12345.6, 1234.5, 1234.5, 63.9)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_html(run, summarize(run, environment(command), view), path)
+    summary = summarize(run, environment(command), view)
+    rules = [parse(rule) for rule in ("lateness_p99.9<123456.789", "failures<99%", "rate>=1e6")]
+    write_html(run, summary, path, rules, figures_of(summary))
     return path
 
 

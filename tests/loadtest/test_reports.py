@@ -13,9 +13,11 @@ from local.loadtest.environment import Environment, environment, without_secrets
 from local.loadtest.report import data, text
 from local.loadtest.report.html import write_html
 from local.loadtest.report.plot_data import Density, plot_data
+from local.loadtest.requirements import parse
 from local.loadtest.run import IN_FLIGHT, ClientUse, Run, latency
 from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import summarize
+from local.loadtest.verdict import figures_of
 from tests.support.runs import add_stages, make_run, steady, waves
 
 KINDS = [f"kind {number}" for number in range(8)]
@@ -35,9 +37,9 @@ def rows_of(run: Run, folder: Path) -> Sequence[Mapping[str, str]]:
         return list(csv.DictReader(file))
 
 
-def page_of(run: Run, folder: Path) -> str:
-    path = folder / "report.html"
-    write_html(run, summarize(run), path)
+def page_of(run: Run, folder: Path, *rules: str) -> str:
+    path, summary = folder / "report.html", summarize(run)
+    write_html(run, summary, path, [parse(rule) for rule in rules], figures_of(summary))
     return path.read_text("utf-8")
 
 
@@ -226,3 +228,15 @@ def test_reports_of_unusual_runs(run: Run, tmp_path: Path) -> None:
     data.write_csv(run, tmp_path / "report.csv")
     assert (tmp_path / "report.csv").read_text().count("\n") == len(run.records) + 1
     assert "</html>" in page_of(run, tmp_path)
+
+
+def test_page_shows_above_the_figures_which_requirements_are_met(tmp_path: Path) -> None:
+    run = make_run(waves(2, 1, 2), [0.1, 0.2, 0.3, 0.4])
+    page = page_of(run, tmp_path, "p99<250", "failures<0.1%")
+    rows = re.findall(r'<li class="(\w+)"><strong>(.*?)</strong> <span>(.*?)</span>', page)
+    assert rows == [
+        ("broken", "not met", "p99&lt;250: it was 400.0 ms"),
+        ("met", "met", "failures&lt;0.1%: it was 0.0 %"),
+    ]
+    assert page.index("failures&lt;0.1%") < page.index('class="tiles"')
+    assert "<li" not in page_of(run, tmp_path)

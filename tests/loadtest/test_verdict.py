@@ -1,6 +1,7 @@
 """Verdicts of runs: test cases, JUnit XML, and the scripts' --require and --junit."""
 
 import json
+import re
 import signal
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
@@ -127,17 +128,19 @@ def test_junit_stays_well_formed_whatever_the_text(tmp_path: Path) -> None:
 def test_script_ends_with_3_and_a_line_for_each_broken_requirement(
     stub: Stub, tmp_path: Path
 ) -> None:
-    path = tmp_path / "junit.xml"
+    path, page = tmp_path / "junit.xml", tmp_path / "load.html"
     url = stub.follow("delay/0.05", "delay/0.05")
     done = script(
         *(WAVES, "-N", 2, "-T", 0, "-R", 2, "--url", url, ANY_LATENESS, "--junit", path),
-        *("--require", "min<40", "--require", "p99<60000", "--require", "rate>1e6"),
+        *("--html", page, "--require", "min<40", "--require", "p99<60000", "--require", "rate>1e6"),
     )
     assert done.returncode == 3
     lines = [line for line in done.stdout.splitlines() if line.startswith("not met")]
     assert [line.split(":")[0].split()[-1] for line in lines] == ["min<40", "rate>1e6"]
     failed = ET.parse(path).getroot().findall("testsuite/testcase[failure]")
     assert [case.get("name") for case in failed] == ["min<40", "rate>1e6"]
+    shown = re.findall("<strong>(.*?)</strong> <span>(.*?): it was", page.read_text("utf-8"))
+    assert shown == [("not met", "min&lt;40"), ("met", "p99&lt;60000"), ("not met", "rate&gt;1e6")]
 
 
 @pytest.mark.parametrize(

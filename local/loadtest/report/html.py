@@ -13,6 +13,7 @@ from local.loadtest.breakdown import NOTES
 from local.loadtest.parts import Part
 from local.loadtest.report import plots, text
 from local.loadtest.report.plot_data import Density, PlotData, plot_data
+from local.loadtest.requirements import Figures, Requirement
 from local.loadtest.run import Run
 from local.loadtest.slowest import SlowRequest
 from local.loadtest.stats import Summary
@@ -25,8 +26,14 @@ _DEFINITION: Final = (
 )
 
 
-def write_html(run: Run, summary: Summary, path: Path) -> None:
-    """Raises `OSError`."""
+def write_html(
+    run: Run,
+    summary: Summary,
+    path: Path,
+    requirements: Sequence[Requirement] = (),
+    figures: Figures | None = None,
+) -> None:
+    """Write the page. figures: those that the requirements are about. Raises `OSError`."""
     page = Template(_TEMPLATE.read_text(encoding="utf-8"))
     shown = plot_data(run)
     path.write_text(
@@ -36,6 +43,7 @@ def write_html(run: Run, summary: Summary, path: Path) -> None:
             start=_time(summary.start),
             banner=_banner(summary),
             lead=_lead(summary),
+            requirements=_requirements(requirements, figures or {}),
             tiles=_tiles(summary),
             durations=_durations(summary),
             definition=_DEFINITION,
@@ -91,6 +99,17 @@ def _lead(summary: Summary) -> str:
         f"{_ms(latency.p50)}&nbsp;ms of their due time, 99&nbsp;% within "
         f"{_ms(latency.p99)}&nbsp;ms."
     )
+
+
+def _requirements(requirements: Sequence[Requirement], figures: Figures) -> str:
+    if not requirements:
+        return ""
+    rows = ""
+    for requirement in requirements:
+        mark, word = ("met", "met") if requirement.is_met(figures) else ("broken", "not met")
+        line = escape(f"{requirement}: {requirement.measured(figures)}")
+        rows += f'<li class="{mark}"><strong>{word}</strong> <span>{line}</span></li>'
+    return f'<ul class="requirements" aria-label="Requirements">{rows}</ul>'
 
 
 def _tiles(summary: Summary) -> str:
