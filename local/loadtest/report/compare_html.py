@@ -1,9 +1,8 @@
 """Two runs in one self-contained HTML page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import Final
 
 import matplotlib as mpl
@@ -13,17 +12,14 @@ from matplotlib.ticker import MaxNLocator
 from local.loadtest.blocks import Blocks, edges_ms
 from local.loadtest.comparison import FAILURES, Comparison, Difference, quantiles
 from local.loadtest.report import compare_text as text
-from local.loadtest.report.plots import BLUE, GREY, LIGHT, NARROW, RED, STYLE, WIDE, figure, svg
+from local.loadtest.report.page import both_widths, fill
+from local.loadtest.report.plots import BLUE, GREY, LIGHT, RED, STYLE, WIDE, figure, svg
 from local.loadtest.schedule import Seconds
 
-_TEMPLATE: Final = Path(__file__).parent / "compare.html"
 _COLORS: Final = (GREY, BLUE)
 _MOST_POINTS: Final = 60
 """Of a line over time. More would be noise: p99 of a few requests is their maximum."""
 _GREEN: Final = "#15803d"
-
-Draw = Callable[[float], str]
-"""A plot as SVG by its width in inches."""
 
 
 def write_html(
@@ -34,9 +30,9 @@ def write_html(
     path: Path,
 ) -> None:
     """Write the page. blocks, titles: of a and b. Raises `OSError`."""
-    page = Template(_TEMPLATE.read_text(encoding="utf-8"))
     runs = zip("ab", titles, strict=True)
-    content = page.substitute(
+    content = fill(
+        "compare.html",
         verdict=escape(text.verdict(comparison)),
         sentence=escape(text.sentence(comparison)),
         warnings="".join(f'<p class="warning">{escape(line)}</p>' for line in warnings),
@@ -47,8 +43,10 @@ def write_html(
         rows="".join(_row(difference) for difference in comparison.differences),
         rule=escape(text.rule(comparison)),
         differences=_differences(comparison),
-        distribution=_both(lambda width: distribution_plot(blocks, width)),
-        timeline=_both(lambda width: timeline_plot(blocks, width)),
+        distribution=both_widths(
+            "Cumulative distributions of latency", lambda width: distribution_plot(blocks, width)
+        ),
+        timeline=both_widths("Latency over time", lambda width: timeline_plot(blocks, width)),
     )
     path.write_text(content, encoding="utf-8")
 
@@ -140,19 +138,14 @@ def _points(run: Blocks) -> tuple[Seconds, Seconds]:
 def _differences(comparison: Comparison) -> str:
     if not comparison.is_possible:
         return ""
-    plot = _both(lambda width: interval_plot(comparison, width))
+    plot = both_widths(
+        "Differences with their intervals", lambda width: interval_plot(comparison, width)
+    )
     note = (
         "Dots are the differences, lines their intervals, the band the tolerance. Large dots are "
         "judged; failures are in the table only."
     )
     return f"<section><h2>Differences</h2><p>{note}</p>{plot}</section>"
-
-
-def _both(draw: Draw) -> str:
-    """A plot for wide screens and paper, and one for phones."""
-    return (
-        f'<figure class="wide">{draw(WIDE)}</figure><figure class="narrow">{draw(NARROW)}</figure>'
-    )
 
 
 def _row(difference: Difference) -> str:

@@ -3,22 +3,21 @@
 Its size depends on the number of waves or periods (at most fifty), not on that of requests.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import Final
 
 from local.loadtest.breakdown import NOTES
 from local.loadtest.parts import Part
 from local.loadtest.report import plots, text
+from local.loadtest.report.page import both_widths, fill
 from local.loadtest.report.plot_data import Density, PlotData, plot_data
 from local.loadtest.requirements import Figures, Requirement
 from local.loadtest.run import Run
 from local.loadtest.slowest import SlowRequest
 from local.loadtest.stats import Summary
 
-_TEMPLATE: Final = Path(__file__).parent / "report.html"
 _DEFINITION: Final = (
     "Latency counts from when a request was due, service from when it was sent; both cover "
     "answered requests. Lateness is the delay of this client and covers every request that was "
@@ -34,10 +33,10 @@ def write_html(
     figures: Figures | None = None,
 ) -> None:
     """Write the page. figures: those that the requirements are about. Raises `OSError`."""
-    page = Template(_TEMPLATE.read_text(encoding="utf-8"))
     shown = plot_data(run)
     path.write_text(
-        page.substitute(
+        fill(
+            "report.html",
             title=escape(summary.target),
             plan=escape(summary.description),
             start=_time(summary.start),
@@ -51,15 +50,15 @@ def write_html(
             breakdown=_breakdown(summary),
             limit=_limit(summary),
             dots=_dots(summary, shown),
-            latency=_figure(
+            latency=both_widths(
                 "Latency of requests by due time",
                 lambda width: plots.latency_plot(shown, summary.parts, width),
             ),
-            distribution=_figure(
+            distribution=both_widths(
                 "Cumulative distribution of latency",
                 lambda width: plots.distribution_plot(shown, width),
             ),
-            concurrency=_figure(
+            concurrency=both_widths(
                 "Requests in flight over time",
                 lambda width: plots.concurrency_plot(shown, width),
             ),
@@ -69,16 +68,6 @@ def write_html(
         ),
         encoding="utf-8",
     )
-
-
-def _figure(label: str, draw: Callable[[float], str]) -> str:
-    """The plot in two widths, of which the page shows the one that is legible."""
-    drawings = "".join(
-        f'<div class="{name}">{draw(width)}</div>'
-        for name, width in (("wide", plots.WIDE), ("narrow", plots.NARROW))
-    )
-    named = drawings.replace("<svg ", f'<svg role="img" aria-label="{label}" ')
-    return f"<figure>{named}</figure>"
 
 
 def _banner(summary: Summary) -> str:
@@ -143,7 +132,7 @@ def _failures(summary: Summary, shown: PlotData) -> str:
     )
     plot = ""
     if shown.failures:
-        plot = _figure("Failures over time", lambda width: plots.failures_plot(shown, width))
+        plot = both_widths("Failures over time", lambda width: plots.failures_plot(shown, width))
     return f"<section><h2>Failures</h2><table><tbody>{rows}</tbody></table>{plot}</section>"
 
 
