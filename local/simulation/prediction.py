@@ -1,20 +1,16 @@
 """Forecast of a plan: simulation, percentiles and cost."""
 
-import math
 from dataclasses import asdict, dataclass
-from typing import Final
 
 import numpy as np
 
+from local.loadtest.percentiles import percentiles
 from local.loadtest.schedule import Schedule
 from local.simulation.durations import Microseconds, Times
 from local.simulation.month import Month, month
 from local.simulation.pricing import Bill, FunctionConfig, bill
 from local.simulation.scaling import SECOND, Limits
 from local.simulation.simulate import Simulation, SimulationResult, instants
-
-PERCENTILES: Final = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "p99_9": 99.9}
-"""By their keys in JSON."""
 
 
 @dataclass(frozen=True)
@@ -137,13 +133,4 @@ def predict(  # noqa: PLR0913
 def statistics_ms(durations: Microseconds) -> dict[str, float | None]:
     """min, mean, p50, p90, p95, p99, p99_9 and max in milliseconds; None without durations.
     Percentiles are nearest-rank, so that none falls between warm and cold."""
-    names = ["min", "mean", *PERCENTILES, "max"]
-    if not len(durations):
-        return dict.fromkeys(names)
-    # Rounded, as 99.9 * 41,000 / 100 is a little above 40,959 in floating point.
-    ranks = [
-        math.ceil(round(percent * len(durations) / 100, 6)) - 1 for percent in PERCENTILES.values()
-    ]
-    ordered = np.partition(durations, sorted({0, *ranks, len(durations) - 1}))
-    values = [ordered[0], ordered.mean(), *ordered[ranks], ordered[-1]]
-    return {name: float(value) / 1000 for name, value in zip(names, values, strict=True)}
+    return asdict(percentiles(durations / SECOND))

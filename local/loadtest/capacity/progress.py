@@ -1,10 +1,10 @@
 """The progress of a search: a line on a terminal. Elsewhere, the rows of the table show it."""
 
-import sys
 import time
 from collections.abc import Sequence
 from typing import Final, TextIO
 
+from local.common.terminal import TerminalLine
 from local.loadtest.report.progress import duration
 from local.loadtest.run import Records
 
@@ -16,8 +16,7 @@ class Progress:
 
     def __init__(self, most_seconds: float, stream: TextIO | None = None) -> None:
         """most_seconds: how long the search takes at most."""
-        self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
+        self._line = TerminalLine(stream)
         self._end = time.monotonic() + most_seconds
         self._name = ""
         self._started = self._written = 0.0
@@ -39,20 +38,15 @@ class Progress:
 
     def clear(self) -> None:
         """Clear the line for other output."""
-        if self._terminal:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        self._line.clear()
 
     def _write(self) -> None:
         self._written = now = time.monotonic()
-        if not self._terminal:
-            return
         passed = now - self._started
         state = f"{passed:.0f} of {self._seconds:.0f} s"
         if passed > self._seconds:
             state = "waiting for the last answers"
-        self._stream.write(
-            f"\r\x1b[K{self._name}: {self._ended}/{self._requests}, {state}; "
+        self._line.write(
+            f"{self._name}: {self._ended}/{self._requests}, {state}; "
             f"at most {duration(max(0.0, self._end - now))} left"
         )
-        self._stream.flush()

@@ -11,6 +11,7 @@ from typing import Final, TextIO
 
 import numpy as np
 
+from local.common.terminal import TerminalLine
 from local.loadtest.percentiles import percentile
 from local.loadtest.run import Records, latency
 from local.loadtest.schedule import Schedule, Seconds
@@ -36,14 +37,14 @@ class Progress:
         self._last_due = float(schedule.due[-1]) if schedule.requests else 0.0
         self._stream = stream or sys.stderr
         self._clock = clock
-        self._terminal = self._stream.isatty()
+        self._line = TerminalLine(self._stream)
         self._started = self._written = clock()
         self._first = True
         self._over = 0
         self._failed = 0
         self._recent: deque[tuple[float, int, Seconds]] = deque()
         """Time, number of requests, and latencies of those that were answered."""
-        if self._terminal:
+        if self._line.is_shown:
             self._write()
 
     def add(self, records: Records) -> None:
@@ -58,25 +59,22 @@ class Progress:
             started = now - float(records["ended"].max())
             self._started = started if self._first else min(self._started, started)
             self._first = False
-        pause = _DRAW_SECONDS if self._terminal else _LINE_SECONDS
-        if now >= self._written + pause or (self._terminal and self._over == self._total):
+        pause = _DRAW_SECONDS if self._line.is_shown else _LINE_SECONDS
+        if now >= self._written + pause or (self._line.is_shown and self._over == self._total):
             self._write()
 
     def clear(self) -> None:
         """Clear the line for other output."""
-        if self._terminal:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        self._line.clear()
 
     def _write(self) -> None:
         self._written = self._clock()
-        if self._terminal:
+        status = self._status(self._written)
+        if self._line.is_shown:
             filled = _WIDTH * self._over // max(1, self._total)
-            bar = f"[{'#' * filled}{' ' * (_WIDTH - filled)}]"
-            self._stream.write(f"\r\x1b[K{bar} {self._status(self._written)}")
+            self._line.write(f"[{'#' * filled}{' ' * (_WIDTH - filled)}] {status}")
         else:
-            self._stream.write(f"{self._status(self._written)}\n")
-        self._stream.flush()
+            print(status, file=self._stream, flush=True)
 
     def _status(self, now: float) -> str:
         parts = [f"{self._over}/{self._total}"]
