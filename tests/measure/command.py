@@ -1,6 +1,7 @@
 """Parts that the measurement commands share."""
 
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -15,8 +16,12 @@ def stop(number: int, _: object = None) -> NoReturn:
 
 
 def run_command(main: Callable[[], int]) -> int:
-    """The exit status of `main`. SIGINT and SIGTERM stop it with status 130 or 143 and one line
-    instead of a traceback."""
+    """The exit status of `main`: 2, with its output, if a command that it ran has failed. SIGINT
+    and SIGTERM stop it with status 130 or 143 and one line instead of a traceback."""
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    return main()
+    try:
+        return main()
+    except subprocess.CalledProcessError as failed:
+        print(f"error: {failed}\n{failed.stdout}{failed.stderr}", file=sys.stderr)
+        return 2

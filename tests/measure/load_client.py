@@ -28,6 +28,7 @@ from typing import Final
 from local.common.verdict import Figures, Threshold, add_verdict_options, judge
 from local.loadtest.payload import read_payloads
 from local.loadtest.percentiles import percentile
+from tests.measure.command import run_command
 from tests.support.paths import ROOT, SAMPLE
 from tests.support.ports import free_port
 from tests.support.tools import COMPILER, HEY, WRK
@@ -275,12 +276,8 @@ def main() -> int:
                 figures[CPU_TO_HEY.name] = wave_cpu / hey_cpu(port, effort.fast_seconds, folder)
             return figures
 
-        try:
-            return judge(measure, targets, repeat=options.repeat, gross=options.gross)
-        except subprocess.CalledProcessError as failed:
-            print(f"error: {failed}\n{failed.stdout}{failed.stderr}", file=sys.stderr)
-            return 2
+        return judge(measure, targets, repeat=options.repeat, gross=options.gross)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

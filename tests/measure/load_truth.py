@@ -24,6 +24,7 @@ import numpy as np
 
 from local.common.verdict import Figures, Threshold, add_verdict_options, judge
 from local.loadtest.percentiles import Percentiles, percentiles
+from tests.measure.command import run_command
 from tests.support.exact_server import Model, exact_server, true_latencies
 from tests.support.paths import ROOT
 
@@ -130,12 +131,8 @@ def main() -> int:
             figures = {case.target.name: error_ms(case, Path(name)) for case in CASES}
             return {**figures, THROUGHPUT.name: throughput_error(Path(name))}
 
-        try:
-            return judge(measure, targets, repeat=options.repeat, gross=options.gross)
-        except subprocess.CalledProcessError as failed:
-            print(f"error: {failed}\n{failed.stdout}{failed.stderr}", file=sys.stderr)
-            return 2
+        return judge(measure, targets, repeat=options.repeat, gross=options.gross)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))
