@@ -7,6 +7,7 @@ from local.common.cli import OneLineParser
 from local.loadtest import reporting
 from local.loadtest.engine.engine import run
 from local.loadtest.schedule import Schedule
+from local.loadtest.service_metrics import Watch
 from local.loadtest.target_options import create_target
 
 NOTES: Final = """\
@@ -47,8 +48,9 @@ def run_load_test(options: argparse.Namespace, schedule: Schedule, *, verbose: b
     reporting.check_report_options(options)
     target = create_target(options)
     output = reporting.Output(schedule, verbose=verbose)
+    watch = Watch(target.name, target.address.tls)
     try:
         done = run(target, schedule, options.timeout, output.show)
     finally:
         output.clear()
-    return reporting.report(options, done)
+    return reporting.report(options, done, watch.view())

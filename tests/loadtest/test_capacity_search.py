@@ -13,7 +13,8 @@ from local.loadtest.capacity.shapes import Shape, Steady, Waves
 from local.loadtest.capacity.step import Criteria, Step, step_of
 from local.loadtest.run import Run
 from local.loadtest.schedule import Schedule, Seconds
-from tests.support.queues import BIMODAL, ONE, QUEUES, Queue
+from tests.support.capacities import BIMODAL, MODELS, ONE, capacity, mean
+from tests.support.exact_server import Model, true_latencies
 from tests.support.runs import make_run
 
 LONG_SECONDS = 8.0
@@ -71,8 +72,19 @@ def step(
     return step_of(run, load, rate=shape.rate(load), long=long, criteria=criteria)
 
 
-def serve(queue: Queue) -> Measure:
-    return lambda schedule, random: make_run(schedule, queue.latencies(schedule.due, random))
+def serve(model: Model) -> Measure:
+    """Measurements of a service, each from another point of its service times on."""
+
+    def measure(schedule: Schedule, random: np.random.Generator) -> Run:
+        return make_run(schedule, latencies(model, schedule, random))
+
+    return measure
+
+
+def latencies(model: Model, schedule: Schedule, random: np.random.Generator) -> Seconds:
+    start = int(random.integers(len(model.seconds)))
+    rolled = Model(model.seconds[start:] + model.seconds[:start], model.servers)
+    return true_latencies(rolled, schedule.due.tolist())
 
 
 def spoil(measure: Measure, spoiled: Callable[[int], bool]) -> Measure:
@@ -88,11 +100,11 @@ def spoil(measure: Measure, spoiled: Callable[[int], bool]) -> Measure:
     return spoil_some
 
 
-@pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
-def test_capacity_is_found_within_five_percent_in_two_minutes(queue: Queue) -> None:
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_capacity_is_found_within_five_percent_in_two_minutes(model: Model) -> None:
     for seed in range(8):
-        found = find(serve(queue), first=0.5 / queue.mean, seed=seed)
-        assert found.load == pytest.approx(queue.capacity, rel=0.05)
+        found = find(serve(model), first=0.5 / mean(model), seed=seed)
+        assert found.load == pytest.approx(capacity(model), rel=0.05)
         assert found.seconds < 120
 
 
@@ -102,7 +114,7 @@ def test_poisson_arrivals_have_nearly_the_same_capacity() -> None:
     u (Kingman's approximation, s = 7 ms)."""
     for seed in range(4):
         found = find(serve(ONE), shape=Steady("poisson", LONG_SECONDS), seed=seed)
-        assert found.load == pytest.approx(0.984 * ONE.capacity, rel=0.05)
+        assert found.load == pytest.approx(0.984 * capacity(ONE), rel=0.05)
 
 
 @pytest.mark.parametrize("limit", [30, 100, 500])
@@ -119,13 +131,13 @@ def test_waves_are_found_to_the_request_or_to_five_percent(limit: int) -> None:
 def test_measurements_that_noise_spoils_do_not_move_the_result(seed: int) -> None:
     noise = np.random.default_rng(seed)
     found = find(spoil(serve(ONE), lambda _: noise.random() < 0.1), seed=seed)
-    assert found.load == pytest.approx(ONE.capacity, rel=0.05)
+    assert found.load == pytest.approx(capacity(ONE), rel=0.05)
 
 
 @pytest.mark.parametrize("start", range(6))
 def test_two_spoiled_measurements_in_a_row_do_not_end_the_search(start: int) -> None:
     found = find(spoil(serve(ONE), lambda number: start <= number < start + 2))
-    assert found.load == pytest.approx(ONE.capacity, rel=0.05)
+    assert found.load == pytest.approx(capacity(ONE), rel=0.05)
 
 
 @pytest.mark.parametrize("slow", [0.3, 0.7])
@@ -176,7 +188,7 @@ def test_backlog_that_grows_is_not_sustained_though_p99_is_within_the_limit() ->
 def test_overload_shows_the_capacity() -> None:
     shape = Steady("constant", LONG_SECONDS)
     run = serve(ONE)(shape.schedule(200, long=True, number=0), np.random.default_rng(0))
-    assert step(run, 200, shape).capacity == pytest.approx(ONE.capacity, rel=0.01)
+    assert step(run, 200, shape).capacity == pytest.approx(capacity(ONE), rel=0.01)
 
 
 def test_limit_of_p99_bounds_the_rate() -> None:
@@ -197,10 +209,9 @@ def refuse_above(rate: float, share: float) -> Measure:
     def refusing(schedule: Schedule, random: np.random.Generator) -> Run:
         assert schedule.offered_rps
         refused = share if schedule.offered_rps <= rate else 0.1
-        latencies: Seconds = np.full(schedule.requests, 0.01)
         count = math.ceil(refused * schedule.requests)
         failure = ["status 503"] * count + [""] * (schedule.requests - count)
-        return make_run(schedule, latencies, failure=failure)
+        return make_run(schedule, np.full(schedule.requests, 0.01), failure=failure)
 
     return refusing
 
@@ -310,12 +321,11 @@ def test_no_load_is_more_than_twice_what_passed() -> None:
 
 def test_search_that_starts_too_high_goes_down() -> None:
     found = find(serve(ONE), first=1000)
-    assert found.load == pytest.approx(ONE.capacity, rel=0.05)
+    assert found.load == pytest.approx(capacity(ONE), rel=0.05)
 
 
 def test_slow_service_is_measured_with_enough_requests() -> None:
-    slow = Queue("2 s", 1, 2.0, lambda _, count: np.full(count, 2.0))
-    found = find(serve(slow), first=0.25, criteria=Criteria(10_000, 0, 0.02))
+    found = find(serve(Model([2.0])), first=0.25, criteria=Criteria(10_000, 0, 0.02))
     assert found.load == pytest.approx(0.5, rel=0.05)
     assert all(step.requests >= 20 for step in found.result.steps if step.long)
 

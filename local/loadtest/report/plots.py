@@ -1,7 +1,6 @@
-"""Plots of a run as SVG, and the capacity plot."""
+"""Plots of a run as SVG."""
 
 import io
-from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -11,10 +10,8 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from local.loadtest.concurrency import concurrency, concurrency_peaks
-from local.loadtest.run import Run, latency, service
-from local.loadtest.schedule import Seconds
-from local.loadtest.stats import Summary, failures_by_kind
+from local.loadtest.parts import Part
+from local.loadtest.report.plot_data import NAMED_KINDS, Density, PlotData, Points
 
 BLUE: Final = "#0b62a4"
 GREY: Final = "#6b7280"
@@ -193,7 +190,3 @@ def _legend(made: Figure, axes: Axes, width: float) -> None:
 def _padded(left: float, right: float) -> tuple[float, float]:
     pad = 0.02 * (right - left) or 0.5
     return left - pad, right + pad
-
-
-def _known(values: Sequence[float | None]) -> list[float]:
-    return [np.nan if value is None else value for value in values]
