@@ -26,16 +26,21 @@ class Percentiles:
 def percentile(ordered: Sequence[float] | Seconds, percent: float) -> float:
     """The nearest-rank percentile of ascending values: the smallest value that at least `percent`
     of every hundred values do not exceed."""
-    # Rounded, as 99.9 / 100 is a little above 0.999 in floating point.
-    rank = math.ceil(round(percent * len(ordered) / 100, 6))
-    return float(ordered[max(0, rank - 1)])
+    return float(ordered[_rank(percent, len(ordered))])
 
 
 def percentiles(seconds: Seconds) -> Percentiles:
     """seconds: durations in any order; NaN is left out."""
-    ordered = np.sort(seconds[np.isfinite(seconds)])
-    if not len(ordered):
+    finite = seconds[np.isfinite(seconds)]
+    if not len(finite):
         return Percentiles(*[None] * 8)
-    ranks = [percentile(ordered, percent) for percent in (50, 90, 95, 99, 99.9)]
-    values = [float(ordered[0]), float(ordered.mean()), *ranks, float(ordered[-1])]
-    return Percentiles(*(round(value * 1000, 3) for value in values))
+    ranks = [_rank(percent, len(finite)) for percent in (50, 90, 95, 99, 99.9)]
+    placed = np.partition(finite, sorted({0, *ranks, len(finite) - 1}))
+    values = [placed[0], finite.mean(), *placed[ranks], placed[-1]]
+    return Percentiles(*(round(float(value) * 1000, 3) for value in values))
+
+
+def _rank(percent: float, count: int) -> int:
+    """The index of a nearest-rank percentile among `count` ascending values."""
+    # Rounded, as 99.9 / 100 is a little above 0.999 in floating point.
+    return max(0, math.ceil(round(percent * count / 100, 6)) - 1)

@@ -181,8 +181,9 @@ def _notes(notes: Iterable[str]) -> list[str]:
 def _limits_passed(prediction: Prediction) -> list[str]:
     """Notes on limits of Lambda that the simulation ignores and this plan exceeds."""
     notes = []
-    cold = statistics_ms(prediction.result.cold_durations)["max"] or 0
-    slowest = statistics_ms(prediction.result.latencies)["max"] or 0
+    result = prediction.result
+    cold = result.cold_durations.max(initial=0) / 1000
+    slowest = result.latencies.max(initial=0) / 1000
     if cold > aws_figures.INIT_LIMIT.value * 1000:
         notes.append(
             f"A cold start takes {cold:,.0f} ms. Lambda restarts an INIT longer than "
