@@ -28,7 +28,7 @@ def add_arguments(parser: LocustArgumentParser) -> None:
 
 def schedule_of(options: Options) -> Schedule:
     """Raises `UsageError`."""
-    values = vars(options)  # `for` is a word of Python
+    values = vars(options)  # `for` is a keyword of Python
     return _schedule(options.rate, values["for"], options.ramp, options.arrivals, options.seed)
 
 

@@ -51,6 +51,6 @@ def lack_of_resources(failures_by_kind: Mapping[str, int]) -> str | None:
         return None
     kinds = ", ".join(f"{count} {kind}" for kind, count in own.items())
     return (
-        f"The client was the limit: requests failed for lack of its own resources ({kinds}). "
+        f"The client was the limit: it ran out of resources, and requests failed ({kinds}). "
         "Send less, raise its limits (ulimit -n), or use several machines."
     )

@@ -44,7 +44,7 @@ class HttpOptions:
     """How requests are sent."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Added to each request, or instead of its own."""
+    """Added to each request; one with the name of a header of the request replaces it."""
     keep_alive: bool = False
     tls: ssl.SSLContext | None = None
     """For https; None: certificates are verified with the system's authorities."""

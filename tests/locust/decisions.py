@@ -104,7 +104,7 @@ def forms(common: Any) -> dict[str, Any]:
 
 
 def states(common: Any) -> dict[str, str]:
-    """What the page is told of each state of a runner."""
+    """The state that the page gets for each state of a runner."""
     told = {}
     for state in ("spawning", "running", "cleanup", "stopping", "stopped"):
         app = flask.Flask(__name__)

@@ -56,7 +56,7 @@ TARGETS: Final = (SECONDS, CSV_SECONDS, MEMORY, HTML, JSON, LINES)
 
 
 def measure(repeat: int, folder: Path) -> Figures:
-    """Each step is a process of its own: memory that the first has used would count."""
+    """Each step has its own process: its peak must not count the memory of another."""
     for step in ("make", "report"):
         command = (sys.executable, "-m", "tests.measure.load_reports", "--repeat", "1")
         done = subprocess.run(
