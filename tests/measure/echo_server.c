@@ -1,6 +1,8 @@
 /* A minimal server for measuring clients: one thread, epoll, keep-alive.
  * It reads each request to its end (Content-Length) and responds with one prediction.
- * usage: echo_server PORT */
+ * With PAUSE_MS it waits so long before it accepts connections, which leaves the cores to the client
+ * while a wave starts.
+ * usage: echo_server PORT [PAUSE_MS] */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -83,6 +85,7 @@ static int take(int file, struct connection *c, const char *data, size_t size) {
 
 int main(int count, char **arguments) {
     int port = count > 1 ? atoi(arguments[1]) : 0, on = 1;
+    int pause_ms = count > 2 ? atoi(arguments[2]) : 0;
     struct rlimit files = {MAX_FILES, MAX_FILES};
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max < MAX_FILES ? files.rlim_max : MAX_FILES;
@@ -103,6 +106,7 @@ int main(int count, char **arguments) {
         for (int i = 0; i < found; i++) {
             int file = ready[i].data.fd;
             if (file == listener) {
+                usleep((useconds_t)pause_ms * 1000);
                 while ((file = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
                     if (file >= MAX_FILES) {
                         close(file);

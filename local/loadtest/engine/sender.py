@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from local.common.cpu import keep_to_core
 from local.common.memory import peak_mb
 from local.loadtest.engine import channel, signals
 from local.loadtest.engine.channel import Channel
@@ -64,6 +65,7 @@ def run_sender(end: Channel, job: Job) -> None:
     """The whole life of the process: sends `READY`, waits for `START`, sends the requests, reports
     records and kinds, then `END`. `STOP` ends it early, and so does the end of its parent."""
     signals.ignore_in_child()
+    keep_to_core(job.share, job.senders)
     sender = Sender(end, job)
     gc.freeze()
     gc.disable()
