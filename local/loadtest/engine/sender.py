@@ -14,12 +14,12 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from local.common.cpu import keep_to_core
 from local.common.memory import peak_mb
 from local.loadtest.engine import channel, signals
 from local.loadtest.engine.channel import Channel
 from local.loadtest.engine.coding import UndecodableBody, decode
 from local.loadtest.engine.connection import READ, ConnectionFailed, HttpConnection
+from local.loadtest.engine.core import OwnCore
 from local.loadtest.engine.kinds import Kinds
 from local.loadtest.engine.server_timing import NONE, parse_server_timing
 from local.loadtest.engine.turns import Turns
@@ -37,6 +37,9 @@ _LEAD_SECONDS: Final = 1.0
 
 _CREATED_AT_ONCE: Final = 32
 """Sockets that are created between two looks at the network: about 0.3 ms."""
+
+_LARGE_WAVE: Final = 32
+"""Requests that are due together and take about a millisecond to start."""
 
 _LONGEST_WAIT_SECONDS: Final = 3600.0
 """The system calls do not take any number of seconds."""
@@ -65,7 +68,6 @@ def run_sender(end: Channel, job: Job) -> None:
     """The whole life of the process: sends `READY`, waits for `START`, sends the requests, reports
     records and kinds, then `END`. `STOP` ends it early, and so does the end of its parent."""
     signals.ignore_in_child()
-    keep_to_core(job.share, job.senders)
     sender = Sender(end, job)
     gc.freeze()
     gc.disable()
@@ -83,6 +85,7 @@ class Sender:
         self._target = job.target
         self._timeout = job.timeout
         self._turns = Turns(job.due, job.share, job.senders)
+        self._core = OwnCore(job.share, job.senders)
         self._selector = selectors.DefaultSelector()
         self._selector.register(end, READ, None)
         self._wakes_on = [self._selector.fileno()]
@@ -95,6 +98,8 @@ class Sender:
         """Created ahead of time for the requests that are due next."""
         self._lacking = -1
         """How many more of them to create; -1: not known yet."""
+        self._large_wave = False
+        """Whether the requests that are due next are one."""
         self._open: dict[int, HttpConnection] = {}
         """The requests in flight by index, in the order of their start."""
         self._idle: dict[int, HttpConnection] = {}
@@ -158,6 +163,8 @@ class Sender:
             until = min(until, oldest.started + self._timeout)
             break
         if until > now:
+            if self._large_wave and not self._open:
+                self._core.hold()
             # A selector rounds up to milliseconds. It is itself readable if a socket is ready.
             select.select(self._wakes_on, (), (), min(until - now, _LONGEST_WAIT_SECONDS))
         return self._selector.select(0)
@@ -198,6 +205,8 @@ class Sender:
                 started.append(connection)
         for connection in started:
             self._advance(connection)
+        self._large_wave = False
+        self._core.release()
         self._lacking = -1 if self._due_at < math.inf else 0
 
     def _take(self) -> tuple[int, float]:
@@ -238,6 +247,7 @@ class Sender:
         """Create sockets for the requests that are due next, a few at a time."""
         if self._lacking < 0:
             self._messages = self._target.requests()
+            self._large_wave = self._turns.due_together(_LARGE_WAVE) == _LARGE_WAVE
         have = len(self._fresh) + len(self._idle)
         wanted = self._turns.due_together(have + _CREATED_AT_ONCE + 1) - have
         try:
