@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 _TIMEOUT_SECONDS: Final = 1.0
 _MOST_BYTES: Final = 4_000_000
 _PREFIX: Final = "classifier_"
+_REQUESTS: Final = "classifier_request_duration_seconds_count"
+_OLD_REQUESTS: Final = "classifier_requests_total"
 
 _LAMBDA_HOSTS: Final = (".on.aws", ".amazonaws.com")
 """Not asked: Lambda has no /metrics, and the request would start an environment before the run."""
@@ -94,23 +96,28 @@ def parse(text: str) -> Samples | None:
 
 
 def difference(before: Samples, after: Samples, seconds: float) -> ServiceView | None:
-    """seconds: between the two. None if a counter has become smaller: the service was restarted."""
+    """seconds: between the two. None if a counter has become smaller: the service was restarted.
+
+    The metrics have their names of 1.1 or, if the service is older, those of 1.0.
+    """
+    is_new = _REQUESTS in after
+    unit = "duration_seconds" if is_new else "seconds"
 
     def change(name: str) -> float:
         return after.get(name, 0.0) - before.get(name, 0.0)
 
     def mean_ms(name: str) -> float | None:
-        count = change(f"{_PREFIX}{name}_seconds_count")
-        return round(change(f"{_PREFIX}{name}_seconds_sum") / count * 1000, 3) if count else None
+        count = change(f"{_PREFIX}{name}_{unit}_count")
+        return round(change(f"{_PREFIX}{name}_{unit}_sum") / count * 1000, 3) if count else None
 
-    requests = change(f"{_PREFIX}requests_total")
+    requests = change(_REQUESTS if is_new else _OLD_REQUESTS)
     if requests < 0:
         return None
     has_cpu = "process_cpu_seconds_total" in before and "process_cpu_seconds_total" in after
     return ServiceView(
         requests=round(requests),
         rejected=round(change(f"{_PREFIX}rejected_total")),
-        images=round(change(f"{_PREFIX}infer_seconds_count")),
+        images=round(change(f"{_PREFIX}infer_{unit}_count")),
         queue_ms=mean_ms("queue"),
         decode_ms=mean_ms("decode"),
         infer_ms=mean_ms("infer"),

@@ -1,5 +1,7 @@
 """The service's own view of a run, from its /metrics."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,34 +12,45 @@ from tests.support.server import Server
 from tests.support.stub import Stub
 
 BEFORE = """\
-# TYPE classifier_requests counter
-classifier_requests_total{status="200"} 10
-classifier_requests_total{status="503"} 1
+# TYPE classifier_request_duration_seconds histogram
+classifier_request_duration_seconds_count{method="POST",route="/",status="2xx"} 10
+classifier_request_duration_seconds_count{method="POST",route="/",status="5xx"} 1
 classifier_rejected_total 1
-classifier_queue_seconds_sum 1
-classifier_queue_seconds_count 10
-classifier_decode_seconds_sum 0.5
-classifier_decode_seconds_count 10
-classifier_infer_seconds_sum 0.1
-classifier_infer_seconds_count 10
+classifier_queue_duration_seconds_sum 1
+classifier_queue_duration_seconds_count 10
+classifier_decode_duration_seconds_sum 0.5
+classifier_decode_duration_seconds_count 10
+classifier_infer_duration_seconds_sum 0.1
+classifier_infer_duration_seconds_count 10
 process_cpu_seconds_total 3
 """
 AFTER = """\
-classifier_requests_total{status="200"} 30
-classifier_requests_total{status="503"} 6
+classifier_request_duration_seconds_count{method="POST",route="/",status="2xx"} 30
+classifier_request_duration_seconds_count{method="POST",route="/",status="5xx"} 6
 classifier_rejected_total 6
-classifier_queue_seconds_sum 3
-classifier_queue_seconds_count 30
-classifier_decode_seconds_sum 0.5
-classifier_decode_seconds_count 10
-classifier_infer_seconds_sum 0.3
-classifier_infer_seconds_count 30
+classifier_queue_duration_seconds_sum 3
+classifier_queue_duration_seconds_count 30
+classifier_decode_duration_seconds_sum 0.5
+classifier_decode_duration_seconds_count 10
+classifier_infer_duration_seconds_sum 0.3
+classifier_infer_duration_seconds_count 30
 process_cpu_seconds_total 13
 """
 
 
-def test_the_view_is_the_difference_of_two_readings() -> None:
-    before, after = parse(BEFORE), parse(AFTER)
+def names_of_1_0(text: str) -> str:
+    """`text` as a service of version 1.0 has it."""
+    requests = re.sub(
+        r'classifier_request_duration_seconds_count{.*"(.)xx"}',
+        r'classifier_requests_total{status="\g<1>00"}',
+        text,
+    )
+    return requests.replace("_duration_seconds", "_seconds")
+
+
+@pytest.mark.parametrize("written", [str, names_of_1_0])
+def test_the_view_is_the_difference_of_two_readings(written: Callable[[str], str]) -> None:
+    before, after = parse(written(BEFORE)), parse(written(AFTER))
     assert before is not None
     assert after is not None
     view = difference(before, after, seconds=5)
@@ -57,7 +70,7 @@ def test_no_view_of_a_service_that_was_restarted() -> None:
 
 def test_cores_are_unknown_if_the_service_does_not_say() -> None:
     """With several worker processes, /metrics has no CPU time."""
-    without = {"classifier_requests_total": 1.0}
+    without = {"classifier_request_duration_seconds_count": 1.0}
     view = difference(without, without, seconds=5)
     assert view is not None
     assert view.cores is None
