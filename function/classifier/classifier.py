@@ -98,7 +98,7 @@ class Classifier:
             predictions, explanation = self.model.predict(photo.pixels, top_k), None
         top_probability = predictions[0]["probability"] if predictions else 0.0
         times = decoded - start, perf_counter() - decoded
-        self.metrics.observe_image(*times, top_probability)
+        self.metrics.observe_image(*times, top_probability, photo.format)
         return Classification(predictions, *times, top_probability, card.threshold, explanation)
 
 

@@ -25,6 +25,7 @@ from local.docs.confidence import confidence_table, reliability_plot
 from local.docs.cores import cores_table
 from local.docs.cost import cost_table
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
+from local.docs.metrics import metrics_table, old_metrics_table
 from local.docs.model import accuracy_table, model_table
 from local.docs.overload import overload_plot, overload_tables
 from local.docs.own_models import own_models_table
@@ -36,6 +37,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings_table,
     "limits": limits_table,
     "problems": problems_table,
+    "metrics": metrics_table,
+    "old metrics": old_metrics_table,
     "model": model_table,
     "accuracy": accuracy_table,
     "choice": choice_table,

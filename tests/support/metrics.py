@@ -25,10 +25,18 @@ class Scrape:
         samples = self.samples(f"classifier_{name}")
         return sum(sample.value for sample in samples if sample.labels == labels)
 
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of the samples of `classifier_NAME` that have these labels, perhaps others."""
+        return sum(
+            sample.value
+            for sample in self.samples(f"classifier_{name}")
+            if labels.items() <= sample.labels.items()
+        )
+
     @property
     def in_flight(self) -> int:
         """Requests in flight, without the one that reads the metrics."""
-        return int(self.value("in_flight")) - 1
+        return int(self.value("requests_in_flight")) - 1
 
     def finished(self, status: int) -> int:
         """Requests that finished with `status`."""
@@ -37,4 +45,4 @@ class Scrape:
     @property
     def decoded(self) -> int:
         """Decoded images."""
-        return int(self.value("decode_seconds_count"))
+        return int(self.value("decode_duration_seconds_count"))

@@ -15,6 +15,7 @@ from classifier.api.classify import ClassifyEndpoint
 from classifier.api.routes import add_routes
 from classifier.api.service import Service
 from classifier.server import garbage
+from classifier.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -61,10 +62,19 @@ def _serve(service: Service) -> Any:
         else:
             install(service.settings, service.admission)
         garbage.configure()
-        collecting = asyncio.create_task(
-            garbage.collect_when(lambda: not service.admission.waiting)
-        )
+        tasks = [
+            asyncio.create_task(garbage.collect_when(lambda: not service.admission.waiting)),
+            asyncio.create_task(_keep_fresh(service.metrics)),
+        ]
         yield
-        collecting.cancel()
+        for task in tasks:
+            task.cancel()
 
     return lifespan
+
+
+async def _keep_fresh(metrics: Metrics) -> None:
+    """Call `refresh` as often as it has to be. Never returns, unless it need not be called."""
+    while (seconds := metrics.refresh_seconds) is not None:
+        metrics.refresh()
+        await asyncio.sleep(seconds)

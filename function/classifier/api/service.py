@@ -13,6 +13,7 @@ from classifier.server.buffers import BodyBuffers
 from classifier.server.middleware import ServiceMiddleware
 from classifier.server.pool import Pool
 from classifier.settings import Settings
+from classifier.telemetry.metrics import Load
 
 if TYPE_CHECKING:
     from classifier.s3 import ImageStore
@@ -39,6 +40,14 @@ class Service:
             settings.queue,
             self.metrics.observe_queue_wait,
             self.admission.admit,
+        )
+        self.metrics.watch(
+            Load(
+                queued=lambda: self.pool.queued,
+                queue_limit=settings.queue,
+                memory_used=lambda: self.memory.used,
+                memory_limit=self.memory.limit,
+            )
         )
         self.errors = ErrorResponder(self.metrics)
 

@@ -45,4 +45,4 @@ def decode(data: bytes) -> Pixels:
     mode = _GREY_16 if image.mode.startswith((_GREY_16, "L;16")) else image.mode
     profile = image.info.get("icc_profile")
     info = {"icc_profile": profile} if profile else {}
-    return Pixels(mode, image.size, pixels, image.stride, info, owner=image)
+    return Pixels(mode, image.size, pixels, image.stride, info, format="HEIF", owner=image)

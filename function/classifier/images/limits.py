@@ -70,6 +70,11 @@ class MemoryBudget:
         self._waiting: deque[tuple[int, threading.Event]] = deque()
 
     @property
+    def used(self) -> int:
+        """Bytes that images and bodies hold now"""
+        return self.limit - self._free
+
+    @property
     def waiting(self) -> int:
         """The number of images that wait for memory"""
         return len(self._waiting)

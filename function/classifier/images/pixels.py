@@ -23,15 +23,18 @@ class Pixels:
         stride: int,
         info: dict[str, Any],
         *,
+        format: str,
         owner: object = None,
     ) -> None:
-        """`stride`: bytes from one row to the next; `owner`: what keeps the memory of `buffer`, if
-        `buffer` does not. Raises `ValueError` for other modes and if the buffer is too small."""
+        """`stride`: bytes from one row to the next; `format`: that of the file, in capitals;
+        `owner`: what keeps the memory of `buffer`, if `buffer` does not. Raises `ValueError` for
+        other modes and if the buffer is too small."""
         if mode not in _BYTES:
             raise ValueError(f"its pixels are of the mode {mode}")
         self.mode = mode
         self.size = self.width, self.height = size
         self.info = info
+        self.format = format
         self.has_transparency_data = mode in ("RGBA", "RGBa")
         self._buffer = memoryview(buffer)
         self._stride = stride

@@ -14,6 +14,7 @@ from classifier.settings import Settings
 from classifier.telemetry.access_log import AccessLog
 from classifier.telemetry.metrics import Metrics
 from classifier.telemetry.request import SCOPE_KEY, RequestRecord
+from classifier.telemetry.route import route_of
 
 SECURITY_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
@@ -99,7 +100,8 @@ class ServiceMiddleware:
             await response(scope, receive, complete)
         finally:
             seconds = perf_counter() - record.start
-            self._metrics.request_finished(record.status, seconds)
+            record.route = route_of(scope)
+            self._metrics.request_finished(record, seconds)
             self._access_log.write(record, seconds)
 
 

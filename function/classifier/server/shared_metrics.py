@@ -16,8 +16,9 @@ _FOLDERS: Final = ("/dev/shm", None)  # noqa: S108 - TemporaryDirectory finds an
 """In memory: the service writes nothing to disk, and a read-only container has no other writable
 directory. Else the system's directory for temporary files."""
 
-_BYTES_PER_PROCESS: Final = 2**20
-"""Four files of 64 KiB, and those of processes that were replaced"""
+_BYTES_PER_PROCESS: Final = 2**21
+"""Four files of 64 KiB, of which the one of histograms grows to 512 KiB if clients try every method
+at every route, and those of processes that were replaced"""
 
 
 @contextmanager

@@ -29,6 +29,7 @@ class RequestRecord:
         "method",
         "path",
         "queue",
+        "route",
         "start",
         "status",
     )
@@ -37,6 +38,8 @@ class RequestRecord:
         self.start = perf_counter()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.route = ""
+        """The template of the route's path, as `route_of` returns it; set with the response"""
         self.id = ""
         self.status = CLIENT_DISCONNECTED
         self.bytes_in = 0

@@ -25,7 +25,13 @@ def test_requests_errors_and_durations_are_counted(server: Server, sample: bytes
     assert statuses == [200, 200, 200, 415, 422]
 
     def increase(metric: str, **labels: str) -> float:
-        return after.value(metric, **labels) - before.value(metric, **labels)
+        return after.total(metric, **labels) - before.total(metric, **labels)
+
+    duration = "request_duration_seconds"
+    posts = {"method": "POST", "route": "/"}
+    assert increase(f"{duration}_count", **posts, status="2xx") == 3
+    assert increase(f"{duration}_count", **posts, status="4xx") == 2
+    assert increase(f"{duration}_count", method="GET", route="/metrics", status="2xx") == 1
 
     assert increase("requests_total", status="200") == 3 + 1  # and the first scrape
     assert increase("requests_total", status="415") == 1
@@ -33,10 +39,12 @@ def test_requests_errors_and_durations_are_counted(server: Server, sample: bytes
     assert increase("errors_total", kind="UnsupportedFormat") == 1
     assert increase("errors_total", kind="Upload422") == 1
     assert increase("rejected_total") == 0
-    assert increase("decode_seconds_count") == increase("infer_seconds_count") == 3
-    assert 0 < increase("decode_seconds_sum") < increase("request_seconds_sum")
-    assert increase("queue_seconds_count") == 4
-    assert increase("request_seconds_count") == 6
+    assert (
+        increase("decode_duration_seconds_count") == increase("infer_duration_seconds_count") == 3
+    )
+    assert 0 < increase("decode_duration_seconds_sum") < increase(f"{duration}_sum", **posts)
+    assert increase("queue_duration_seconds_count") == 4
+    assert increase("images_total", format="jpeg") == 3
     assert after.in_flight == 0
     (model,) = after.samples("classifier_model_info")
     assert model.labels.keys() == {"name", "sha256"}

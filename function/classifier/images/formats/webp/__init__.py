@@ -266,5 +266,6 @@ def _metadata(data: bytes, chunks: _Chunks) -> dict[str, bytes]:
 
 def _decode(data: bytes, frame: libwebp.Frame, metadata: dict[str, bytes]) -> Image.Image:
     image = libwebp.decode(data, frame)
+    image.format = "WEBP"
     image.info.update(metadata)
     return image
