@@ -41,7 +41,7 @@ def exposed() -> Iterable[Metric]:
     card = ModelCard.parse((SHIPPED_MODEL / CARD_FILE).read_bytes())
     metrics = PrometheusMetrics(card, shared="")
     record = RequestRecord(_REQUEST)
-    metrics.request_started()
+    metrics.request_started(record)
     metrics.observe_image(0.0, 0.0, 1.0, "jpeg")
     metrics.count_error("Busy")
     metrics.request_finished(record, 0.0)

@@ -85,7 +85,7 @@ class ServiceMiddleware:
                 message["body"] = b""
             await send(message)
 
-        self._metrics.request_started()
+        self._metrics.request_started(record)
         try:
             if sharing and sharing.refusal:
                 raise sharing.refusal

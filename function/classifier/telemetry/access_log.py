@@ -33,6 +33,8 @@ class AccessLog:
             "ms": round(seconds * 1e3, 2),
             "bytes_in": record.bytes_in,
         }
+        if record.trace:
+            entry |= record.trace.fields()
         if record.images:
             entry |= {
                 "images": record.images,

@@ -43,7 +43,7 @@ class Metrics:
     def wait_ended(self) -> None:
         """It is admitted or refused, or its client has disconnected."""
 
-    def request_started(self) -> None:
+    def request_started(self, record: "RequestRecord") -> None:
         """A request's head has arrived."""
 
     def request_finished(self, record: "RequestRecord", seconds: float) -> None:

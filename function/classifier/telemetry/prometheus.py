@@ -146,7 +146,7 @@ class PrometheusMetrics(Metrics):
     def wait_ended(self) -> None:
         self._waiting.dec()
 
-    def request_started(self) -> None:
+    def request_started(self, record: RequestRecord) -> None:
         self._in_flight.inc()
 
     def request_finished(self, record: RequestRecord, seconds: float) -> None:

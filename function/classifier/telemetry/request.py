@@ -1,5 +1,6 @@
 """One request and its response, as the access log and the metrics record it."""
 
+import os
 import random
 import re
 from time import perf_counter
@@ -7,11 +8,16 @@ from typing import Final
 
 from starlette.types import Scope
 
+from classifier.telemetry.trace_context import HEADERS, TraceContext, find_trace, lambda_trace
+
 SCOPE_KEY: Final = "classifier.request"
 """The key of the record in the ASGI scope"""
 
 CLIENT_DISCONNECTED: Final = 499
 """The status in log and metrics where the client did not wait for the response; nginx's code."""
+
+_READ: Final = frozenset((b"x-request-id", *HEADERS))
+"""Names of the headers that the record has something of"""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 """Request ids of clients that are kept; anything else does not get into logs and responses."""
@@ -32,6 +38,7 @@ class RequestRecord:
         "route",
         "start",
         "status",
+        "trace",
     )
 
     def __init__(self, scope: Scope) -> None:
@@ -49,12 +56,22 @@ class RequestRecord:
         starts, without the time in which the body arrives"""
         self.decode = 0.0
         self.infer = 0.0
+        self.trace: TraceContext | None = None
+        is_traced = False
         for name, value in scope["headers"]:
-            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            if name not in _READ:
+                continue
+            if name != b"x-request-id":
+                is_traced = True
+            elif _REQUEST_ID.fullmatch(value):
                 self.id = str(value, "ascii")
+        if is_traced:
+            self.trace = find_trace(scope["headers"])
         if not self.id:
             lambda_request_id = getattr(scope.get("aws.context"), "aws_request_id", "")
             self.id = lambda_request_id or f"{random.getrandbits(64):016x}"
+        if self.trace is None and "aws.context" in scope:
+            self.trace = lambda_trace(os.environ)
 
 
 def record_of(scope: Scope) -> RequestRecord:
