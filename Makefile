@@ -13,7 +13,7 @@ TYPESCRIPT := build/typescript
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
-REQUIREMENTS := function/requirements function/requirements-web requirements local/models/requirements tests/requirements \
+REQUIREMENTS := function/requirements function/requirements-web requirements function/requirements-otel local/models/requirements tests/requirements \
   tests/aws_lambda/requirements tests/hostile/requirements tests/clients/requirements tests/requirements-audit local/benchmark/competitors/litserve local/benchmark/competitors/bentoml
 
 # More processes than cores: most tests wait for servers. A file's tests stay in one process.

@@ -6,6 +6,7 @@ import gc
 # Startup creates almost no garbage; collecting during imports costs 10 % of a cold start.
 gc.disable()
 
+import os
 import sys
 
 from starlette.types import ASGIApp
@@ -19,9 +20,11 @@ from classifier.server.memory import process_budget
 from classifier.server.workers import refusal_status, service_processes
 from classifier.settings import Settings, SettingsError
 from classifier.telemetry.metrics import Metrics
+from classifier.telemetry.tracing import check_propagators, start_tracing
 
 try:
     settings = Settings.from_environment()
+    check_propagators(os.environ)
     settings = settings.share(service_processes(settings))
     model = load_model(settings.model_dir, intra_op_threads=settings.intra_op_threads)
     memory = process_budget(settings)
@@ -41,15 +44,16 @@ def _metrics() -> Metrics:
 
 
 def _app(service: Service) -> ASGIApp:
-    if settings.lambda_function:
+    if settings.lambda_function and not service.tracing:
         from classifier.api.lambda_app import create_lambda_app
 
         return create_lambda_app(service)
     from classifier.api.app import create_app
     from classifier.server.process import configure_process
 
-    configure_process()
-    return create_app(service)
+    if not settings.lambda_function:
+        configure_process()
+    return create_app(service)  # also on Lambda with traces: FastAPI makes them
 
 
 metrics = _metrics()
@@ -59,7 +63,7 @@ classifier = Classifier(
     max_pixels=settings.max_pixels,
     memory=memory,
 )
-service = Service(classifier, settings)
+service = Service(classifier, settings, start_tracing(os.environ))
 app = _app(service)
 handler = create_handler(app, service)
 

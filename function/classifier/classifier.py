@@ -42,6 +42,8 @@ class Classification(NamedTuple):
     top_probability: float
     threshold: float | None
     explanation: Explanation | None = None
+    format_name: str = ""
+    """That of the file, as `Photo.format`"""
 
     @property
     def confident(self) -> bool | None:
@@ -99,7 +101,9 @@ class Classifier:
         top_probability = predictions[0]["probability"] if predictions else 0.0
         times = decoded - start, perf_counter() - decoded
         self.metrics.observe_image(*times, top_probability, photo.format)
-        return Classification(predictions, *times, top_probability, card.threshold, explanation)
+        return Classification(
+            predictions, *times, top_probability, card.threshold, explanation, photo.format
+        )
 
 
 def _explanation(first: Prediction, grid: list[list[float]], photo: Photo) -> Explanation:

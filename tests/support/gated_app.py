@@ -35,4 +35,4 @@ classifier = GatedClassifier(
     max_pixels=main.settings.max_pixels,
     memory=main.memory,
 )
-app = create_app(Service(classifier, main.settings))
+app = create_app(Service(classifier, main.settings, main.service.tracing))

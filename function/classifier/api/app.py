@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from fastapi.telemetry import TelemetryConfig
 
 from classifier import __version__
@@ -19,9 +20,8 @@ from classifier.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
-_NO_TELEMETRY: Final = TelemetryConfig(
-    tracing=False, metrics=False, logs=False, auto_configure=False
-)
+_UNTRACED: Final = frozenset(("/healthz", "/health", "/livez", "/readyz", "/ping", "/metrics"))
+"""Paths of probes and of the monitoring system, which ask every few seconds"""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -41,13 +41,25 @@ def create_api(service: Service, endpoint: ClassifyEndpoint) -> FastAPI:
         openapi_tags=openapi.TAGS,
         docs_url=None,
         redoc_url=None,
-        telemetry=_NO_TELEMETRY,
+        telemetry=_telemetry(service),
         lifespan=_serve(service),
         exception_handlers=service.errors.handlers(),
     )
     add_routes(app, service, endpoint)
     openapi.complete(app)
     return app
+
+
+def _telemetry(service: Service) -> TelemetryConfig:
+    """FastAPI makes the span of each request; `Tracing` its children, and the set-up."""
+    return TelemetryConfig(
+        tracing=service.tracing is not None,
+        operation_spans=False,
+        metrics=False,
+        logs=False,
+        auto_configure=False,
+        exclude=lambda scope: scope["path"].removeprefix(scope.get("root_path", "")) in _UNTRACED,
+    )
 
 
 def _serve(service: Service) -> Any:
@@ -67,6 +79,8 @@ def _serve(service: Service) -> Any:
             asyncio.create_task(_keep_fresh(service.metrics)),
         ]
         yield
+        if service.tracing:
+            await run_in_threadpool(service.tracing.flush)
         for task in tasks:
             task.cancel()
 

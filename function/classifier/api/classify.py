@@ -12,12 +12,14 @@ from classifier.api.bodies.limits import FRAMING_BYTES, Limits, declared_size
 from classifier.api.bodies.upload import Upload
 from classifier.api.results import results_response
 from classifier.api.service import Service
+from classifier.api.stages import MIN_ADMISSION_SECONDS, image_stages
 from classifier.classifier import Classification
 from classifier.errors import ImageError, InvalidJson, InvalidKey, InvalidParameter
 from classifier.outcome import DEFAULT_TOP_K, MAX_TOP_K
 from classifier.server.body import BodyStream
 from classifier.server.connection import connection_of
 from classifier.telemetry.request import RequestRecord, record_of
+from classifier.telemetry.tracing import Stage
 
 if TYPE_CHECKING:
     from classifier.s3 import StoredImage
@@ -111,7 +113,10 @@ class ClassifyEndpoint:
         declared = declared_size(request.headers, self._limits)
         arrived = perf_counter()
         place = await self._admission.enter(declared, connection_of(request.scope))
-        record.queue = perf_counter() - arrived
+        admitted = perf_counter()
+        record.queue = admitted - arrived
+        if record.stages is not None and record.queue >= MIN_ADMISSION_SECONDS:
+            record.stages.append(Stage("admission", arrived, admitted))
         body = BodyStream(request.receive, self._service.memory, self._service.buffers)
         try:
             try:
@@ -128,11 +133,8 @@ class ClassifyEndpoint:
                 queued = perf_counter()
                 parameters = (top_k, min_probability, explain)
                 jobs = [
-                    self._pool.submit(self._classify_first, record, queued, images[0], *parameters),
-                    *(
-                        self._pool.submit(self._classify, image, *parameters)
-                        for image in images[1:]
-                    ),
+                    self._pool.submit(self._measure, record, number, queued, image, *parameters)
+                    for number, image in enumerate(images)
                 ]
             finally:
                 place.leave()
@@ -170,12 +172,17 @@ class ClassifyEndpoint:
     def _find_upload(self, key: str) -> "StoredImage":
         return self._service.store.find_upload(key)
 
-    def _classify_first(
-        self, record: RequestRecord, queued: float, *arguments: Any
+    def _measure(
+        self, record: RequestRecord, number: int, queued: float, *arguments: Any
     ) -> Classification | ImageError:
-        """`_classify(*arguments)`, for the first image, which was `queued` at that time."""
-        record.queue += perf_counter() - queued
-        return self._classify(*arguments)
+        """`_classify(*arguments)`, for the image `number`, from 0, which was `queued` then."""
+        started = perf_counter()
+        if number == 0:
+            record.queue += started - queued
+        outcome = self._classify(*arguments)
+        if record.stages is not None:
+            record.stages += image_stages(number, queued, started, outcome, perf_counter())
+        return outcome
 
     def _classify(
         self, data: bytes, top_k: int, min_probability: float, explain: bool

@@ -17,14 +17,18 @@ from classifier.telemetry.metrics import Load
 
 if TYPE_CHECKING:
     from classifier.s3 import ImageStore
+    from classifier.telemetry.tracing import Tracing
 
 
 class Service:
     """A classifier with its settings, its threads, and the memory and admission of requests."""
 
-    def __init__(self, classifier: Classifier, settings: Settings) -> None:
+    def __init__(
+        self, classifier: Classifier, settings: Settings, tracing: "Tracing | None" = None
+    ) -> None:
         self.classifier = classifier
         self.settings = settings
+        self.tracing = tracing
         self.metrics = classifier.metrics
         self.memory = classifier.memory
         self.buffers = BodyBuffers(settings.threads * THREAD_BODY_BYTES)
@@ -54,7 +58,11 @@ class Service:
     def middleware(self, app: ASGIApp) -> ServiceMiddleware:
         """The outermost middleware, around `app`."""
         return ServiceMiddleware(
-            app, metrics=self.metrics, settings=self.settings, respond=self.errors.respond
+            app,
+            metrics=self.metrics,
+            settings=self.settings,
+            respond=self.errors.respond,
+            tracing=self.tracing,
         )
 
     @functools.cached_property

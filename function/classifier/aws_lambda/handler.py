@@ -25,7 +25,11 @@ def create_handler(app: ASGIApp, service: Service) -> Handler:
         if isinstance(service.metrics, EmbeddedMetrics):
             service.metrics.invocation_started(getattr(context, "aws_request_id", ""))
         if is_http_event(event):
-            return handle_http(event, context)
+            try:
+                return handle_http(event, context)
+            finally:
+                if service.tracing:
+                    service.tracing.flush()  # Lambda stops the process until the next event
         from classifier.aws_lambda.s3_events import classify_objects, is_s3_event  # not at a start
 
         if is_s3_event(event):

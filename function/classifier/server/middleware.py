@@ -31,6 +31,7 @@ _ENCODED: Final = [(name.encode(), value.encode()) for name, value in SECURITY_H
 
 if TYPE_CHECKING:
     from classifier.server.cors import Cors
+    from classifier.telemetry.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -48,12 +49,14 @@ class ServiceMiddleware:
         metrics: Metrics,
         settings: Settings,
         respond: Callable[[Request, Exception], Response],
+        tracing: "Tracing | None" = None,
     ) -> None:
         """`respond` makes the response for an exception that no handler has taken."""
         self.app = app
         self._metrics = metrics
         self._access_log = AccessLog(settings.access_log)
         self._respond = respond
+        self._tracing = tracing
         self._cors = _cors(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +64,8 @@ class ServiceMiddleware:
             await self.app(scope, receive, send)
             return
         record = scope[SCOPE_KEY] = RequestRecord(scope)
+        if self._tracing:
+            self._tracing.begin(record)
         sharing = self._cors.share(scope) if self._cors else None
         without_body = scope["method"] == "HEAD"
         if without_body:
@@ -103,6 +108,8 @@ class ServiceMiddleware:
             record.route = route_of(scope)
             self._metrics.request_finished(record, seconds)
             self._access_log.write(record, seconds)
+            if self._tracing:
+                self._tracing.end(record)
 
 
 def _cors(settings: Settings) -> "Cors | None":

@@ -4,11 +4,14 @@ import os
 import random
 import re
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.types import Scope
 
 from classifier.telemetry.trace_context import HEADERS, TraceContext, find_trace, lambda_trace
+
+if TYPE_CHECKING:
+    from classifier.telemetry.tracing import Stage
 
 SCOPE_KEY: Final = "classifier.request"
 """The key of the record in the ASGI scope"""
@@ -36,6 +39,7 @@ class RequestRecord:
         "path",
         "queue",
         "route",
+        "stages",
         "start",
         "status",
         "trace",
@@ -56,6 +60,8 @@ class RequestRecord:
         starts, without the time in which the body arrives"""
         self.decode = 0.0
         self.infer = 0.0
+        self.stages: list[Stage] | None = None
+        """The parts of the work that become spans; None if there are none to be made"""
         self.trace: TraceContext | None = None
         is_traced = False
         for name, value in scope["headers"]:

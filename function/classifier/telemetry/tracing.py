@@ -1,0 +1,181 @@
+"""Spans of OpenTelemetry for the stages of a request, if the standard variables ask for them.
+
+FastAPI makes the span of the request itself. Here are its children, and the set-up that FastAPI has
+only for servers with a lifespan, which Lambda is not, and only for one of the exporters. Declined:
+opentelemetry-instrumentation-asgi, which does what FastAPI does, and adds spans for each message
+received or sent: nine for a request of one photo, in place of four. Nothing is imported unless the
+variables ask for it.
+
+Sources: OpenTelemetry specification, "OpenTelemetry Environment Variable Specification".
+"""
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from classifier import __version__
+from classifier.settings import SettingsError
+from classifier.telemetry.request import RequestRecord
+from classifier.telemetry.trace_context import TraceContext
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+SERVICE_NAME: Final = "image-classifier"
+"""If neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES has one"""
+
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_EXPORTERS: Final = "OTEL_TRACES_EXPORTER"
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_DEFAULT_PROTOCOL: Final = "http/protobuf"
+_BY_PROTOCOL: Final = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
+_PROPAGATORS: Final = "OTEL_PROPAGATORS"
+
+_INSTALL: Final = "Install function/requirements-otel.txt"
+
+_log = logging.getLogger(__name__)
+
+
+class Stage(NamedTuple):
+    """A part of the work on a request: a span. Times are `perf_counter`'s, in seconds."""
+
+    name: str
+    start: float
+    end: float
+    attributes: Mapping[str, Any] = {}
+
+
+class TracingError(Exception):
+    """The variables ask for what is not possible; the message says how to get it."""
+
+
+class Tracing:
+    """Makes the spans of the stages, below the span of the request, which is the current one."""
+
+    def __init__(self, provider: Any) -> None:
+        """`provider`: the `TracerProvider` of the process"""
+        from opentelemetry import trace
+
+        self._provider = provider
+        self._tracer = provider.get_tracer("classifier", __version__)
+        self._trace = trace
+
+    def begin(self, record: RequestRecord) -> None:
+        """Note the ids of the request's span, and that stages are wanted if it is sampled."""
+        span = self._trace.get_current_span()
+        context = span.get_span_context()
+        if context.is_valid:
+            record.trace = TraceContext(
+                self._trace.format_trace_id(context.trace_id),
+                self._trace.format_span_id(context.span_id),
+            )
+        if span.is_recording():
+            record.stages = []
+
+    def end(self, record: RequestRecord) -> None:
+        """Make the spans of the stages of `record`. The span of the request may have ended."""
+        to_epoch = time_ns() - perf_counter_ns()
+        for stage in record.stages or ():
+            span = self._tracer.start_span(
+                stage.name,
+                start_time=to_epoch + round(stage.start * 1e9),
+                attributes=stage.attributes,
+            )
+            span.end(to_epoch + round(stage.end * 1e9))
+
+    def flush(self) -> None:
+        """Send all spans now. Blocks until they are sent, or OTEL_EXPORTER_OTLP_TIMEOUT is over."""
+        force_flush = getattr(self._provider, "force_flush", None)
+        if force_flush:
+            force_flush()
+
+
+def start_tracing(environment: Mapping[str, str]) -> Tracing | None:
+    """The tracing that the variables ask for, or that `opentelemetry-instrument` has started; None
+    without either. What is not possible is logged, and the service runs without."""
+    if _is_disabled(environment):
+        return None
+    provider = _started_provider()
+    if provider is None and _is_wanted(environment):
+        try:
+            provider = _start_provider(environment)
+        except ImportError as error:
+            _log.warning("Tracing is off: %s is not installed. %s.", error.name, _INSTALL)
+        except Exception as error:  # a variable of the SDK is invalid
+            _log.warning("Tracing is off: %s", error)
+    return None if provider is None else Tracing(provider)
+
+
+def check_propagators(environment: Mapping[str, str]) -> None:
+    """Raises `SettingsError` if OTEL_PROPAGATORS names one that is not installed: FastAPI could not
+    be imported then."""
+    names = [name.strip() for name in environment.get(_PROPAGATORS, "").split(",")]
+    for name in filter(None, names):
+        if name != "none" and not _entry_points("opentelemetry_propagator", name):
+            raise SettingsError(
+                f"{_PROPAGATORS} has {name!r}, which is not installed. {_INSTALL}, or the "
+                "propagator's package."
+            )
+
+
+def _is_disabled(environment: Mapping[str, str]) -> bool:
+    return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def _is_wanted(environment: Mapping[str, str]) -> bool:
+    exporters = environment.get(_EXPORTERS, "").strip()
+    return exporters != "none" and any(map(environment.get, (_EXPORTERS, *_ENDPOINTS)))
+
+
+def _started_provider() -> Any:
+    """The provider of the process, if there is one. Nothing is imported: without the module, none
+    was set."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return None
+    provider = trace.get_tracer_provider()
+    return None if isinstance(provider, trace.ProxyTracerProvider) else provider
+
+
+def _start_provider(environment: Mapping[str, str]) -> "TracerProvider":
+    """The SDK reads its sampler, limits and batches from the environment by itself."""
+    from opentelemetry import trace
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    resource = Resource.create()
+    if str(resource.attributes["service.name"]).startswith("unknown_service"):
+        resource = resource.merge(Resource({"service.name": SERVICE_NAME}))
+    exporters = _exporters(environment)
+    provider = TracerProvider(resource=resource)
+    for exporter in exporters:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def _exporters(environment: Mapping[str, str]) -> list[Any]:
+    """Those of OTEL_TRACES_EXPORTER, found as the SDK finds them. Raises `TracingError`."""
+    protocols = filter(None, (environment.get(name, "").strip() for name in _PROTOCOLS))
+    protocol = next(protocols, _DEFAULT_PROTOCOL)
+    exporters = []
+    for given in (environment.get(_EXPORTERS) or "otlp").split(","):
+        name = given.strip()
+        if name == "otlp":
+            name = _BY_PROTOCOL.get(protocol, f"otlp of the protocol {protocol}")
+        found = _entry_points("opentelemetry_traces_exporter", name)
+        if not found:
+            raise TracingError(
+                f"there is no exporter {name}. {_INSTALL}, or the exporter's package."
+            )
+        exporters.append(found[0].load()())
+    return exporters
+
+
+def _entry_points(group: str, name: str) -> Sequence[Any]:
+    from importlib.metadata import entry_points  # takes a part of a cold start
+
+    return tuple(entry_points(group=group, name=name))
