@@ -1,5 +1,5 @@
 # Lambda:                docker build -t classifier .
-# Web server, port 8000: docker build -t classifier-web --target web .
+# Web server:            docker build -t classifier-web --target web .
 # Another model:         --build-arg MODEL=efficientnet-lite2
 ARG PYTHON_VERSION=3.13
 
@@ -44,12 +44,12 @@ FROM runtime AS web
 COPY function/requirements-web.txt /tmp/
 RUN pip install --no-cache-dir --only-binary=:all: --no-deps --require-hashes --target /var/task \
     -r /tmp/requirements-web.txt && chmod -R a+rX /var/task && python -c "import uvicorn, uvloop, httptools"
+# The server and its health check read both.
+ENV HOST=0.0.0.0 PORT=8000
 EXPOSE 8000
 USER 65534:65534
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
-  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python", "-m", "classifier.server.health"]
 ENTRYPOINT ["python", "-m", "classifier.server"]
-CMD ["--host", "0.0.0.0", "--port", "8000"]
 
 FROM runtime AS lambda
 CMD ["main.handler"]

@@ -325,6 +325,15 @@ class TooManyUploads(ServiceError):
         self.headers = _BUSY
 
 
+class NotReady(ServiceError):
+    """`GET /readyz`: the service is shutting down, or its queue has been full for seconds."""
+
+    counted = False
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "not-ready"
+    headers: Mapping[str, str] = {"Retry-After": str(RETRY_SECONDS)}
+
+
 class BodyTimeout(ServiceError):
     """The body arrived with a long pause, or too slowly."""
 

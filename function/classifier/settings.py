@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -40,12 +40,19 @@ start is shorter."""
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 """Ports that browsers leave out"""
 
-_NOT_ON_LAMBDA: Final = ("web_concurrency",)
-"""An environment of a function is one process."""
+_NOT_ON_LAMBDA: Final = ("host", "port", "web_concurrency", "drain_seconds")
+"""An environment of a function is one process, which listens to nothing and gets no signals."""
+
+MAX_PORT: Final = 65535
 
 
-def _setting(meaning: str, unit: str = "", **options: Any) -> Any:
-    return field(metadata={"meaning": meaning, "unit": unit}, **options)
+def _setting(
+    meaning: str, unit: str = "", *, least: int = 1, most: int | None = None, **options: Any
+) -> Any:
+    """`least` and `most` are the bounds of a number that is set; a default may be 0 nevertheless,
+    which stands for a derived value."""
+    metadata = {"meaning": meaning, "unit": unit, "least": least, "most": most}
+    return field(metadata=metadata, **options)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,11 @@ class Settings:
         "Directory or s3://bucket/prefix with model.onnx, labels.txt and model.json",
         default=str(SHIPPED_MODEL),
     )
+    host: str = _setting(
+        "Address on which python -m classifier.server listens; 0.0.0.0 in the web image",
+        default="127.0.0.1",
+    )
+    port: int = _setting("Port on which it listens", most=MAX_PORT, default=8000)
     max_bytes: int = _setting(
         "Maximum image bytes in one request", "bytes", default=96 * 1024 * 1024
     )
@@ -110,6 +122,13 @@ class Settings:
         "seconds",
         default=75,
     )
+    drain_seconds: int = _setting(
+        "Time from SIGTERM until the service stops listening: /readyz is 503 and requests are "
+        "served meanwhile, so that load balancers can notice",
+        "seconds",
+        least=0,
+        default=0,
+    )
     intra_op_threads: int = _setting("ONNX Runtime threads per image", "threads", default=1)
     bucket: str = _setting(
         "S3 bucket for images too large for a request; enables /uploads", default=""
@@ -144,9 +163,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            smallest = 0 if each.default == 0 else 1  # 0: derived from the machine
-            if each.type is int and getattr(self, each.name) < smallest:
-                raise _unusable(each.name, each.metadata["unit"], getattr(self, each.name))
+            if each.type is int and each.metadata and getattr(self, each.name) != each.default:
+                _check_bounds(each, getattr(self, each.name))
         if 0 < self.max_held_bytes < self.max_bytes:
             raise SettingsError(
                 f"MAX_HELD_BYTES must be MAX_BYTES, {self.max_bytes}, or more; it is "
@@ -190,9 +208,9 @@ class Settings:
             try:
                 values[each.name] = each.type(text)  # type: ignore[operator]
             except ValueError:
-                raise _unusable(each.name, each.metadata["unit"], text) from None
-            if values[each.name] == 0:  # only a default may be 0: it stands for a derived value
-                raise _unusable(each.name, each.metadata["unit"], text)
+                raise _unusable(each, text) from None
+            if each.type is int:
+                _check_bounds(each, values[each.name])
         if values.get("threads", math.inf) < values.get("web_concurrency", 0):
             raise SettingsError(
                 f"THREADS must be WEB_CONCURRENCY, {values['web_concurrency']}, or more: each "
@@ -265,7 +283,14 @@ def _switch(name: str, text: str) -> bool:
     return text == "1"
 
 
-def _unusable(name: str, unit: str, value: object) -> SettingsError:
-    return SettingsError(
-        f"{name.upper()} must be a whole number of {unit}, 1 or more; it is {str(value)!r}."
-    )
+def _check_bounds(each: "Field[Any]", value: int) -> None:
+    least, most = each.metadata["least"], each.metadata["most"]
+    if value < least or (most is not None and value > most):
+        raise _unusable(each, value)
+
+
+def _unusable(each: "Field[Any]", value: object) -> SettingsError:
+    unit, least, most = (each.metadata[key] for key in ("unit", "least", "most"))
+    kind = f"a whole number of {unit}," if unit else "a whole number"
+    bounds = f"{least} or more" if most is None else f"from {least} to {most}"
+    return SettingsError(f"{each.name.upper()} must be {kind} {bounds}; it is {str(value)!r}.")

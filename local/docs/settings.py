@@ -21,8 +21,8 @@ def settings_table() -> str:
 
 
 def limits_table() -> str:
-    """Numeric settings: limits on the work that requests can cause."""
-    return _table(setting for setting in _declared() if setting.type in (int, float))
+    """Settings with a unit: limits on the work that requests can cause."""
+    return _table(setting for setting in _declared() if setting.metadata["unit"])
 
 
 def _declared() -> Iterable[Field[Any]]:
@@ -33,7 +33,7 @@ def _declared() -> Iterable[Field[Any]]:
 def _table(settings: Iterable[Field[Any]]) -> str:
     rows = []
     for setting in settings:
-        here, on_lambda = _default(setting.name, _here), _default(setting.name, _on_lambda)
+        here, on_lambda = _default(setting, _here), _default(setting, _on_lambda)
         rows.append(
             (
                 f"`{setting.name.upper()}`",
@@ -55,11 +55,12 @@ def _on_lambda(cores: int) -> Mapping[str, str]:
     return {"AWS_LAMBDA_FUNCTION_NAME": "name", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}
 
 
-def _default(name: str, environment: Callable[[int], Mapping[str, str]]) -> str:
+def _default(setting: Field[Any], environment: Callable[[int], Mapping[str, str]]) -> str:
     """The default in words that hold on every machine and for every memory size."""
+    name = setting.name
     one, two = (_value(name, environment(cores), cores) for cores in _CORES)
     if one == two:
-        return _shown(one)
+        return _shown(one, setting.metadata["least"])
     if two == 2 * one:
         return f"{one} a core" if environment is _here else f"{one} a vCPU ({VCPU.value:.0f} MB)"
     raise ValueError(f"the default of {name} is neither fixed nor a multiple of the cores")
@@ -70,8 +71,8 @@ def _value(name: str, environment: Mapping[str, str], cores: int) -> Any:
         return getattr(Settings.from_environment(environment), name)
 
 
-def _shown(value: Any) -> str:
-    if value == 0 and not isinstance(value, bool):
+def _shown(value: Any, least: int) -> str:
+    if value == 0 < least and not isinstance(value, bool):
         return "derived"
     if value == str(SHIPPED_MODEL):
         return f"`{SHIPPED_MODEL.parent.name}/{SHIPPED_MODEL.name}`"

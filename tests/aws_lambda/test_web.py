@@ -1,6 +1,8 @@
 """docker build --target web: the image as a web server, in a restricted container."""
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 
 import httpx
@@ -58,6 +60,37 @@ def test_container_needs_no_capabilities_and_no_writable_files(
     response = httpx.post(url, files={"file": SAMPLE.read_bytes()}, timeout=HANG_SECONDS)
     assert response.status_code == 200
     assert response.json() == client.post("/", files={"file": SAMPLE.read_bytes()}).json()
+
+
+def test_platform_sets_the_port(web: str) -> None:
+    """As Cloud Run does with PORT, and SageMaker with the argument."""
+    port = free_port()
+    options = ["--env", "PORT=8080", "--publish", f"127.0.0.1:{port}:8080"]
+    name = docker("run", "--detach", *RESTRICTED, *options, web, "serve")
+    try:
+        wait_until(lambda: is_healthy(name), "a healthy container")
+        response = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=HANG_SECONDS)
+        assert response.json() == {"status": "ok"}
+    finally:
+        docker("rm", "--force", name)
+
+
+def test_invalid_port_is_one_line_and_status_2(web: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        docker("run", "--rm", *RESTRICTED, "--env", "PORT=http", web)
+    assert failed.value.returncode == 2
+    (line,) = failed.value.stderr.splitlines()
+    assert line.startswith("error: PORT must be a whole number")
+
+
+def test_health_check_of_the_image_fails_where_nothing_listens(web: str) -> None:
+    check = docker("inspect", "-f", "{{json .Config.Healthcheck.Test}}", web)
+    kind, *command = json.loads(check)
+    assert kind == "CMD"
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        docker("run", "--rm", "--entrypoint", command[0], web, *command[1:])
+    assert failed.value.returncode == 1
+    assert failed.value.stderr.startswith("error: 127.0.0.1 port 8000: ")
 
 
 def test_container_files_are_not_writable(web: str) -> None:

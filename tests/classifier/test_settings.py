@@ -60,6 +60,9 @@ def test_invalid_number_is_refused(value: str) -> None:
         ("PROMETHEUS_MULTIPROC_DIR", "/none", "PROMETHEUS_MULTIPROC_DIR must be a directory"),
         ("WEB_CONCURRENCY", "auto", "WEB_CONCURRENCY must be a whole number of processes, 1 or"),
         ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY must be a whole number of processes, 1 or more"),
+        ("PORT", "0", "^PORT must be a whole number from 1 to 65535; it is '0'"),
+        ("PORT", "65536", "^PORT must be a whole number from 1 to 65535; it is '65536'"),
+        ("DRAIN_SECONDS", "-1", "DRAIN_SECONDS must be a whole number of seconds, 0 or more"),
     ],
 )
 def test_invalid_setting_is_refused_with_a_reason(variable: str, value: str, message: str) -> None:
@@ -116,9 +119,16 @@ def test_fewer_threads_than_processes_are_refused() -> None:
     assert Settings.from_environment({"WEB_CONCURRENCY": "999"}).web_concurrency == 999
 
 
-def test_lambda_ignores_the_number_of_processes() -> None:
-    environment = {"AWS_LAMBDA_FUNCTION_NAME": "name", "WEB_CONCURRENCY": "auto"}
-    assert Settings.from_environment(environment).web_concurrency == 0
+@pytest.mark.parametrize("name", ["WEB_CONCURRENCY", "HOST", "PORT", "DRAIN_SECONDS"])
+def test_lambda_ignores_what_is_for_servers(name: str) -> None:
+    environment = {"AWS_LAMBDA_FUNCTION_NAME": "name", name: "auto"}
+    settings = Settings.from_environment(environment)
+    assert settings == Settings.from_environment({"AWS_LAMBDA_FUNCTION_NAME": "name"})
+
+
+def test_zero_is_a_value_where_it_means_something() -> None:
+    assert Settings.from_environment({"DRAIN_SECONDS": "0"}).drain_seconds == 0
+    assert Settings.from_environment({"PORT": "65535"}).port == 65535
 
 
 def test_repr_does_not_show_the_key() -> None:

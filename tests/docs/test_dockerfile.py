@@ -2,6 +2,7 @@
 
 import re
 
+from classifier.settings import Settings
 from tests.support.paths import ROOT
 
 LACKING = ("find", "xargs", "tar", "which", "unzip", "wget", "git", "less", "ps")
@@ -14,6 +15,14 @@ def test_run_steps_use_commands_of_the_base_image() -> None:
     commands = [re.split(r"\s+", part.strip())[0] for run in runs for part in run[4:].split("&&")]
     assert {"pip", "python", "rm"} <= set(commands)
     assert not set(LACKING) & set(commands)
+
+
+def test_settings_of_the_web_image_are_settings() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    (line,) = re.findall(r"^ENV (HOST=.*)$", text, re.MULTILINE)
+    settings = Settings.from_environment(dict(each.split("=") for each in line.split()))
+    assert (settings.host, settings.port) == ("0.0.0.0", Settings().port)
+    assert f"\nEXPOSE {settings.port}\n" in text
 
 
 def test_only_hashed_packages_are_installed() -> None:

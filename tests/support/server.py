@@ -64,6 +64,13 @@ def serving_by_command(log: Path, *options: str, **environment: str) -> Iterator
 
 
 @contextmanager
+def serving_as_set(log: Path, *options: str, **environment: str) -> Iterator[Server]:
+    """Like `serving_by_command`, where `environment` or `options` say on which port."""
+    with _serving(log, [*SERVER_COMMAND, *options], ROOT / "function", environment) as server:
+        yield server
+
+
+@contextmanager
 def _serving(
     log: Path, command: list[str], folder: Path, environment: Mapping[str, str]
 ) -> Iterator[Server]:

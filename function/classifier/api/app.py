@@ -68,11 +68,14 @@ def _serve(service: Service) -> Any:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            from classifier.server.install import install  # uvicorn: not on Lambda
+            # uvicorn: not on Lambda
+            from classifier.server.draining import drain_on_sigterm
+            from classifier.server.install import install
         except ImportError:
             _log.warning("Slow request heads have no timeout: install uvicorn.")
         else:
             install(service.settings, service.admission)
+            drain_on_sigterm(service.readiness, service.settings.drain_seconds)
         garbage.configure()
         tasks = [
             asyncio.create_task(garbage.collect_when(lambda: not service.admission.waiting)),

@@ -21,7 +21,7 @@ from classifier.api.pages import docs, problems
 from classifier.api.pages.home import STATIC
 from classifier.api.responses import JSONResponse, page_response
 from classifier.api.service import Service
-from classifier.errors import NotFound
+from classifier.errors import NotFound, NotReady
 from classifier.outcome import DEFAULT_TOP_K, MAX_TOP_K
 
 _BEARER: Final = HTTPBearer(
@@ -42,6 +42,9 @@ _EXPLAIN: Final = (
     "The result has an `explanation`: how much each part of the image contributes to the first "
     "class"
 )
+
+
+_OK: Final = {"status": "ok"}
 
 
 class _Assets(StaticFiles):
@@ -149,6 +152,7 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
             return JSONResponse(_index(request, card.name), headers={"Vary": VARY})
         return page_response(request)
 
+    @app.get("/health", include_in_schema=False)
     @app.get("/ping", include_in_schema=False)  # of Amazon SageMaker
     @app.get(
         "/healthz",
@@ -161,6 +165,33 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
     async def health() -> Response:
         """For load balancers and monitors. Needs no API key."""
         return JSONResponse({"status": "ok", "model": card.name})
+
+    @app.get(
+        "/livez",
+        summary="Check that the process responds",
+        operation_id="live",
+        tags=[SERVICE],
+        response_model=schemas.Status,
+        response_description="The process responds",
+    )
+    async def live() -> Response:
+        """For a liveness probe: restart the container if this fails. Needs no API key."""
+        return JSONResponse(_OK)
+
+    @app.get(
+        "/readyz",
+        summary="Check that the service should get requests",
+        operation_id="ready",
+        tags=[SERVICE],
+        response_model=schemas.Status,
+        response_description="Send requests",
+        responses=openapi.problem_responses([NotReady]),
+    )
+    async def ready() -> Response:
+        """For a readiness probe or a load balancer: send no requests while this fails, because the
+        service is shutting down, or its queue has been full for 3 seconds. Needs no API key."""
+        service.readiness.check()
+        return JSONResponse(_OK)
 
     @app.get(
         "/model",

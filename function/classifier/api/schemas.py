@@ -146,6 +146,12 @@ class Health(BaseModel):
     model: Annotated[str, Field(description="Name of the model")]
 
 
+class Status(BaseModel):
+    """The state of the process."""
+
+    status: Annotated[str, Field(description="ok")]
+
+
 class Upload(BaseModel):
     """A presigned POST for an image that is too large for a request."""
 

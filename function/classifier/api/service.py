@@ -12,6 +12,7 @@ from classifier.server.admission import Admission
 from classifier.server.buffers import BodyBuffers
 from classifier.server.middleware import ServiceMiddleware
 from classifier.server.pool import Pool
+from classifier.server.readiness import Readiness
 from classifier.settings import Settings
 from classifier.telemetry.metrics import Load
 
@@ -53,6 +54,7 @@ class Service:
                 memory_limit=self.memory.limit,
             )
         )
+        self.readiness = Readiness(self.admission)
         self.errors = ErrorResponder(self.metrics)
 
     def middleware(self, app: ASGIApp) -> ServiceMiddleware:
@@ -61,6 +63,7 @@ class Service:
             app,
             metrics=self.metrics,
             settings=self.settings,
+            readiness=self.readiness,
             respond=self.errors.respond,
             tracing=self.tracing,
         )

@@ -3,7 +3,8 @@
 This is `uvicorn main:app --http classifier.server.protocol:TimeoutProtocol`, with as many worker
 processes as the cores need, unless --workers or WEB_CONCURRENCY gives their number. One process is
 plain uvicorn. Several divide the limits of the service among them, each accepts its share of the
-connections, and `/metrics` has their sums. Exit status 2 if a setting is invalid.
+connections, and `/metrics` has their sums. HOST and PORT are the defaults of --host and --port.
+Exit status 2 if a setting is invalid.
 """
 
 import os
@@ -12,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 from uvicorn.config import LOGGING_CONFIG, Config
 from uvicorn.main import main as uvicorn_command
 
@@ -23,9 +25,16 @@ _PROGRAM: Final = "python -m classifier.server"
 _APPLICATION: Final = "main:app"
 _DEFAULTS: Final = ("--http", "classifier.server.protocol:TimeoutProtocol")
 
+_SERVE: Final = "serve"
+"""The argument with which Amazon SageMaker starts a container (SageMaker Developer Guide, "How
+SageMaker AI runs your inference image"). It changes nothing."""
+
 
 def main() -> None:
     """The command. Exits with its status."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == [_SERVE]:
+        del arguments[0]
     command = click.Command(
         "server",
         params=[option for option in uvicorn_command.params if option.name != "app"],
@@ -33,7 +42,7 @@ def main() -> None:
         help=__doc__,
         callback=_serve,
     )
-    command.main([*_DEFAULTS, *sys.argv[1:]], prog_name=_PROGRAM)
+    command.main([*_DEFAULTS, *arguments], prog_name=_PROGRAM)
 
 
 def _serve(**options: Any) -> None:
@@ -41,7 +50,9 @@ def _serve(**options: Any) -> None:
     if options["env_file"]:
         _load_environment(options["env_file"])
     try:
-        workers = _workers(options)
+        settings = Settings.from_environment()
+        _set_address(options, settings)
+        workers = _workers(options, settings)
         if workers > 1:
             supervise(_config(**{**options, "workers": workers}))
             return
@@ -61,9 +72,16 @@ def _load_environment(path: str) -> None:
     load_dotenv(path)
 
 
-def _workers(options: dict[str, Any]) -> int:
+def _set_address(options: dict[str, Any], settings: Settings) -> None:
+    """Use the settings, unless uvicorn's options or its own variables (UVICORN_PORT) are given."""
+    context = click.get_current_context()
+    for name in ("host", "port"):
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT:
+            options[name] = getattr(settings, name)
+
+
+def _workers(options: dict[str, Any], settings: Settings) -> int:
     """Worker processes for uvicorn's `options`. Raises `SettingsError`."""
-    settings = Settings.from_environment()
     if options["reload"]:  # uvicorn ignores the number
         return 1
     workers = settings.web_concurrency or default_workers(settings)

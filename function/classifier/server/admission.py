@@ -112,6 +112,8 @@ class Admission:
         self._arriving: deque[Place] = deque()
         self._kept = 0
         """Places that are kept for arriving bodies"""
+        self._crowded_since: float | None = None
+        """When requests began to wait; since then, all that arrived have had to"""
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
 
@@ -124,6 +126,13 @@ class Admission:
     def crowded(self) -> bool:
         """Whether a request that arrives now has to wait."""
         return self.waiting > 0 or not self._has_room(self._limit)
+
+    @property
+    def crowded_seconds(self) -> float:
+        """For how long each request that arrived has had to wait; 0 if the next one would not."""
+        if not self.crowded:
+            self._crowded_since = None
+        return 0.0 if self._crowded_since is None else self._now() - self._crowded_since
 
     async def enter(self, size: int, connection: Connection | None = None) -> Place:
         """Wait for room for an image, and for a body of `size` bytes (0 if unknown). Raises
@@ -142,6 +151,8 @@ class Admission:
             self._forget(first)
             if not first.future.done():
                 first.future.set_result(self._place())
+        if self._crowded_since is not None and not self.crowded:
+            self._crowded_since = None
 
     def end(self) -> None:
         """The server shuts down: refuse all requests that wait, now, and those that would have
@@ -155,6 +166,8 @@ class Admission:
         self._memory.take_body(WAITING_BYTES)
         request = _Waiting(size, connection, asyncio.get_running_loop())
         self._waiting[request] = None
+        if self._crowded_since is None:
+            self._crowded_since = request.since
         self._metrics.wait_started()
         self._start_timer()
         try:

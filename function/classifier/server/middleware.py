@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from classifier.server.readiness import Readiness
 from classifier.settings import Settings
 from classifier.telemetry.access_log import AccessLog
 from classifier.telemetry.metrics import Metrics
@@ -27,6 +28,8 @@ SECURITY_HEADERS: Final = {
 }
 """Defaults for every response (OWASP, "HTTP Headers Cheat Sheet")"""
 
+_CLOSE: Final = (b"connection", b"close")
+
 _ENCODED: Final = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 if TYPE_CHECKING:
@@ -42,18 +45,20 @@ class ServiceMiddleware:
     The application sees HEAD as GET, and the body of its response is dropped here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         app: ASGIApp,
         *,
         metrics: Metrics,
         settings: Settings,
+        readiness: Readiness,
         respond: Callable[[Request, Exception], Response],
         tracing: "Tracing | None" = None,
     ) -> None:
         """`respond` makes the response for an exception that no handler has taken."""
         self.app = app
         self._metrics = metrics
+        self._readiness = readiness
         self._access_log = AccessLog(settings.access_log)
         self._respond = respond
         self._tracing = tracing
@@ -86,6 +91,9 @@ class ServiceMiddleware:
                     (b"x-request-id", record.id.encode()),
                     *(header for header in _ENCODED if header[0] not in present),
                 ]
+                if self._readiness.draining and _CLOSE[0] not in present:
+                    # The client's next connection goes to another instance.
+                    message["headers"].append(_CLOSE)
             elif without_body:
                 message["body"] = b""
             await send(message)

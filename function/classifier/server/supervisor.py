@@ -1,5 +1,6 @@
 """uvicorn's supervisor of worker processes, with sockets and metrics for each."""
 
+import signal
 import time
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,13 @@ from classifier.server.shared_metrics import shared_metrics
 
 _POLL_SECONDS: Final = 0.1
 
+_ENDING: Final = {signal.SIGINT, signal.SIGTERM}
+
 
 class _Supervisor(Multiprocess):
+    _hurries = False
+    """Whether the workers should not drain"""
+
     def init_processes(self) -> None:
         """Start one worker, and the others when it serves: if it cannot, because of the model or
         the memory, its message is the only one."""
@@ -27,6 +33,23 @@ class _Supervisor(Multiprocess):
             return
         for _ in range(1, self.processes_num):
             self._start()
+
+    def handle_int(self) -> None:
+        """Like one process, which drains only on SIGTERM."""
+        super().handle_int()
+        self._hurries = True
+
+    def join_all(self) -> None:
+        """Wait for the workers. A second signal ends their draining; uvicorn would not look."""
+        while alive := [each.process for each in self.processes if each.process.is_alive()]:
+            alive[0].join(_POLL_SECONDS)
+            if _ENDING.intersection(self.signal_queue):
+                self._hurries = True
+            if self._hurries:
+                # Again and again: a worker takes signals in quick succession for one.
+                for process in alive:
+                    process.terminate()
+        super().join_all()
 
     def _start(self) -> Process:
         process = Process(self.config, self.sockets)

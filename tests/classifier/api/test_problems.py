@@ -20,7 +20,7 @@ SLUGS = [
     "store-unavailable",
     "queue-full", "too-many-uploads", "malformed-request", "unsupported-method",
     "unsupported-transfer-coding", "unsupported-http-version", "head-too-large", "head-timeout",
-    "cross-origin-refused",
+    "cross-origin-refused", "not-ready",
 ]  # fmt: skip
 """Clients compare these: a type is never renamed."""
 

@@ -96,6 +96,9 @@ def test_lambda_routes_classify_and_mounts_the_rest(service: Service) -> None:
         (("POST", "/invocations"), {"authorization": "Bearer wrong"}, 401),
         (("GET", "/healthz"), {}, 200),
         (("GET", "/ping"), {}, 200),
+        (("GET", "/health"), {}, 200),
+        (("GET", "/livez"), {}, 200),
+        (("GET", "/readyz"), {}, 200),
         (("GET", "/invocations"), {}, 405),
         (("GET", "/nothing"), {}, 404),
         (("PUT", "/"), {}, 405),
@@ -134,6 +137,22 @@ def test_healthz_reports_ok(client: httpx.Client) -> None:
     health = schemas.Health.model_validate(client.get("/healthz").json())
     assert health.status == "ok"
     assert client.head("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_probes_need_no_key_and_are_documented(service: Service, path: str) -> None:
+    app = create_app(service)
+
+    async def get() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            return await client.get(path)
+
+    response = asyncio.run(get())
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok"}
+    operation = app.openapi()["paths"][path]["get"]
+    assert ("503" in operation["responses"]) == (path == "/readyz")
 
 
 def test_healthz_responds_while_images_are_classified(tmp_path: Path, sample: bytes) -> None:

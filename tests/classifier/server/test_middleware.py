@@ -9,7 +9,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message
 
+from classifier.images import UNLIMITED
+from classifier.server.admission import Admission
 from classifier.server.middleware import SECURITY_HEADERS, ServiceMiddleware
+from classifier.server.readiness import Readiness
 from classifier.settings import Settings
 from classifier.telemetry.metrics import Metrics
 from tests.support import raw
@@ -104,7 +107,11 @@ def test_body_of_a_response_to_head_reaches_no_server() -> None:
 
     settings = Settings(access_log=False)
     app = ServiceMiddleware(
-        PlainTextResponse("content"), metrics=Metrics(), settings=settings, respond=fail
+        PlainTextResponse("content"),
+        metrics=Metrics(),
+        settings=settings,
+        readiness=Readiness(Admission(lambda: 0, UNLIMITED, limit=1)),
+        respond=fail,
     )
     scope = {"type": "http", "method": "HEAD", "path": "/", "headers": []}
     asyncio.run(app(scope, receive, send))

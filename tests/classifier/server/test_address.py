@@ -1,0 +1,100 @@
+"""The address: HOST and PORT, uvicorn's options, and the health check that asks there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from classifier.server.health import address
+from tests.support.paths import ROOT
+from tests.support.ports import free_port
+from tests.support.server import SERVER_COMMAND, Server, serving_as_set
+from tests.support.wait import HANG_SECONDS
+
+
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=ROOT / "function",
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+        check=False,
+    )
+
+
+def check_health(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the health check of a container with this environment."""
+    return run(sys.executable, "-m", "classifier.server.health", **environment)
+
+
+def port_of(server: Server) -> int | None:
+    return httpx.URL(server.url).port
+
+
+def test_service_listens_where_the_variables_say(tmp_path: Path) -> None:
+    """Amazon SageMaker starts the container with the argument `serve`. A proxy in the environment
+    is not asked."""
+    variables = {"PORT": str(free_port()), "HOST": "127.0.0.2"}
+    with serving_as_set(tmp_path / "log", "serve", **variables) as server:
+        assert server.url == f"http://127.0.0.2:{variables['PORT']}"
+        done = check_health(**variables, http_proxy="http://127.0.0.1:9", no_proxy="")
+        assert (done.returncode, done.stderr) == (0, "")
+        wrong = check_health(**{**variables, "HOST": "127.0.0.3"})
+        assert wrong.returncode == 1
+        assert wrong.stderr.startswith(f"error: 127.0.0.3 port {variables['PORT']}: ")
+        assert wrong.stderr.count("\n") == 1
+
+
+def test_workers_listen_where_the_variables_say(tmp_path: Path) -> None:
+    port = str(free_port())
+    with serving_as_set(tmp_path / "log", PORT=port, WEB_CONCURRENCY="2") as server:
+        assert server.url == f"http://127.0.0.1:{port}"
+
+
+def test_options_and_uvicorns_own_variables_override(tmp_path: Path) -> None:
+    wrong, right = str(free_port()), free_port()
+    with serving_as_set(tmp_path / "log", "--port", str(right), PORT=wrong) as server:
+        assert port_of(server) == right
+    own = {"UVICORN_PORT": str(right), "PORT": wrong, "HOST": "0.0.0.0"}
+    with serving_as_set(tmp_path / "log", **own) as server:
+        assert port_of(server) == right
+        assert check_health(**own).returncode == 0
+
+
+@pytest.mark.parametrize("port", ["http", "0", "-1", "65536", "80.5", "tcp://10.0.0.1:8000"])
+def test_invalid_port_is_one_line_and_status_2(port: str) -> None:
+    done = run(*SERVER_COMMAND, PORT=port)
+    assert done.returncode == 2
+    assert done.stderr == f"error: PORT must be a whole number from 1 to 65535; it is {port!r}.\n"
+    assert check_health(PORT=port).stderr == done.stderr
+
+
+def test_health_check_of_a_service_that_is_not_there_fails() -> None:
+    port = free_port()
+    done = check_health(PORT=str(port))
+    assert done.returncode == 1
+    assert done.stderr == f"error: 127.0.0.1 port {port}: [Errno 111] Connection refused\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, ("127.0.0.1", 8000)),
+        ({"HOST": "0.0.0.0", "PORT": "8080"}, ("127.0.0.1", 8080)),
+        ({"HOST": "::"}, ("::1", 8000)),
+        ({"HOST": "10.1.2.3", "PORT": " 80 "}, ("10.1.2.3", 80)),
+        ({"HOST": "10.1.2.3", "UVICORN_HOST": "localhost"}, ("localhost", 8000)),
+        ({"PORT": "1", "UVICORN_PORT": "2"}, ("127.0.0.1", 2)),
+        ({"PORT": "1", "UVICORN_PORT": ""}, ("127.0.0.1", 1)),
+    ],
+    ids=str,
+)
+def test_health_check_asks_where_the_service_listens(
+    environment: dict[str, str], expected: tuple[str, int]
+) -> None:
+    assert address(environment) == expected
