@@ -40,10 +40,17 @@ RUN PYTHONPATH=/var/runtime python -c "import awslambdaric.bootstrap, boto3, fas
 COPY --from=build /function/ /var/task/
 COPY --from=build /code/ /var/task/
 
-FROM runtime AS web
+# Of its own: in the folder with the other packages, chmod would copy all of them into another layer.
+FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS web-packages
 COPY function/requirements-web.txt /tmp/
-RUN pip install --no-cache-dir --only-binary=:all: --no-deps --require-hashes --target /var/task \
-    -r /tmp/requirements-web.txt && chmod -R a+rX /var/task && python -c "import uvicorn, uvloop, httptools"
+RUN pip install --no-cache-dir --no-compile --only-binary=:all: --no-deps --require-hashes --target /packages \
+    -r /tmp/requirements-web.txt && rm -r /packages/bin && \
+    python -m compileall -q --invalidation-mode unchecked-hash /packages && chmod -R a+rX /packages
+
+FROM runtime AS web
+COPY --from=web-packages /packages/ /var/task/
+# Bytecode for the modules of the base image, again.
+RUN python -c "import classifier.server.__main__, classifier.server.health, uvicorn, uvloop, httptools"
 # The server and its health check read both.
 ENV HOST=0.0.0.0 PORT=8000
 EXPOSE 8000
