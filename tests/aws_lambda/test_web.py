@@ -9,33 +9,22 @@ import httpx
 import pytest
 
 from local.common.emulator import docker
+from tests.support.containers import RESTRICTED
 from tests.support.metrics import Scrape
 from tests.support.paths import SAMPLE
 from tests.support.ports import free_port
 from tests.support.wait import HANG_SECONDS, wait_until
 
-IMAGE = "classifier-web-under-test"
-RESTRICTED = (
-    *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
-    # One core: with many cores, libraries start more threads than the limit allows.
-    *("--cpuset-cpus", "0", "--pids-limit", "64", "--memory", "512m", "--health-interval", "1s"),
-)
 SECRET = re.compile(r"secret|token|password|access_key", re.IGNORECASE)
 
 
-@pytest.fixture(scope="module")
-def web(base_image: None) -> str:
-    docker("build", "--quiet", "--tag", IMAGE, "--target", "web", ".")
-    return IMAGE
-
-
 @pytest.fixture(scope="module", params=["65534", "1000"], ids=["its own user", "another user"])
-def container(web: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+def container(web_image: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """The name and the URL of a healthy container."""
     user = () if request.param == "65534" else ("--user", request.param)
     port = free_port()
     publish = ["--publish", f"127.0.0.1:{port}:8000"]
-    name = docker("run", "--detach", *RESTRICTED, *user, *publish, web)
+    name = docker("run", "--detach", *RESTRICTED, *user, *publish, web_image)
     try:
         wait_until(lambda: is_healthy(name), "a healthy container")
         assert docker("exec", name, "id", "-u") == request.param
@@ -62,11 +51,11 @@ def test_container_needs_no_capabilities_and_no_writable_files(
     assert response.json() == client.post("/", files={"file": SAMPLE.read_bytes()}).json()
 
 
-def test_platform_sets_the_port(web: str) -> None:
+def test_platform_sets_the_port(web_image: str) -> None:
     """As Cloud Run does with PORT, and SageMaker with the argument."""
     port = free_port()
     options = ["--env", "PORT=8080", "--publish", f"127.0.0.1:{port}:8080"]
-    name = docker("run", "--detach", *RESTRICTED, *options, web, "serve")
+    name = docker("run", "--detach", *RESTRICTED, *options, web_image, "serve")
     try:
         wait_until(lambda: is_healthy(name), "a healthy container")
         response = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=HANG_SECONDS)
@@ -75,49 +64,49 @@ def test_platform_sets_the_port(web: str) -> None:
         docker("rm", "--force", name)
 
 
-def test_invalid_port_is_one_line_and_status_2(web: str) -> None:
+def test_invalid_port_is_one_line_and_status_2(web_image: str) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
-        docker("run", "--rm", *RESTRICTED, "--env", "PORT=http", web)
+        docker("run", "--rm", *RESTRICTED, "--env", "PORT=http", web_image)
     assert failed.value.returncode == 2
     (line,) = failed.value.stderr.splitlines()
     assert line.startswith("error: PORT must be a whole number")
 
 
-def test_health_check_of_the_image_fails_where_nothing_listens(web: str) -> None:
-    check = docker("inspect", "-f", "{{json .Config.Healthcheck.Test}}", web)
+def test_health_check_of_the_image_fails_where_nothing_listens(web_image: str) -> None:
+    check = docker("inspect", "-f", "{{json .Config.Healthcheck.Test}}", web_image)
     kind, *command = json.loads(check)
     assert kind == "CMD"
     with pytest.raises(subprocess.CalledProcessError) as failed:
-        docker("run", "--rm", "--entrypoint", command[0], web, *command[1:])
+        docker("run", "--rm", "--entrypoint", command[0], web_image, *command[1:])
     assert failed.value.returncode == 1
     assert failed.value.stderr.startswith("error: 127.0.0.1 port 8000: ")
 
 
-def test_container_files_are_not_writable(web: str) -> None:
+def test_container_files_are_not_writable(web_image: str) -> None:
     """Even without --read-only, only root may write."""
     code = (
         "import os, pathlib; paths = [*pathlib.Path('/var/task').rglob('*')]; "
         "print(len(paths), sum(os.access(path, os.W_OK) for path in paths))"
     )
-    printed = docker("run", "--rm", "--entrypoint", "python", web, "-c", code)
+    printed = docker("run", "--rm", "--entrypoint", "python", web_image, "-c", code)
     files, writable = map(int, printed.split())
     assert files > 1000
     assert writable == 0
 
 
-def test_image_contains_no_secrets(web: str) -> None:
-    variables = docker("inspect", "-f", "{{json .Config.Env}}", web)
-    history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", web)
+def test_image_contains_no_secrets(web_image: str) -> None:
+    variables = docker("inspect", "-f", "{{json .Config.Env}}", web_image)
+    history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", web_image)
     assert not SECRET.search(variables), variables
     assert not SECRET.search(history), history
 
 
-def test_worker_processes_need_no_writable_directory(web: str) -> None:
+def test_worker_processes_need_no_writable_directory(web_image: str) -> None:
     """They share their metrics in memory."""
     port = free_port()
     options = ["--memory", "1g", "--env", "WEB_CONCURRENCY=2"]
     publish = ["--publish", f"127.0.0.1:{port}:8000"]
-    name = docker("run", "--detach", *RESTRICTED, *options, *publish, web)
+    name = docker("run", "--detach", *RESTRICTED, *options, *publish, web_image)
     try:
         wait_until(lambda: is_healthy(name), "a healthy container")
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=HANG_SECONDS) as client:
