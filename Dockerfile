@@ -1,9 +1,11 @@
 # Lambda:                docker build -t classifier .
 # Web server:            docker build -t classifier-web --target web .
 # Another model:         --build-arg MODEL=efficientnet-lite2
-ARG PYTHON_VERSION=3.13
+ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.13
+# `make base-digest` writes the digest, sha256:…; if it is empty, an image of this tag is used.
+ARG BASE_DIGEST=
 
-FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS build
+FROM ${BASE_IMAGE}${BASE_DIGEST:+@$BASE_DIGEST} AS build
 COPY function/requirements.txt /tmp/
 RUN pip install --no-cache-dir --no-compile --only-binary=:all: --require-hashes --target /packages \
     -r /tmp/requirements.txt
@@ -31,7 +33,7 @@ RUN rm /function/requirements* && chmod -R a+rX /function && \
     python -m compileall -q --invalidation-mode unchecked-hash /function/main.py /function/classifier && \
     mkdir /code && mv /function/main.py /function/classifier /function/__pycache__ /code/
 
-FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS runtime
+FROM ${BASE_IMAGE}${BASE_DIGEST:+@$BASE_DIGEST} AS runtime
 ENV ORT_DISABLE_TELEMETRY=1
 COPY --from=build /packages/ /var/task/
 # Bytecode for the modules of the base image, where it has none.
@@ -39,9 +41,23 @@ RUN PYTHONPATH=/var/runtime python -c "import awslambdaric.bootstrap, boto3, fas
     onnxruntime, PIL.Image, python_multipart"
 COPY --from=build /function/ /var/task/
 COPY --from=build /code/ /var/task/
+# https://github.com/opencontainers/image-spec/blob/main/annotations.md; a value may be empty.
+ARG VERSION=1.1.0
+ARG REVISION=
+ARG SOURCE=
+ARG BASE_IMAGE
+ARG BASE_DIGEST
+LABEL org.opencontainers.image.title="Image classifier" \
+      org.opencontainers.image.description="Send a photo, get the most probable ImageNet classes" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.source="$SOURCE" \
+      org.opencontainers.image.base.name="$BASE_IMAGE" \
+      org.opencontainers.image.base.digest="$BASE_DIGEST"
 
 # Of its own: in the folder with the other packages, chmod would copy all of them into another layer.
-FROM public.ecr.aws/lambda/python:${PYTHON_VERSION} AS web-packages
+FROM ${BASE_IMAGE}${BASE_DIGEST:+@$BASE_DIGEST} AS web-packages
 COPY function/requirements-web.txt /tmp/
 RUN pip install --no-cache-dir --no-compile --only-binary=:all: --no-deps --require-hashes --target /packages \
     -r /tmp/requirements-web.txt && rm -r /packages/bin && \

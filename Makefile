@@ -26,7 +26,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
+  capacity forecast image base-digest model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
   bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-compare bench-refusals bench-all overload soak clients \
   fuzz clean
 
@@ -57,6 +57,13 @@ coverage: $(VENV)/.test ## statements and branches that `make test` runs
 test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the container image (needs Docker)
 	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
 	$(BIN)/pytest tests/aws_lambda tests/classifier/test_s3.py tests/classifier/aws_lambda
+
+image: ## build the web image, labelled with the commit (TAG=classifier-web SOURCE=https://… MODEL=efficientnet-lite2)
+	docker build --target web --tag "$(or $(TAG),classifier-web)" $(if $(MODEL),--build-arg MODEL="$(MODEL)") \
+	  --build-arg REVISION="$$(git rev-parse HEAD)" --build-arg SOURCE="$(SOURCE)" .
+
+base-digest: $(VENV)/.run ## pin the base image to the newest of its tag, in the Dockerfile (needs Docker and the network)
+	$(BIN)/python -m local.base_digest $(ARGS)
 
 load: $(VENV)/.run ## 10 requests every second, 10 times, against the running service, and a report
 	$(BIN)/python local/run_multiple_tests.py --url http://localhost:$(PORT)/ --html report.html

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from classifier import __version__
 from local.common.emulator import docker
-from tests.support.containers import RESTRICTED
+from tests.support.containers import BASE_IMAGE, RESTRICTED
 from tests.support.metrics import Scrape
 from tests.support.paths import SAMPLE
 from tests.support.ports import free_port
@@ -92,6 +93,16 @@ def test_container_files_are_not_writable(web_image: str) -> None:
     files, writable = map(int, printed.split())
     assert files > 1000
     assert writable == 0
+
+
+def test_image_says_what_it_is(web_image: str) -> None:
+    labels = json.loads(docker("inspect", "-f", "{{json .Config.Labels}}", web_image))
+    found = {
+        name.removeprefix("org.opencontainers.image."): value for name, value in labels.items()
+    }
+    assert (found["version"], found["licenses"]) == (__version__, "Apache-2.0")
+    assert (found["base.name"], found["revision"]) == (BASE_IMAGE, "")
+    assert {"title", "description", "source", "base.digest"} <= found.keys()
 
 
 def test_image_contains_no_secrets(web_image: str) -> None:

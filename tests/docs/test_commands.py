@@ -30,6 +30,7 @@ COMMANDS = [
     "-m local.models.float_model",
     "-m local.models.temperature",
     "-m local.docs",
+    "-m local.base_digest",
     "-m tests.clients",
 ]
 

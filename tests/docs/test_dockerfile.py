@@ -2,7 +2,9 @@
 
 import re
 
+from classifier import __version__
 from classifier.settings import Settings
+from tests.support.containers import BASE_IMAGE
 from tests.support.paths import ROOT
 
 LACKING = ("find", "xargs", "tar", "which", "unzip", "wget", "git", "less", "ps")
@@ -15,6 +17,19 @@ def test_run_steps_use_commands_of_the_base_image() -> None:
     commands = [re.split(r"\s+", part.strip())[0] for run in runs for part in run[4:].split("&&")]
     assert {"pip", "python", "rm"} <= set(commands)
     assert not set(LACKING) & set(commands)
+
+
+def test_every_stage_starts_from_the_pinned_base_image_or_another_stage() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    stages = re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE)
+    assert len(stages) == text.count("\nFROM ")
+    names = {name for _, name in stages}
+    assert {base for base, _ in stages} - names == {"${BASE_IMAGE}${BASE_DIGEST:+@$BASE_DIGEST}"}
+    assert f"\nARG BASE_IMAGE={BASE_IMAGE}\n" in text
+
+
+def test_version_of_the_image_is_that_of_the_package() -> None:
+    assert f"\nARG VERSION={__version__}\n" in (ROOT / "Dockerfile").read_text()
 
 
 def test_settings_of_the_web_image_are_settings() -> None:
