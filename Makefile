@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM := .venv-sam
 AUDIT := .venv-audit
+SBOM := .venv-sbom
 CLIENTS := build/clients
 TYPESCRIPT := build/typescript
 # Each file pins all that is needed. --no-deps: older releases of pip want a hash of `package[extra]`, too.
@@ -14,7 +15,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -
 LOCK = $(BIN)/uv pip compile -q $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 \
   --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 REQUIREMENTS := function/requirements function/requirements-web requirements function/requirements-otel local/models/requirements tests/requirements \
-  tests/aws_lambda/requirements tests/hostile/requirements tests/clients/requirements tests/requirements-audit local/benchmark/competitors/litserve local/benchmark/competitors/bentoml
+  tests/aws_lambda/requirements tests/hostile/requirements tests/clients/requirements tests/requirements-audit local/sbom/requirements local/benchmark/competitors/litserve local/benchmark/competitors/bentoml
 
 # More processes than cores: most tests wait for servers. A file's tests stay in one process.
 TEST := pytest -n 4 --dist loadfile
@@ -26,7 +27,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast image base-digest model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
+  capacity forecast image base-digest sbom model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
   bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-compare bench-refusals bench-all overload soak clients \
   fuzz clean
 
@@ -64,6 +65,10 @@ image: ## build the web image, labelled with the commit (TAG=classifier-web SOUR
 
 base-digest: $(VENV)/.run ## pin the base image to the newest of its tag, in the Dockerfile (needs Docker and the network)
 	$(BIN)/python -m local.base_digest $(ARGS)
+
+sbom: $(SBOM)/.made ## list what an image holds in build/sbom.json, as CycloneDX (IMAGE=classifier-web; needs Docker)
+	@mkdir -p build
+	$(SBOM)/bin/python -m local.sbom $(or $(IMAGE),classifier-web) --output build/sbom.json
 
 load: $(VENV)/.run ## 10 requests every second, 10 times, against the running service, and a report
 	$(BIN)/python local/run_multiple_tests.py --url http://localhost:$(PORT)/ --html report.html
@@ -236,7 +241,7 @@ audit: $(AUDIT)/.made ## known vulnerabilities of what ships (ARGS="requirements
 	  $(addprefix -r ,$(or $(ARGS),function/requirements.txt))
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(SAM) $(AUDIT) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache \
+	rm -rf $(VENV) $(SAM) $(AUDIT) $(SBOM) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache \
 	  .ruff_cache
 
 # The tutorial app's model. Order only: a newer environment makes no other model.
@@ -274,6 +279,11 @@ $(CLIENTS)/node/.made: tests/clients/package.json tests/clients/package-lock.jso
 $(AUDIT)/.made: $(VENV)/.python tests/requirements-audit.txt
 	$(PYTHON) -m venv $(AUDIT)
 	$(AUDIT)/bin/python $(INSTALL) -r tests/requirements-audit.txt
+	@touch $@
+
+$(SBOM)/.made: $(VENV)/.python local/sbom/requirements.txt
+	$(PYTHON) -m venv $(SBOM)
+	$(SBOM)/bin/python $(INSTALL) -r local/sbom/requirements.txt
 	@touch $@
 
 # Where npm's registry is out of reach, the test that needs these packages is skipped.

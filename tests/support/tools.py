@@ -75,6 +75,9 @@ NGINX: Final = Tool("nginx", "apt-get install nginx-light", ("nginx",))
 REGISTRY: Final = Tool(
     "a registry of images", "apt-get install docker-registry", ("docker-registry",)
 )
+SBOM: Final = Tool(
+    "cyclonedx-py", "make .venv-sbom/.made", file=ROOT / ".venv-sbom" / "bin" / "cyclonedx-py"
+)
 JAVA: Final = Tool("a Java compiler", "apt-get install default-jdk-headless", ("javac",))
 GO: Final = Tool("a Go compiler", "apt-get install golang-go", ("go",))
 RUBY: Final = Tool("Ruby", "apt-get install ruby", ("ruby",))
