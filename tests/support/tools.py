@@ -78,6 +78,8 @@ REGISTRY: Final = Tool(
 SBOM: Final = Tool(
     "cyclonedx-py", "make .venv-sbom/.made", file=ROOT / ".venv-sbom" / "bin" / "cyclonedx-py"
 )
+PROMETHEUS: Final = Tool("Prometheus", "apt-get install prometheus", ("prometheus",))
+PROMTOOL: Final = Tool("promtool", "apt-get install prometheus", ("promtool",))
 JAVA: Final = Tool("a Java compiler", "apt-get install default-jdk-headless", ("javac",))
 GO: Final = Tool("a Go compiler", "apt-get install golang-go", ("go",))
 RUBY: Final = Tool("Ruby", "apt-get install ruby", ("ruby",))
