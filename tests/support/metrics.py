@@ -16,6 +16,10 @@ class Scrape:
             for sample in family.samples
         ]
 
+    def all(self) -> list[Sample]:
+        """Every sample."""
+        return list(self._samples)
+
     def samples(self, name: str) -> list[Sample]:
         """The samples of the metric `name`, one for each set of labels."""
         return [sample for sample in self._samples if sample.name == name]
