@@ -32,6 +32,7 @@ from local.docs.own_models import own_models_table
 from local.docs.photos import estimates_table, photos_table
 from local.docs.problems import problems_table
 from local.docs.settings import limits_table, settings_table
+from local.docs.sizing import sizing_table
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings_table,
@@ -56,6 +57,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "overload": overload_tables,
     "own models": own_models_table,
     "comparison": comparison_table,
+    "sizing": sizing_table,
 }
 PLOTS: Final[Mapping[str, Callable[[], str]]] = {
     "goodput.svg": overload_plot,
