@@ -38,7 +38,7 @@ def test_rules_record_and_alert_as_described(case: Path) -> None:
 
 def test_a_rule_with_another_threshold_fails_its_test(tmp_path: Path) -> None:
     alerts = (PROMETHEUS / "rules" / "alerts.yml").read_text()
-    changed_alerts = alerts.replace("classifier_queue_limit > 0.8", "classifier_queue_limit > 2")
+    changed_alerts = alerts.replace("requests_waiting[2m]) > 0", "requests_waiting[2m]) > 200")
     assert changed_alerts != alerts
     (tmp_path / "alerts.yml").write_text(changed_alerts)
     case = read(PROMETHEUS / "tests" / "load.yml")
