@@ -1,6 +1,7 @@
 """Every query of the rules and the dashboard names what the real service has."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.deploy.queries import (
     unknown_names,
 )
 from tests.support.metrics import Scrape
-from tests.support.server import Server, serving
+from tests.support.server import Server, serving, serving_by_command
 
 QUERIES = [*rule_queries(), *dashboard_queries()]
 
@@ -30,9 +31,13 @@ def used(tmp_path_factory: pytest.TempPathFactory, sample: bytes) -> Iterator[Se
 
 @pytest.fixture(scope="module")
 def known(used: Server) -> Labels:
+    return known_after(used)
+
+
+def known_after(server: Server) -> Labels:
     """What Prometheus has after it read the service's metrics and applied the rules."""
     labels: dict[str, frozenset[str]] = {"up": TARGET_LABELS, **recorded()}
-    for sample in Scrape(used.client).all():
+    for sample in Scrape(server.client).all():
         labels[sample.name] = labels.get(sample.name, TARGET_LABELS) | frozenset(sample.labels)
     return labels
 
@@ -40,6 +45,15 @@ def known(used: Server) -> Labels:
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: str(query.place))
 def test_queries_name_metrics_and_labels_of_the_service(query: Query, known: Labels) -> None:
     assert unknown_names(query, known) == []
+
+
+def test_rules_name_metrics_that_worker_processes_have_too(tmp_path: Path, sample: bytes) -> None:
+    with serving_by_command(tmp_path / "log", WEB_CONCURRENCY="2", THREADS="2") as server:
+        assert server.client.post("/", content=sample).status_code == 200
+        known = known_after(server)
+    assert "process_cpu_seconds_total" not in known
+    for query in rule_queries():
+        assert unknown_names(query, known) == [], query.place
 
 
 @pytest.mark.parametrize(
