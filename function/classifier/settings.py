@@ -2,13 +2,13 @@
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
 from classifier.cpu import usable_cores
+from classifier.origins import parse_origins
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 _INSTALLED_MODEL: Final = _PACKAGE / "shipped_model"
@@ -30,15 +30,6 @@ class SettingsError(ValueError):
 
 _RETIRED: Final = {"MAX_DECODE_BYTES": "MEMORY_BYTES, the memory for all images together"}
 """Variables of earlier versions, and what replaces them"""
-
-ANY_ORIGIN: Final = "*"
-
-_ORIGIN: Final = r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?"
-"""Scheme, host and port in lower case, as browsers send them. Compiled where it is used: a cold
-start is shorter."""
-
-_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
-"""Ports that browsers leave out"""
 
 _NOT_ON_LAMBDA: Final = ("host", "port", "web_concurrency", "drain_seconds")
 """An environment of a function is one process, which listens to nothing and gets no signals."""
@@ -177,7 +168,10 @@ class Settings:
             )
         if not self.api_key.isascii() or not self.api_key.isprintable() or " " in self.api_key:
             raise SettingsError("API_KEY must consist of printable ASCII without spaces.")
-        _origins(self.cors_origins)
+        try:
+            parse_origins(self.cors_origins)
+        except ValueError as error:
+            raise SettingsError(f"CORS_ORIGINS must be {error}") from None
         if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
             raise SettingsError(
                 f"BASE_PATH must start with a slash and not end with one; it is {self.base_path!r}."
@@ -186,7 +180,7 @@ class Settings:
     @property
     def allowed_origins(self) -> frozenset[str]:
         """The origins of `cors_origins` as browsers send them, or `ANY_ORIGIN` alone."""
-        return _origins(self.cors_origins)
+        return parse_origins(self.cors_origins)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -255,26 +249,6 @@ def _lambda_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
         "access_log": False,
         "intra_op_threads": max(1, round(memory / _MEGABYTES_PER_CORE)),
     }
-
-
-def _origins(text: str) -> frozenset[str]:
-    """Raises `SettingsError`."""
-    if text == ANY_ORIGIN:
-        return frozenset((ANY_ORIGIN,))
-    return frozenset(map(_origin, filter(None, map(str.strip, text.split(",")))))
-
-
-def _origin(text: str) -> str:
-    found = re.fullmatch(_ORIGIN, text.lower())
-    if not found:
-        raise SettingsError(
-            "CORS_ORIGINS must be * or origins without a path, such as https://example.com, "
-            f"separated by commas; it has {text!r}."
-        )
-    scheme, host, port = found.groups()
-    return f"{scheme}://{host}" + (
-        f":{port}" if port and port != _DEFAULT_PORTS.get(scheme) else ""
-    )
 
 
 def _switch(name: str, text: str) -> bool:

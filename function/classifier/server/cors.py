@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from classifier.errors import CrossOriginRefused
-from classifier.settings import ANY_ORIGIN
+from classifier.origins import ANY_ORIGIN
 
 METHODS: Final = ("GET", "HEAD", "POST")
 

@@ -23,7 +23,7 @@ from tests.support.gate import serving_gated
 from tests.support.server import Server, serving, serving_by_command
 from tests.support.wait import HANG_SECONDS, wait_until
 
-LONG = str(100 * HANG_SECONDS)
+LONG = str(2 * HANG_SECONDS)
 """Draining that only a second signal ends"""
 
 MANY = 8
