@@ -182,7 +182,10 @@ class ClassifyEndpoint:
         outcome = self._classify(*arguments)
         if record.stages is not None:
             record.stages += image_stages(number, queued, started, outcome, perf_counter())
-        return outcome
+        try:
+            return outcome
+        finally:
+            del outcome  # the traceback of an error refers to this frame: a cycle
 
     def _classify(
         self, data: bytes, top_k: int, min_probability: float, explain: bool
