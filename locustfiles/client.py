@@ -32,6 +32,7 @@ from local.loadtest.payload import Payload
 from local.loadtest.result import classify_response
 from local.loadtest.run import ANSWERED
 from local.loadtest.target import HttpOptions, parse_url, post_request, resolve
+from local.loadtest.traces import Traces
 
 TIMEOUT = "timeout"
 
@@ -63,6 +64,8 @@ class Client:
         headers = {**_authorization(parts), **http.headers}
         requests = [post_request(parts, body, headers=headers) for body in payloads]
         self._requests = itertools.cycle(requests)
+        self._traces = Traces.new() if http.traced else None
+        self._numbers = itertools.count()
         self._address = resolve(parts, http.tls)
         self._timeout = timeout
 
@@ -70,6 +73,8 @@ class Client:
         """Send the next request at `due` (seconds of `time.perf_counter`) and wait for its
         response."""
         request = next(self._requests)
+        if self._traces:
+            request = self._traces.mark(request, next(self._numbers))
         response = Response()
         started, failure = due, TIMEOUT
         try:

@@ -49,6 +49,12 @@ def add_arguments(parser: LocustArgumentParser) -> None:
         include_in_web_ui=False,
     )
     add(
+        "--traceparent",
+        action="store_true",
+        help="begin a trace with each request (W3C Trace Context)",
+        include_in_web_ui=False,
+    )
+    add(
         "--cacert",
         metavar="FILE",
         help="trust these authorities, PEM",
@@ -84,6 +90,7 @@ def http_of(options: Options) -> HttpOptions:
     """How requests are sent. Raises `UsageError`."""
     return HttpOptions(
         headers=read_headers(options.header, options.api_key),
+        traced=options.traceparent,
         tls=tls_context(
             Path(options.cacert) if options.cacert else None, insecure=options.insecure
         ),

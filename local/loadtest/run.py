@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.loadtest.schedule import Schedule, Seconds
+from local.loadtest.traces import Traces
 
 Records = NDArray[Any]
 
@@ -70,6 +71,8 @@ class Run:
     stopped_by: int | None = None
     """The signal that ended the run early."""
     client: ClientUse | None = None
+    traces: Traces | None = None
+    """The traces of the requests; None: they had none."""
 
     @property
     def answered(self) -> Records:

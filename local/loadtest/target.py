@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from local.common.cli import UsageError
 from local.loadtest.payload import Payload
 from local.loadtest.result import ResponseClassifier, classify_response
+from local.loadtest.traces import Traces
 
 _CONNECT_SECONDS: Final = 5.0
 
@@ -37,6 +38,8 @@ class Target:
     classify: ResponseClassifier
     keep_alive: bool = False
     """Whether connections are used again."""
+    traces: Traces | None = None
+    """The traces of the requests; None: they have none."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class HttpOptions:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Added to each request; one with the name of a header of the request replaces it."""
     keep_alive: bool = False
+    traced: bool = False
+    """Whether each request begins a trace."""
     tls: ssl.SSLContext | None = None
     """For https; None: certificates are verified with the system's authorities."""
 
@@ -61,7 +66,14 @@ def http_target(
         for body in payloads
     ]
     address = resolve(parts, options.tls)
-    return Target(url, address, lambda: requests, classify_response, options.keep_alive)
+    return Target(
+        url,
+        address,
+        lambda: requests,
+        classify_response,
+        options.keep_alive,
+        Traces.new() if options.traced else None,
+    )
 
 
 def parse_url(url: str) -> SplitResult:

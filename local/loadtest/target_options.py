@@ -78,6 +78,11 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep connections open and use them again (default: a connection per request)",
     )
+    where.add_argument(
+        "--traceparent",
+        action="store_true",
+        help="begin a trace with each request (W3C Trace Context); --csv has the ids",
+    )
     where.add_argument("--cacert", type=Path, metavar="FILE", help="trust these authorities, PEM")
     where.add_argument("--insecure", action="store_true", help="do not verify certificates")
 
@@ -89,13 +94,18 @@ def create_target(options: argparse.Namespace) -> Target:
     http = HttpOptions(
         headers=read_headers(options.header, options.api_key),
         keep_alive=options.keep_alive,
+        traced=options.traceparent,
         tls=tls_context(options.cacert, insecure=options.insecure),
     )
+    if options.traceparent and any(name.lower() == "traceparent" for name in http.headers):
+        raise UsageError("--traceparent sets traceparent; leave out --header 'traceparent: …'.")
     payloads = read_payloads(options.image)
     if options.function is None:
         if options.endpoint_url is not None:
             raise UsageError("--endpoint-url needs --lambda FUNCTION.")
         return http_target(options.url, payloads, http)
+    if options.traceparent:
+        raise UsageError("--traceparent needs --url: Lambda's Invoke passes no headers on.")
     from local.loadtest.lambda_target import lambda_target
 
     return lambda_target(options.function, options.endpoint_url, payloads, http)

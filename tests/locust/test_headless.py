@@ -111,7 +111,8 @@ def test_no_response_is_a_timeout_and_has_no_time(stub: Stub, tmp_path: Path) ->
 def test_a_steady_rate_is_sent_with_the_key_and_the_headers(stub: Stub, tmp_path: Path) -> None:
     prefix = tmp_path / "run"
     done = locust("-f", STEADY, "--headless", "--rate", 40, "--for", 0.5, "-H", stub.url,
-                  "--csv", prefix, "--api-key", "secret", "--header", "X-Own: 1")  # fmt: skip
+                  "--csv", prefix, "--api-key", "secret", "--header", "X-Own: 1",
+                  "--traceparent")  # fmt: skip
     assert done.returncode in ANSWERED, done.stderr
     result = table(prefix)
     assert (result.requests, result.failures) == (20, 0)
@@ -123,6 +124,7 @@ def test_a_steady_rate_is_sent_with_the_key_and_the_headers(stub: Stub, tmp_path
         assert request.headers["authorization"] == "Bearer secret"
         assert request.headers["x-own"] == "1"
         assert request.headers["accept-encoding"] == "identity"
+    assert len({request.headers["traceparent"] for request in stub.received}) == 20
 
 
 def test_a_run_ends_at_run_time_and_its_requirements_decide(stub: Stub, tmp_path: Path) -> None:

@@ -141,6 +141,7 @@ class _Engine:
             else time.time(),
             stopped_by=self._stopped_by,
             client=ClientUse(self._count, _cpu_seconds() - cpu, self._peak_mb),
+            traces=self._target.traces,
         )
 
     # Senders

@@ -83,6 +83,7 @@ class Sender:
     def __init__(self, end: Channel, job: Job) -> None:
         self._channel = end
         self._target = job.target
+        self._traces = job.target.traces
         self._timeout = job.timeout
         self._turns = Turns(job.due, job.share, job.senders)
         self._core = OwnCore(job.share, job.senders)
@@ -218,6 +219,8 @@ class Sender:
     def _begin(self, index: int, due: float) -> HttpConnection | None:
         """Start a request, over an open connection if there is one. None if it has failed."""
         message = self._messages[index % len(self._messages)]
+        if self._traces:
+            message = self._traces.mark(message, index)
         if self._idle:
             _, connection = self._idle.popitem()
             connection.begin(index, due, message, time.perf_counter())

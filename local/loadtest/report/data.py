@@ -36,6 +36,7 @@ def write_csv(run: Run, path: Path) -> None:
         *("result", "status"),
         *(f"{name}_ms" for name in _STAGES),
         *("request_id", "started_utc"),
+        *(["trace_id"] if run.traces else []),
     ]
     with path.open("w", newline="", encoding="utf-8") as file:
         file.write(",".join(columns) + "\r\n")
@@ -70,6 +71,8 @@ def _lines(run: Run, records: Records) -> str:
     # An ID is at most 36 characters of US-ASCII; a server may send others.
     column("%s", [_quoted(value.decode("latin-1")) for value in records["id"].tolist()])
     column("%s", _utc(records["started"] + run.start_epoch))
+    if run.traces:
+        column("%s", run.traces.ids(records["request"]))
     line = ",".join(row) + "\r\n"
     return "".join(line % values for values in zip(*cells, strict=True))
 
