@@ -28,7 +28,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast image base-digest sbom model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
-  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-compare bench-refusals bench-all overload soak clients \
+  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-telemetry bench-compare bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -115,6 +115,9 @@ bench: build/fp32.onnx ## speed: the service beside its baseline and a tutorial 
 bench-peers: build/fp32.onnx ## the same, with LitServe and BentoML in environments of their own
 	$(BIN)/python -m local.benchmark --peers $(ARGS)
 
+bench-telemetry: $(VENV)/.test ## CPU that metrics and traces take in a request
+	$(BIN)/python -m tests.measure.telemetry $(ARGS)
+
 bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside Locust, wrk and hey
 	$(BIN)/python -m tests.measure.load_client $(ARGS)
 
@@ -187,6 +190,7 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run tests.measure.load_client --quick; \
 	run tests.measure.load_truth --repeat 1; \
 	run tests.measure.load_reports --quick; \
+	run tests.measure.telemetry --quick; \
 	run tests.measure.capacity_truth --quick; \
 	run tests.measure.images --quick; \
 	run tests.measure.hostile_http; \
