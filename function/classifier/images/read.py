@@ -247,7 +247,8 @@ def _decode(  # noqa: PLR0913, PLR0917
     # convert() copies even where there is nothing to convert.
     pixels = np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
     size_upright = (height, width) if orientation in _LYING else (width, height)
-    return Photo(pixels, _centred_part(size_upright, crop_fraction, resize), _format(image))
+    name = (image.format or "").lower()
+    return Photo(pixels, _centred_part(size_upright, crop_fraction, resize), name)
 
 
 def _check_complete(encoded: bytes, info: ImageInfo, covering: int) -> None:
@@ -260,12 +261,6 @@ def _check_complete(encoded: bytes, info: ImageInfo, covering: int) -> None:
         raise
     except Exception as error:
         raise _unreadable(error) from error
-
-
-def _format(image: Image.Image | Pixels) -> str:
-    """The name of the file's format, in lower case: one of `FORMATS`."""
-    name = (image.format or "").lower()
-    return "jpeg" if name == "mpo" else name  # a JPEG with several pictures
 
 
 def _orientation(image: Image.Image | Pixels, info: ImageInfo) -> int:
