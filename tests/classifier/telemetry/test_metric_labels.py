@@ -1,5 +1,6 @@
 """The metrics' names and labels, the gauges of queue and memory, and the names of 1.0."""
 
+import signal
 from pathlib import Path
 
 import httpx
@@ -182,3 +183,15 @@ def test_names_of_1_0_have_the_same_values_with_workers(tmp_path: Path, sample: 
             server.client.post("/", files={"file": sample})
         wait_until(lambda: Scrape(server.client).in_flight == 0, "idle workers")
         assert_old_names_agree(server.client)
+
+
+def test_readiness_of_a_service_that_drains_is_no_rejected_request(tmp_path: Path) -> None:
+    """An alert on rejected requests must not be set off by each new release."""
+    labels = {"method": "GET", "route": "/readyz", "status": "5xx"}
+    with serving_by_command(tmp_path / "log", DRAIN_SECONDS="60") as server:
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: server.client.get("/readyz").status_code == 503, "an unready service")
+        wait_until(lambda: Scrape(server.client).value(DURATION, **labels) > 0, "its count")
+        rejected = Scrape(server.client).value("rejected_total")
+        server.process.kill()
+    assert rejected == 0
