@@ -19,6 +19,7 @@ from local.models.confidence import LabelledLogits
 from local.models.graph.temperature import class_logits, with_temperature, without_temperature
 from local.models.temperature import measure
 from tests.models.networks import CLASSES, SIZE, grouped_rank_4, old_fixed_batch, small_convolution
+from tests.support.paths import SHIPPED_MODEL
 
 PHOTOS = 60
 Pixels = NDArray[np.uint8]
@@ -195,6 +196,18 @@ def labelled(folder: Path, model: Path, pixels: Pixels) -> Path:
         (folder / str(index)).mkdir(parents=True, exist_ok=True)
         Image.fromarray(photo).save(folder / str(index) / f"{number}.png")
     return folder
+
+
+def test_temperature_of_a_model_with_a_class_map_can_be_replaced() -> None:
+    """Its branch uses constants of the graph."""
+    shipped = onnx.load(SHIPPED_MODEL / "model.onnx")
+    again = with_temperature(shipped, 0.5)
+    onnx.checker.check_model(again, full_check=True)
+    names = {constant.name for constant in without_temperature(shipped).graph.initializer}
+    assert "class_map.weights_shape" in names
+    assert {constant.name for constant in shipped.graph.initializer} - names == {
+        "inverse_temperature"
+    }
 
 
 def test_command_writes_graph_and_card_and_is_repeatable(

@@ -1,7 +1,7 @@
 """Access to and edits of ONNX graphs."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import onnx
@@ -101,10 +101,19 @@ def sort_nodes(graph: onnx.GraphProto) -> None:
 
 
 def drop_unused_constants(graph: onnx.GraphProto) -> None:
-    used = {name for node in graph.node for name in node.input}
+    used = set(_used_names(graph))
     kept = [constant for constant in graph.initializer if constant.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)
+
+
+def _used_names(graph: onnx.GraphProto) -> Iterator[str]:
+    """The inputs of nodes, also of those in branches, which may use tensors of the graph."""
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            for branch in (attribute.g, *attribute.graphs):
+                yield from _used_names(branch)
 
 
 def declare(graph: onnx.GraphProto, *, inputs: list[Any], outputs: list[Any]) -> None:
