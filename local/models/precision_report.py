@@ -14,6 +14,7 @@ from local.models.holdout import CalibrationPhotos
 from local.models.photos import Split
 from local.models.precision import Choice
 from local.models.quantization.quantize import DESCRIPTION
+from local.models.quantization.same_rounding import different_roundings
 
 _INT8: Final = "-int8"
 _FP32: Final = "-fp32"
@@ -75,6 +76,7 @@ def report(
     yield from _agreement_lines(choice, photos)
     yield from _accuracy_line(choice, classes)
     yield _served(choice)
+    yield from rounding_line(choice)
     yield from _cost_lines(choice, pixels[:_TIMED])
 
 
@@ -122,6 +124,17 @@ def _served(choice: Choice) -> str:
     if choice.kind == "mixed":
         return f"Served: INT8 with these layers in float: {', '.join(_names(choice))}."
     return "Served: INT8."
+
+
+def rounding_line(choice: Choice) -> Iterator[str]:
+    """A line about nodes whose scale the build could not align (`same_rounding`)."""
+    different = different_roundings(choice.chosen.model) if choice.chosen else {}
+    if different:
+        count = sum(different.values())
+        yield (
+            f"x86-64 and arm64 round {count} input{'s' * (count != 1)} of {', '.join(different)} "
+            "differently."
+        )
 
 
 def _cost_lines(choice: Choice, pixels: NDArray[np.uint8]) -> Iterator[str]:

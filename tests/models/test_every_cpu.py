@@ -1,80 +1,110 @@
-"""The output does not depend on the CPU: this one, and an emulated one without VNNI."""
+"""The output does not depend on the CPU: this one, and emulated ones of x86-64 and arm64."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
-from classifier.images import read_image
 from local.models.graph.onnx_graph import GraphIndex
+from local.models.quantization.kernels import sums
 from local.models.quantization.qdq_layers import find_layers, unsafe_layers
-from tests.support.paths import ROOT, SHIPPED_MODEL, SHIPPED_MODELS
-from tests.support.pictures import encode, photo
-from tests.support.tools import QEMU, needs
+from local.models.quantization.quantize import quantize
+from tests.models.every_cpu import Job, Outputs, Probe, photo_job, photos, probe_job, probes, run
+from tests.models.examples import network_of, photos_for, source_of
+from tests.models.steps import BLOCK9, random_steps
+from tests.support.emulation import HERE, OTHERS, Cpu
+from tests.support.paths import SHIPPED_MODEL, SHIPPED_MODELS
+from tests.support.tools import needs
 
 MODEL = SHIPPED_MODEL / "model.onnx"
-MORE_PHOTOS = ROOT.parent / "shared" / "images"
-PHOTOS = 24
+PHOTOS = 20
+SMALL = 32
+"""Pixels of the photos of small networks"""
+
+each_cpu = pytest.mark.parametrize(
+    "cpu",
+    [pytest.param(cpu, marks=needs(cpu.tool), id=str(cpu.model)) for cpu in OTHERS if cpu.tool],
+)
 
 
-def read_pixels(size: int) -> NDArray[np.uint8]:
-    """24 different photos, uint8 [24, size, size, 3]: from a folder beside the checkout if it
-    exists, else mirrored and cropped from scikit-image's."""
-    files = sorted(MORE_PHOTOS.glob("*.JPEG"))
-    if files:
-        chosen = files[:: len(files) // PHOTOS][:PHOTOS]
-        return np.stack([read_image(photo.read_bytes(), size) for photo in chosen])
-    names = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg"]
-    names += ["retina.jpg"]
-    crops = [
-        read_image(encode(photo(name), "PNG"), size, fraction)
-        for name in names
-        for fraction in (0.875, 0.5)
+@pytest.fixture(scope="module")
+def differing() -> list[Probe]:
+    """Adds that round some pairs differently."""
+    random = np.random.default_rng(0)
+    return [
+        ("block9", "Add", BLOCK9, 1),
+        *((f"add{number}", "Add", random_steps(random, 3), 1) for number in range(40)),
     ]
-    return np.stack([*crops, *(crop[:, ::-1] for crop in crops)])
 
 
-def outputs(
-    model: Path, pixels: NDArray[np.uint8], folder: Path, *emulator: str
-) -> dict[str, NDArray[np.float32]]:
-    np.save(folder / "pixels.npy", pixels)
-    program = str(Path(__file__).with_name("run_model.py"))
-    files = [str(model), str(folder / "pixels.npy"), str(folder / "answers.npz")]
-    subprocess.run([*emulator, sys.executable, program, *files], check=True, capture_output=True)
-    with np.load(folder / "answers.npz") as stored:
-        return dict(stored)
+@pytest.fixture(scope="module")
+def jobs(differing: list[Probe], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Job]:
+    """Photos, and all inputs of the nodes that round, of each model; and `differing`."""
+    found = {"differing": probe_job(differing)}
+    for folder in SHIPPED_MODELS:
+        model = onnx.load(folder / "model.onnx")
+        size = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+        found[f"{folder.name}, inputs"] = probe_job(probes(model))
+        found[f"{folder.name}, photos"] = photo_job(model, photos(size)[:PHOTOS])
+    for kind in ("depthwise", "residual"):
+        labelled = photos_for(kind, 200, SMALL)
+        network = source_of(
+            network_of(kind, labelled), SMALL, tmp_path_factory.mktemp("network"), kind
+        )
+        pixels = labelled.pixels[:PHOTOS]
+        model = quantize(network.network, pixels, network.normalization, network.activation)
+        found[f"{kind}, inputs"] = probe_job(probes(model))
+        found[f"{kind}, photos"] = photo_job(model, pixels)
+    return found
 
 
-def with_logits(model: onnx.ModelProto, path: Path) -> Path:
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)
-    model.graph.output.insert(0, logits)
-    onnx.save(model, path)
-    return path
+@pytest.fixture(scope="module")
+def here(jobs: dict[str, Job], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outputs]:
+    return run(HERE, jobs, tmp_path_factory.mktemp("here"))
 
 
 @pytest.mark.slow
-@needs(QEMU)
-@pytest.mark.parametrize("folder", SHIPPED_MODELS, ids=lambda folder: folder.name)
-def test_logits_are_the_same_bit_for_bit_without_vnni(folder: Path, tmp_path: Path) -> None:
-    # given a shipped model, its logits as an output too
-    graph = onnx.load(folder / "model.onnx")
-    pixels = read_pixels(graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value)
-    model = with_logits(graph, tmp_path / "model.onnx")
+@each_cpu
+def test_logits_and_every_sum_are_the_same_bit_for_bit(
+    cpu: Cpu,
+    jobs: dict[str, Job],
+    here: dict[str, Outputs],
+    differing: list[Probe],
+    tmp_path: Path,
+) -> None:
+    # when the models and their rounding nodes run on another processor
+    there = run(cpu, jobs, tmp_path)
 
-    # when it runs on this processor and on an emulated Haswell, which has AVX2 and no VNNI
-    here = outputs(model, pixels, tmp_path)
-    there = outputs(model, pixels, tmp_path, str(QEMU.path()), "-cpu", "Haswell")
+    # then all sums, means and logits are equal
+    for name in jobs:
+        if name != "differing":
+            exact = [part for part in here[name] if part != "probabilities"]
+            for part in exact:
+                assert (here[name][part] == there[name][part]).all(), (name, part)
+        if name.endswith("photos"):
+            assert len({row.tobytes() for row in here[name]["logits"]}) == PHOTOS
+            difference = here[name]["probabilities"] - there[name]["probabilities"]
+            assert np.abs(difference).max() <= 1e-6
 
-    # then
-    assert len(here["logits"]) == PHOTOS
-    assert len({row.tobytes() for row in here["logits"]}) == PHOTOS
-    assert (here["logits"] == there["logits"]).all()
-    assert np.abs(here["probabilities"] - there["probabilities"]).max() <= 1e-6
+    # and Adds whose scales are not aligned round as the formulas of their kernels say
+    for name, _, steps, _ in differing:
+        results = list(sums(steps))
+        allowed = {"Haswell": results[:1], "Nehalem": results[:-1]}.get(
+            str(cpu.model), results[-1:]
+        )
+        found = there["differing"][name].reshape(256, 256)
+        assert any((found == result).all() for result in allowed), name
+
+
+def test_jobs_have_every_input_of_every_node_that_rounds(
+    jobs: dict[str, Job], here: dict[str, Outputs]
+) -> None:
+    nodes = {name: len(found) for name, found in here.items() if name.endswith("inputs")}
+    assert list(nodes.values()) == [10, 15, 15, 3, 3]
+    for name in nodes:
+        for values in here[name].values():
+            assert len(np.unique(values)) == 256
 
 
 def test_every_layer_of_the_shipped_model_is_safe() -> None:

@@ -48,6 +48,14 @@ class _Module(Tool):
         return bool(subprocess.run(self.commands, check=False, capture_output=True).returncode)
 
 
+@dataclass(frozen=True)
+class _Variable(Tool):
+    """What the environment variable of this name states."""
+
+    def is_missing(self) -> bool:
+        return not os.environ.get(self.name)
+
+
 class _Docker(Tool):
     def is_missing(self) -> bool:
         return not _docker_answers()
@@ -64,6 +72,8 @@ CHROMIUM: Final = Tool(
     "Chromium", "apt-get install chromium", ("chromium", "chromium-browser", "google-chrome")
 )
 QEMU: Final = Tool("qemu-x86_64", "apt-get install qemu-user", ("qemu-x86_64",))
+ARM64_PYTHON: Final = _Variable("ARM64_PYTHON", "see CONTRIBUTING.md")
+ARM64_ENGINE: Final = _Variable("ARM64_DOCKER_HOST", "see CONTRIBUTING.md")
 OPENSSL: Final = Tool("openssl", "apt-get install openssl", ("openssl",))
 WRK: Final = Tool("wrk", "apt-get install wrk", ("wrk",))
 HEY: Final = Tool("hey", "apt-get install hey", ("hey",))

@@ -2,9 +2,10 @@
 
 uint8 activations, int8 weights with a scale per output channel, int32 biases; ranges from photos.
 The logits stay floats. ONNX Runtime's quantizer chooses where to quantize and finds the ranges;
-some are then narrowed (`ranges`), and the weights refitted (`reconstruct`) so that no CPU can
-saturate (`saturation`). ONNX Runtime's own weights are rounded to nearest, and its `reduce_range`
-(7 bits) costs more accuracy than these scales.
+some are then narrowed (`ranges`), scales moved by a few units in the last place so that all CPUs
+round alike (`same_rounding`), and the weights refitted (`reconstruct`) so that no CPU can saturate
+(`saturation`). ONNX Runtime's own weights are rounded to nearest, and its `reduce_range` (7 bits)
+costs more accuracy than these scales.
 """
 
 import logging
@@ -40,6 +41,7 @@ from local.models.quantization.float_layers import protect_float_layers
 from local.models.quantization.qdq_layers import unsupported_nodes
 from local.models.quantization.ranges import affine_parameters, narrow_ranges
 from local.models.quantization.reconstruct import reconstruct
+from local.models.quantization.same_rounding import align_rounding
 
 DESCRIPTION: Final = {
     "format": "QDQ",
@@ -54,8 +56,8 @@ DESCRIPTION: Final = {
         "First convolution computed two columns at once; channel ranges of the linear bottlenecks "
         "equalized; static quantization by ONNX Runtime; "
         "weights fitted layer by layer to the float network with learned rounding (GPTQ and "
-        "coordinate descent); no pair of neighbouring weights can saturate 16 bits, so that the "
-        "logits are the same on every x86 CPU."
+        "coordinate descent); no pair of neighbouring weights can saturate 16 bits, and sums round "
+        "alike on x86-64 and arm64, so that the quantized layers compute the same on every CPU."
     ),
     "pair_safe": True,
 }
@@ -114,7 +116,7 @@ class PreparedNetwork:
         """The QDQ graph of the network; the nodes named by `keep_float` are not quantized."""
         static = _statically_quantized(self.network, self.inputs, self.normalization, keep_float)
         _keep_logits_float(static.graph)
-        narrowed = narrow_ranges(static, self.network, self.inputs)
+        narrowed = align_rounding(narrow_ranges(static, self.network, self.inputs))
         return reconstruct(protect_float_layers(narrowed), self.network, self.inputs)
 
 
