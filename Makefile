@@ -28,7 +28,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast image base-digest sbom model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
-  bench-folder bench-estimates bench-own-models bench-crowd bench-colour bench-explain bench-cores bench-telemetry bench-compare bench-refusals bench-all overload soak clients \
+  bench-folder bench-estimates bench-own-models bench-crowd bench-cpus bench-colour bench-explain bench-cores bench-telemetry bench-compare bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -150,6 +150,10 @@ bench-explain: $(VENV)/.test ## whether the maps of ?explain=1 show where the mo
 
 bench-cores: $(VENV)/.test ## cores that one process feeds, and the rate of 4, 16 and 64 cores (ARGS="--quick")
 	$(BIN)/python -m local.benchmark.cores $(ARGS)
+
+bench-cpus: build/fp32.onnx ## logits on emulated processors of x86-64 and arm64 (see CONTRIBUTING.md); PHOTOS=folder
+	$(BIN)/python -m tests.measure.every_cpu $(if $(PHOTOS),--photos "$(PHOTOS)" --count 50) --json docs/measured/every-cpu.json $(ARGS)
+	$(BIN)/python -m local.docs
 
 bench-folder: $(VENV)/.test ## rate of `python -m classifier` beside bare loops (ARGS="--quick")
 	$(BIN)/python -m tests.measure.folder $(ARGS)

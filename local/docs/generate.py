@@ -24,6 +24,7 @@ from local.docs.comparison import comparison_table
 from local.docs.confidence import confidence_table, reliability_plot
 from local.docs.cores import cores_table
 from local.docs.cost import cost_table
+from local.docs.every_cpu import every_cpu_table
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
 from local.docs.metrics import metrics_table, old_metrics_table
 from local.docs.model import accuracy_table, model_table
@@ -52,6 +53,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "client commands": client_commands,
     "client programs": client_programs,
     "cores": cores_table,
+    "every cpu": every_cpu_table,
     "photos": photos_table,
     "estimates": estimates_table,
     "overload": overload_tables,

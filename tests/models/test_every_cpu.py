@@ -73,11 +73,15 @@ def test_logits_and_every_sum_are_the_same_bit_for_bit(
     differing: list[Probe],
     tmp_path: Path,
 ) -> None:
-    # when the models and their rounding nodes run on another processor
-    there = run(cpu, jobs, tmp_path)
+    # when the models and their rounding nodes run on another processor; of those without AVX, which
+    # no cloud has, the photos of one model are enough
+    large = [] if cpu.model != "Nehalem" else [folder.name for folder in SHIPPED_MODELS[1:]]
+    left_out = {f"{name}, photos" for name in large}
+    wanted = {name: job for name, job in jobs.items() if name not in left_out}
+    there = run(cpu, wanted, tmp_path)
 
     # then all sums, means and logits are equal
-    for name in jobs:
+    for name in wanted:
         if name != "differing":
             exact = [part for part in here[name] if part != "probabilities"]
             for part in exact:
