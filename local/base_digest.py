@@ -13,12 +13,11 @@ import argparse
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from local.common.cli import OneLineParser, UsageError
+from local.common.cli import OneLineParser, UsageError, main
 from local.common.emulator import docker
 from local.common.paths import ROOT
 
@@ -27,16 +26,12 @@ _DIGEST: Final = re.compile(r"^(ARG BASE_DIGEST=)(\S*)$", re.MULTILINE)
 _SHA256: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command. Returns the exit status."""
-    try:
-        options = _parser().parse_args(arguments)
-        text = _read(options.dockerfile)
-        image, pinned = _values(text, options.dockerfile)
-        digest = "" if options.none else current_digest(image)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def base_digest(arguments: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status. Raises `UsageError`."""
+    options = _parser().parse_args(arguments)
+    text = _read(options.dockerfile)
+    image, pinned = _values(text, options.dockerfile)
+    digest = "" if options.none else current_digest(image)
     if options.check:
         print(f"{image}: {digest}" + ("" if digest == pinned else f", pinned is {pinned or None}"))
         return int(digest != pinned)
@@ -110,4 +105,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(base_digest)

@@ -10,12 +10,10 @@ examples:
 """
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from local.common.cli import OneLineParser, UsageError, check_outputs
+from local.common.cli import OneLineParser, check_outputs, main
 from local.common.paths import ROOT
 from local.sbom.document import complete, to_json
 from local.sbom.image import read_image
@@ -25,19 +23,15 @@ _REQUIREMENTS: Final = tuple(sorted((ROOT / "function").glob("requirements*.txt"
 """Also those of packages that a derived image may add"""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command. Returns the exit status."""
-    try:
-        options = _parser().parse_args(arguments)
-        check_outputs(options.output)
-        with read_image(options.image) as image:
-            document = describe_packages(image.packages)
-        complete(document, image.facts, describe_pins(_REQUIREMENTS))
-        text = to_json(document)
-        validate(text)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def sbom() -> int:
+    """The command. Returns the exit status. Raises `UsageError`."""
+    options = _parser().parse_args()
+    check_outputs(options.output)
+    with read_image(options.image) as image:
+        document = describe_packages(image.packages)
+    complete(document, image.facts, describe_pins(_REQUIREMENTS))
+    text = to_json(document)
+    validate(text)
     options.output.write_text(text, encoding="utf-8")
     print(f"{options.output}: {len(document['components'])} components of {options.image}")
     return 0
@@ -61,4 +55,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(sbom)

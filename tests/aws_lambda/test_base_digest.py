@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.base_digest import main
+from local.base_digest import base_digest
+from local.common.cli import main
 from local.common.emulator import docker
 from tests.support.paths import ROOT
 from tests.support.registry import registry
@@ -45,8 +46,12 @@ class Base:
         """Build the Dockerfile. Returns the image's id."""
         return docker("build", "--quiet", "--file", str(self.dockerfile), str(self.folder))
 
-    def run(self, *options: str) -> int:
-        return main([*options, "--dockerfile", str(self.dockerfile)])
+    def run(self, *options: str) -> object:
+        """The exit status of the command."""
+        arguments = [*options, "--dockerfile", str(self.dockerfile)]
+        with pytest.raises(SystemExit) as ended:
+            main(lambda: base_digest(arguments))
+        return ended.value.code
 
 
 @pytest.fixture

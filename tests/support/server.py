@@ -70,6 +70,20 @@ def serving_as_set(log: Path, *options: str, **environment: str) -> Iterator[Ser
         yield server
 
 
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `command` to its end in the folder "function", with `environment` added to that of this
+    process."""
+    return subprocess.run(
+        command,
+        cwd=ROOT / "function",
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+        check=False,
+    )
+
+
 @contextmanager
 def _serving(
     log: Path, command: list[str], folder: Path, environment: Mapping[str, str]

@@ -1,6 +1,5 @@
 """The address: HOST and PORT, uvicorn's options, and the health check that asks there."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,22 +8,8 @@ import httpx
 import pytest
 
 from classifier.server.health import address
-from tests.support.paths import ROOT
 from tests.support.ports import free_port
-from tests.support.server import SERVER_COMMAND, Server, serving_as_set
-from tests.support.wait import HANG_SECONDS
-
-
-def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=ROOT / "function",
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-        check=False,
-    )
+from tests.support.server import SERVER_COMMAND, Server, run, serving_as_set
 
 
 def check_health(**environment: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ from classifier.settings import Settings, SettingsError
 from tests.support.metrics import Scrape
 from tests.support.paths import ROOT
 from tests.support.pictures import encode
-from tests.support.server import SERVER_COMMAND, Server, serving, serving_by_command
+from tests.support.server import SERVER_COMMAND, Server, run, serving, serving_by_command
 from tests.support.wait import HANG_SECONDS, wait_until
 
 MIB = 2**20
@@ -99,7 +99,7 @@ def test_uvicorn_workers_divide_the_memory(
 def test_uvicorn_ends_when_its_workers_refuse_to_start(tmp_path: Path) -> None:
     """They are not restarted again and again."""
     command = [*SERVER_COMMAND[:2], "uvicorn", "main:app", "--workers", "2", "--port", "0"]
-    done = run(command, MEMORY_BYTES=str(100 * MIB))
+    done = run(*command, MEMORY_BYTES=str(100 * MIB))
     assert "error: 50 MiB of memory are left for images in each of 2 processes" in done.stderr
 
 
@@ -206,7 +206,7 @@ def test_shared_directory_of_the_user_is_kept(tmp_path: Path) -> None:
 def test_invalid_setting_is_one_line_and_status_2(
     environment: dict[str, str], message: str
 ) -> None:
-    done = run([*SERVER_COMMAND, "--port", "0"], **environment)
+    done = run(*SERVER_COMMAND, "--port", "0", **environment)
     assert done.returncode == 2, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert message in line
@@ -217,7 +217,7 @@ def test_port_in_use_is_an_error(tmp_path: Path) -> None:
     """The processes of one service share a port, those of two do not."""
     with serving_by_command(tmp_path / "log", WEB_CONCURRENCY="2") as server:
         port = str(httpx.URL(server.url).port)
-        done = run([*SERVER_COMMAND, "--port", port], WEB_CONCURRENCY="2")
+        done = run(*SERVER_COMMAND, "--port", port, WEB_CONCURRENCY="2")
     assert done.returncode != 0
     assert "Address already in use" in done.stderr
 
@@ -240,18 +240,6 @@ def test_workers_share_a_unix_socket(tmp_path: Path, sample: bytes) -> None:
             process.terminate()
         assert process.wait(timeout=HANG_SECONDS) == 0
     assert not path.exists()
-
-
-def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=ROOT / "function",
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-        check=False,
-    )
 
 
 def test_metrics_fall_back_to_a_writable_directory(
