@@ -56,7 +56,7 @@ LABEL org.opencontainers.image.title="Image classifier" \
       org.opencontainers.image.base.name="$BASE_IMAGE" \
       org.opencontainers.image.base.digest="$BASE_DIGEST"
 
-# Of its own: in the folder with the other packages, chmod would copy all of them into another layer.
+# A separate stage: in the folder with the other packages, chmod would copy all of them into another layer.
 FROM ${BASE_IMAGE}${BASE_DIGEST:+@$BASE_DIGEST} AS web-packages
 COPY function/requirements-web.txt /tmp/
 RUN pip install --no-cache-dir --no-compile --only-binary=:all: --no-deps --require-hashes --target /packages \

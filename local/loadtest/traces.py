@@ -1,4 +1,4 @@
-"""A trace of its own for each request, in the header `traceparent` (W3C "Trace Context", 3.2).
+"""A separate trace for each request, in the header `traceparent` (W3C "Trace Context", 3.2).
 
 The ids follow from the index of the request, so that nothing has to be recorded: the CSV computes
 them again.

@@ -1,4 +1,4 @@
-"""A core of its own for each sender."""
+"""A separate core for each sender."""
 
 import os
 from collections.abc import Iterator

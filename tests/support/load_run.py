@@ -1,4 +1,4 @@
-"""A run of the load engine in a process of its own, so that a test can stop it.
+"""A run of the load engine in a separate process, so that a test can stop it.
 
     python -m tests.support.load_run '{"url": ..., "due": [...], "timeout": ...}' FOLDER
 

@@ -43,7 +43,6 @@ _EXPLAIN: Final = (
     "class"
 )
 
-
 _OK: Final = {"status": "ok"}
 
 

@@ -7,7 +7,7 @@ from classifier.errors import ServiceError
 from classifier.telemetry.tracing import Stage
 
 MIN_ADMISSION_SECONDS: Final = 0.001
-"""Requests that have not waited for room have no stage for it."""
+"""A shorter wait for room in the queue is not a stage."""
 
 
 def image_stages(

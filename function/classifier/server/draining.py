@@ -1,4 +1,4 @@
-"""Draining: after SIGTERM, the service says that it is not ready, and serves on for a while.
+"""Draining: after SIGTERM, the service reports that it is not ready, but continues to serve.
 
 A load balancer notices only after some time that an instance is about to end. Until then it sends
 requests, which would find a closed port. uvicorn has no setting for this; the alternative, a

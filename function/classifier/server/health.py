@@ -20,24 +20,24 @@ _SECONDS: Final = 2.0
 """The Dockerfile gives the check a second more."""
 
 _LOOPBACK: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-"""Where a service is asked that listens on all addresses"""
+"""The address to ask if the service listens on all addresses"""
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Ask the service. Returns the exit status."""
-    url = ""
+    place = ""
     try:
         host, port = address(environment)
-        url = f"{host} port {port}: "
+        place = f"{host} port {port}: "
         # Declined: urllib.request, which asks the proxy of the environment.
         connection = HTTPConnection(host, port, timeout=_SECONDS)
         connection.request("GET", PATH, headers={"Connection": "close"})
         status = connection.getresponse().status
     except (SettingsError, OSError, HTTPException) as error:
-        print(f"error: {url}{error or type(error).__name__}", file=sys.stderr)
+        print(f"error: {place}{error or type(error).__name__}", file=sys.stderr)
         return 1
     if status != HTTPStatus.OK:
-        print(f"error: {url}{PATH} responds with {status}", file=sys.stderr)
+        print(f"error: {place}{PATH} responds with {status}", file=sys.stderr)
         return 1
     return 0
 

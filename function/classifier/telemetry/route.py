@@ -24,7 +24,7 @@ def _mount_path(scope: Scope) -> str:
 
 
 def _path_of_endpoint(scope: Scope) -> str | None:
-    """FastAPI tells the route only if it is one of its own; /openapi.json is not."""
+    """FastAPI puts its own routes into the scope, but not Starlette's, such as /openapi.json."""
     for route in scope["app"].routes:
         if getattr(route, "endpoint", None) is scope["endpoint"]:
             path: str | None = getattr(route, "path", None)

@@ -32,8 +32,8 @@ _COMPLETE_VERSION: Final = b"00"
 
 
 class TraceContext(NamedTuple):
-    """Ids in lower-case hexadecimal digits. `span_id`, 16 of them, is that of the caller's span or,
-    if the service makes spans, of its own; empty if the caller has not sent one."""
+    """Ids in lower-case hexadecimal digits. `span_id`, 16 of them, is that of the caller's span, or
+    of the request's if the service creates spans; empty if the caller has not sent one."""
 
     trace_id: str
     """32 digits"""

@@ -48,7 +48,7 @@ class Stage(NamedTuple):
 
 
 class TracingError(Exception):
-    """The variables ask for what is not possible; the message says how to get it."""
+    """The variables ask for something that is not installed; the message says what to install."""
 
 
 class Tracing:
@@ -94,7 +94,7 @@ class Tracing:
 
 def start_tracing(environment: Mapping[str, str]) -> Tracing | None:
     """The tracing that the variables ask for, or that `opentelemetry-instrument` has started; None
-    without either. What is not possible is logged, and the service runs without."""
+    without either. If that fails, a warning is logged, and the service runs without traces."""
     if _is_disabled(environment):
         return None
     provider = _started_provider()

@@ -1,4 +1,4 @@
-"""A core of its own for each of several processes that wake at the same moment."""
+"""A separate core for each of several processes that wake at the same moment."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Draining: after SIGTERM, the service is not ready and serves on, until DRAIN_SECONDS are over."""
+"""Draining: after SIGTERM, the service is not ready, but serves until DRAIN_SECONDS are over."""
 
 import asyncio
 import signal
