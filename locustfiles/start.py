@@ -4,10 +4,17 @@ import gc
 import time
 from typing import Any, NamedTuple
 
+import gevent
 from gevent.event import AsyncResult
 from locust import events
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
+from locust.runners import (
+    STATE_MISSING,
+    STATE_STOPPED,
+    STATE_STOPPING,
+    MasterRunner,
+    WorkerRunner,
+)
 
 GO = "go"
 
@@ -51,7 +58,7 @@ def on_test_start(**_: Any) -> None:
 
 @events.init.add_listener
 def on_init(environment: Environment, **_: Any) -> None:
-    """The master (or the only process) sends a message when all users are spawned. It contains a
+    """The master (or the only process) sends a message when all users are there. It contains a
     delay, so the clocks of the machines need not agree."""
     runner = environment.runner
     if not isinstance(runner, MasterRunner):
@@ -59,7 +66,12 @@ def on_init(environment: Environment, **_: Any) -> None:
     if isinstance(runner, WorkerRunner):
         return
 
-    def go(**_: Any) -> None:
+    def go(test: "AsyncResult[Start]") -> None:
+        # Locust waits a second for the reports of its workers; one may need longer.
+        while runner.user_count < runner.target_user_count:
+            gevent.sleep(0.05)
+            if test is not _start or runner.state in (STATE_STOPPING, STATE_STOPPED):
+                return  # stopped, also by the shape if a worker is lost
         reset_statistics(environment)
         shape, ids = environment.shape_class, workers_of(runner) or [None]
         span = shape.load(environment.parsed_options).span if shape else None
@@ -67,7 +79,10 @@ def on_init(environment: Environment, **_: Any) -> None:
             data = {"in_seconds": START_SECONDS, "share": [index, len(ids)], "span": span}
             runner.send_message(GO, data, client_id)
 
-    environment.events.spawning_complete.add_listener(go)
+    def on_spawning_complete(**_: Any) -> None:
+        gevent.spawn(go, _start)
+
+    environment.events.spawning_complete.add_listener(on_spawning_complete)
 
 
 def on_go(environment: Environment, msg: Any, **_: Any) -> None:

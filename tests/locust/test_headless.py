@@ -214,6 +214,26 @@ def test_master_and_workers_share_the_load(stub: Stub, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_start_waits_for_the_slowest_worker(stub: Stub, tmp_path: Path) -> None:
+    # given: users that need longer than the second for which Locust waits
+    scenario = tmp_path / "slow.py"
+    scenario.write_text(
+        f"import sys; sys.path.insert(0, {str((ROOT / WAVES).parent)!r})\n"
+        "import gevent, waves\n"
+        "from waves import Waves\n"
+        "class SlowUser(waves.WaveUser):\n"
+        "    def __init__(self, environment):\n"
+        "        gevent.sleep(2)\n"
+        "        super().__init__(environment)\n"
+    )
+    prefix = tmp_path / "run"
+    done = locust("-f", scenario, "--headless", *processes(2), "--N", 2, "--T", 0.1, "--R", 3,
+                  "-H", stub.url, "--csv", prefix)  # fmt: skip
+    assert done.returncode in ANSWERED, done.stderr
+    assert len(stub.received) == table(prefix).requests == 6
+
+
+@pytest.mark.slow
 def test_processes_share_a_steady_rate(stub: Stub, tmp_path: Path) -> None:
     prefix = tmp_path / "run"
     done = locust("-f", STEADY, "--headless", *processes(2), "--ramp", "10:30", "--for", 1,
