@@ -3,15 +3,15 @@
 Prices are list prices in US dollars for us-east-1 (N. Virginia), the first tier, before the free
 tier, savings plans and taxes. A price per GB-second counts 1 GB as 1024 MB.
 
-No figure was read from a live page. All were looked up on 2026-11-23 in stored copies of the pages,
-most of them undated; `evidence` says what the copy showed. Check the page before relying on a
-price.
+No figure was read from a live page. All were looked up or checked again on 2026-11-26 in stored
+copies of the pages, most of them undated; `evidence` says what the copy showed. Check the page
+before relying on a price.
 """
 
 from typing import Final, NamedTuple
 
 REGION: Final = "us-east-1"
-LOOKED_UP: Final = "2026-11-23"
+LOOKED_UP: Final = "2026-11-26"
 
 
 class Figure(NamedTuple):
@@ -33,9 +33,13 @@ _GATEWAY_PRICES = (
 _PAGE = "stated on the page"
 _NO_TABLE = "not verified on the page, whose copy lacks the price tables; "
 _PRICE_LIST = _NO_TABLE + (
-    "a third party that cites AWS's price list AWSLambda/20260819224703 for us-east-2"
+    "third parties that cite AWS's price lists AWSLambda/20260819224703 for us-east-2 and "
+    "AWSLambda/20260831092318 for us-west-2"
 )
-_BLOG = _NO_TABLE + "https://cloudchipr.com/blog/aws-lambda-pricing (2024) for us-east-1"
+_BLOG = _NO_TABLE + (
+    "https://cloudchipr.com/blog/aws-lambda-pricing (2024) for us-east-1, and a third party that "
+    "cites AWS's price list of 2026-10-01 for ap-northeast-2"
+)
 _REPOSITORIES = _NO_TABLE + "several public repositories, undated, that agree"
 
 REQUEST: Final = Figure(0.20e-6, "USD", "a request", _PRICING, _PRICE_LIST)
@@ -87,6 +91,15 @@ CONCURRENCY: Final = Figure(
     _GUIDE + "gettingstarted-limits.html",
     _PAGE,
 )
+NEW_ACCOUNT: Final = Figure(
+    10,
+    "requests",
+    "concurrent executions of a new account, in practice: reservations, of which 100 must stay "
+    "unreserved, fail until AWS raises it; the memory of new accounts may be limited too",
+    _GUIDE + "gettingstarted-limits.html",
+    "the page says that new accounts have reduced concurrency and memory, without a number; the "
+    "number is from aws-samples/alarm-context-tool#2 and awslabs/fhir-works-on-aws-deployment#691",
+)
 UNRESERVED: Final = Figure(
     100,
     "requests",
@@ -108,12 +121,37 @@ SCALING_INTERVAL: Final = Figure(
     _GUIDE + "scaling-behavior.html",
     _PAGE,
 )
+SCALING_REQUESTS: Final = Figure(
+    10_000,
+    "requests/s",
+    "more in each scaling interval: the same limit as the step for new environments, and a limit "
+    "of its own only with more than 1,000 warm ones (inferred)",
+    _GUIDE + "scaling-behavior.html",
+    _PAGE,
+)
 REQUEST_RATE: Final = Figure(
     10,
     "requests/s",
     "for each unit of concurrency: the limit on a function's or account's request rate",
     _GUIDE + "lambda-concurrency.html",
     "not verified on the page, third parties cite it; how large a burst may be is not documented",
+)
+MANAGED_PROCESSES: Final = Figure(
+    16,
+    "processes",
+    "for each vCPU of Lambda Managed Instances, by default: Python runs each concurrent request in "
+    "a process of its own",
+    _GUIDE + "lambda-managed-instances-python-runtime.html",
+    _PAGE,
+)
+INIT_BURST: Final = Figure(
+    10,
+    "s",
+    "INIT may have more CPU than the memory's share; so cold starts measured with that share may "
+    "be too long below one vCPU",
+    "https://aws.github.io/aws-lambda-web-adapter/",
+    "not documented by AWS for functions; the Lambda Web Adapter's documentation on async-init "
+    "says so",
 )
 INIT_LIMIT: Final = Figure(
     10,
@@ -128,9 +166,22 @@ TIMEOUT_LIMIT: Final = Figure(
 PAYLOAD_LIMIT: Final = Figure(
     6,
     "MB",
-    "a synchronous request or response, base64 included",
+    "a synchronous request or response, base64 included; 6,291,456 bytes by the error's text",
     _GUIDE + "gettingstarted-limits.html",
     "not verified on the page, quoted from it by a third party on 2026-10-01",
+)
+PAYLOAD_ASYNC: Final = Figure(
+    1,
+    "MB",
+    "an asynchronous event, since October 2025",
+    _GUIDE + "gettingstarted-limits.html",
+    "not verified on the page, quoted from it by a third party on 2026-10-01",
+)
+HTTP_API_PAYLOAD: Final = Figure(
+    10, "MB", "a request through an HTTP API, of which Lambda takes less", _GATEWAY, _PAGE
+)
+HTTP_API_HEADERS: Final = Figure(
+    10_240, "bytes", "request line and headers of a request through an HTTP API", _GATEWAY, _PAGE
 )
 HTTP_API_TIMEOUT: Final = Figure(30, "s", "the longest an HTTP API waits", _GATEWAY, _PAGE)
 MEMORY_MIN: Final = Figure(

@@ -10,6 +10,7 @@ from local.common.cli import UsageError, check_outputs, print_progress
 from local.loadtest import requirements
 from local.loadtest.schedule import Schedule
 from local.simulation import aws_figures
+from local.simulation.batch_command import check_batch, forecast_objects
 from local.simulation.comparison import compare, doubts
 from local.simulation.durations import Times
 from local.simulation.measured import (
@@ -25,6 +26,7 @@ from local.simulation.prediction import Prediction, predict
 from local.simulation.pricing import FunctionConfig
 from local.simulation.report import comparison_table, figures_table, report
 from local.simulation.scaling import Limits
+from local.simulation.services import Services
 from local.simulation.sizes import MEASURED, MEMORY_MB, Sized, durations_for
 from local.simulation.tables import Row, cheapest, provisioned_table, sizes_table, verdict
 
@@ -48,6 +50,8 @@ def forecast(arguments: Sequence[str] | None = None) -> int:
         load_report = read_object(options.compare) if options.compare else None
     except MeasuredError as error:
         parser.error(str(error))
+    if options.objects is not None:
+        return _objects(options, known)
     schedule = read_schedule(options)
     if options.sizes or len(options.provisioned) > 1:
         return _table(options, schedule, known)
@@ -69,6 +73,7 @@ def forecast(arguments: Sequence[str] | None = None) -> int:
 def _check(options: argparse.Namespace) -> None:
     """Raises `UsageError` for options that do not go together."""
     check_outputs(options.json, options.plot)
+    check_batch(options)
     if options.sizes and len(options.provisioned) > 1:
         raise UsageError("--sizes needs one value of --provisioned: a table has one of the two.")
     if options.sizes and options.memory and not (options.warm_ms or options.cold_ms):
@@ -84,6 +89,25 @@ def _check(options: argparse.Namespace) -> None:
                 raise UsageError(f"--{name} needs one memory size and one value of --provisioned.")
     if options.target and options.target.name.startswith(requirements.PREFIXES[1:]):
         raise UsageError(f"--target {options.target}: a forecast has only latencies, such as p99.")
+
+
+def _objects(options: argparse.Namespace, known: Sequence[Measured]) -> int:
+    cases = [sized for sized, _ in _cases(options, known)]
+    text, figures = forecast_objects(options, cases, _services(options), _notes(cases[0]))
+    print(text, end="")
+    _write_json(options, figures)
+    return 0
+
+
+def _services(options: argparse.Namespace) -> Services:
+    return Services(
+        options.costs,
+        options.system_log_level == "INFO",
+        options.stored,
+        options.object_kb,
+        options.alarms,
+        options.dashboards,
+    )
 
 
 def _table(options: argparse.Namespace, schedule: Schedule, known: Sequence[Measured]) -> int:
@@ -157,6 +181,7 @@ def _predict(
         provisioned,
         options.unbilled_ms,
         options.http_api,
+        _services(options),
     )
     return predict(
         schedule,

@@ -87,6 +87,20 @@ class Scaled:
         return f"{self.of}, times {self.factor:.4g}"
 
 
+@dataclass(frozen=True)
+class Longer:
+    """Durations that take `ms` longer than others."""
+
+    than: Durations
+    ms: float
+
+    def draw(self, random: np.random.Generator, count: int) -> Microseconds:
+        return self.than.draw(random, count) + round(self.ms * 1000)
+
+    def __str__(self) -> str:
+        return f"{self.than}, and {self.ms:g} ms"
+
+
 class Times(NamedTuple):
     """How long the caller waits and the environment is busy."""
 

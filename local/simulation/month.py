@@ -32,6 +32,8 @@ class Month:
     usd: float
     provisioned_usd: float
     """part of `usd`: environments kept ready, used or not"""
+    services_usd: float
+    """part of `usd`: metrics in the hours of the plan, alarms and dashboards in all hours"""
 
     @property
     def usd_a_million(self) -> float | None:
@@ -60,16 +62,19 @@ def month(
     cold = 0 if hours_per_day >= HOURS else 1
     parts = [(DAYS * cold, first), (DAYS * (runs - cold), again)]
     ready = provisioned_cost(function, DAYS * HOURS * _HOUR)
+    services = function.services
+    hourly = services.metrics(DAYS * hours_per_day) + services.fixed(DAYS * HOURS)
     return Month(
         hours_per_day,
         requests=DAYS * runs * int(first.arrivals.sum()),
         answered=sum(times * len(one.latencies) for times, one in parts),
-        usd=ready + sum(times * _run_cost(one, function) for times, one in parts),
+        usd=ready + hourly + sum(times * _run_cost(one, function) for times, one in parts),
         provisioned_usd=ready,
+        services_usd=hourly,
     )
 
 
 def _run_cost(result: SimulationResult, function: FunctionConfig) -> float:
-    """USD of one run, but for keeping environments ready."""
+    """USD of one run, but for what is billed by the hour, used or not."""
     prepared = replace(result, preparations=result.preparations[:0])
-    return replace(bill(prepared, function), provisioned=0).total
+    return replace(bill(prepared, function), provisioned=0, metrics=0, alarms=0).total

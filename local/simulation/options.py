@@ -8,14 +8,23 @@ from typing import Final
 from local.common.cli import OneLineParser, whole_number
 from local.loadtest import requirements
 from local.simulation import aws_figures
+from local.simulation.batch import MANIFESTS
 from local.simulation.durations import Durations, DurationsError, parse_durations
 from local.simulation.measured import ARCHITECTURES
 from local.simulation.month import HOURS
 from local.simulation.plan_options import MAX_REQUESTS, add_plan_options, number
+from local.simulation.service_figures import S3_LATENCY
+from local.simulation.services import COSTS
 from local.simulation.sizes import MEMORY_MB
 
 MOST_ROWS: Final = 200
 """of a table: each is a simulation"""
+
+MOST_OBJECTS: Final = 20_000_000_000
+"""of a job, by AWS's documentation"""
+
+OBJECT_KB: Final = 500
+"""The average photo, if nothing states it"""
 
 EXAMPLES: Final = """
 examples:
@@ -30,6 +39,11 @@ examples:
       --target "p99<500"
   0 to 100 environments kept ready, in one table:
     python forecast.py -N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500 --provisioned 0:100:10
+  only some parts of the bill, of requests of 100 kB through an HTTP API:
+    python forecast.py --rate 20 --for 3600 --measured durations.json --http-api 100 \\
+      --costs compute,api,logs
+  a million objects of a bucket by S3 Batch Operations:
+    python forecast.py --objects 1000000 --warm-ms 25 --cold-ms 1500 --concurrency 100
   against a load report: 4 warm containers that each take one request at a time:
     python forecast.py -N 4 -T 1 -R 60 --warm-ms 25 --cold-ms 1500 --reserved 4 --provisioned 4 \\
       --compare report.json
@@ -58,6 +72,8 @@ def create_parser() -> argparse.ArgumentParser:
     add_plan_options(result)
     _add_durations(result)
     _add_function(result)
+    _add_costs(result)
+    _add_batch(result)
     _add_reports(result)
     return result
 
@@ -143,11 +159,98 @@ def _add_function(parser: argparse.ArgumentParser) -> None:
         metavar="MB",
         help="ephemeral storage in MB (%(default)s)",
     )
+
+
+def _add_costs(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("costs").add_argument
+    add(
+        "--costs",
+        type=_costs,
+        default=COSTS,
+        metavar="PART,PART",
+        help=f"what the bill has: all, or some of {', '.join(COSTS)} (all)",
+    )
     add(
         "--http-api",
         type=number,
         metavar="KB",
-        help="add the price of an HTTP API for requests of this size",
+        help="an HTTP API, for requests of this size; a function URL is free",
+    )
+    add(
+        "--system-log-level",
+        choices=("INFO", "WARN"),
+        default="INFO",
+        help="WARN: Lambda logs no start and report of each invocation (%(default)s)",
+    )
+    add(
+        "--stored",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="requests whose photo comes by S3, such as 10%% (0%%)",
+    )
+    add(
+        "--object-kb",
+        type=number,
+        default=OBJECT_KB,
+        metavar="KB",
+        help="average size of a photo in S3 (%(default)s)",
+    )
+    add("--alarms", type=_few(), default=0, metavar="N", help="alarms (%(default)s)")
+    add(
+        "--dashboards",
+        type=_few(),
+        default=0,
+        metavar="N",
+        help="dashboards beyond the three that are free (%(default)s)",
+    )
+
+
+def _add_batch(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("S3 Batch Operations, in place of waves or a rate").add_argument
+    add(
+        "--objects",
+        type=whole_number(1, MOST_OBJECTS),
+        metavar="N",
+        help="objects, each of which is an invocation",
+    )
+    add(
+        "--concurrency",
+        type=whole_number(1, MAX_REQUESTS),
+        metavar="C",
+        help="invocations at the same time: the reserved concurrency (100)",
+    )
+    add(
+        "--retry-rate",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="objects that fail for a temporary reason and run again, such as 1%% (0%%)",
+    )
+    add(
+        "--results",
+        action="store_true",
+        help="write each result to S3, beside the completion report",
+    )
+    add(
+        "--manifest",
+        choices=MANIFESTS,
+        default=MANIFESTS[0],
+        help="where the list of objects is from: S3 Inventory, S3 Batch Operations itself, or a "
+        "CSV of your own (%(default)s)",
+    )
+    add(
+        "--same-region",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="the bucket is in the region of the function (%(default)s)",
+    )
+    add(
+        "--s3-ms",
+        type=number,
+        default=S3_LATENCY.value,
+        metavar="MS",
+        help="time of a request to S3, in which the function waits (%(default)g)",
     )
 
 
@@ -185,6 +288,27 @@ def _hours(text: str) -> float:
     if not 0 < value <= HOURS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, up to {HOURS}")
     return value
+
+
+def _costs(text: str) -> tuple[str, ...]:
+    """The parts, in the order of `COSTS`."""
+    parts = COSTS if text == "all" else text.split(",")
+    for part in parts:
+        if part not in COSTS:
+            raise argparse.ArgumentTypeError(f"{part!r} is not all or one of {', '.join(COSTS)}")
+    return tuple(part for part in COSTS if part in parts)
+
+
+def _share(text: str) -> float:
+    """`1%` or `0.01`."""
+    value = number(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than 100%; write 1% or 0.01")
+    return value
+
+
+def _few() -> Callable[[str], int]:
+    return whole_number(0, 1000)
 
 
 def _sizes(text: str) -> list[int]:

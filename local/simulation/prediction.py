@@ -63,8 +63,10 @@ class Prediction:
 
     @property
     def usd_a_million(self) -> float | None:
-        """Per million answered requests of one run; None without any."""
-        return self.bill.total / self.answered * 1e6 if self.answered else None
+        """Per million answered requests of one run, without what is billed by the hour; None
+        without any."""
+        usd = self.bill.total - self.bill.by_the_hour
+        return usd / self.answered * 1e6 if self.answered else None
 
     def as_json(self) -> dict[str, object]:
         """Keys shared with a load report have the same meaning."""

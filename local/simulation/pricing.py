@@ -8,9 +8,11 @@ import numpy as np
 
 from local.simulation import aws_figures
 from local.simulation.durations import Microseconds
+from local.simulation.services import FUNCTION_ONLY, Services
 from local.simulation.simulate import SimulationResult
 
 _MB_A_GB: Final = 1024
+_HOUR_US: Final = 3_600_000_000
 
 
 class _Prices(NamedTuple):
@@ -47,6 +49,8 @@ class FunctionConfig:
     """of every cold start: time before INIT, for example to place and fetch the image"""
     http_api_kb: float | None = None
     """the size of a request if an HTTP API is in front of the function"""
+    services: Services = FUNCTION_ONLY
+    """what else is counted"""
 
     @property
     def vcpu(self) -> float:
@@ -67,16 +71,30 @@ class Bill:
     """environments kept ready, used or not"""
     ephemeral: float
     http_api: float
+    logs: float
+    metrics: float
+    """by the hour, of any number of requests; likewise `alarms`"""
+    s3: float
+    transfer: float
+    alarms: float
     gb_seconds: float
 
     @property
     def total(self) -> float:
-        return self.requests + self.duration + self.provisioned + self.ephemeral + self.http_api
+        compute = self.requests + self.duration + self.provisioned + self.ephemeral
+        services = self.logs + self.metrics + self.s3 + self.transfer + self.alarms
+        return compute + self.http_api + services
+
+    @property
+    def by_the_hour(self) -> float:
+        """Part of `total`, whatever the number of requests; without `provisioned`."""
+        return self.metrics + self.alarms
 
 
 def bill(result: SimulationResult, function: FunctionConfig) -> Bill:
     """The bill for one run of the plan. Throttled requests cost only the HTTP API's charge.
 
+    Metrics and alarms are billed for each hour that has begun.
     Provisioned concurrency is billed from the start to the last response, rounded up. Each
     provisioned environment is assumed to bill one cold duration at the provisioned price: slightly
     too much, as a cold duration includes a request.
@@ -92,23 +110,44 @@ def bill(result: SimulationResult, function: FunctionConfig) -> Bill:
 
     init = gb * (cold * prices.duration + prepared * prices.provisioned_duration)
     used = gb * (warm * prices.duration + provisioned * prices.provisioned_duration)
-    extra_gb = max(0.0, function.ephemeral_mb - aws_figures.EPHEMERAL_FREE.value) / _MB_A_GB
-    answered = len(result.latencies)
+    answered, services = len(result.latencies), function.services
+    compute, api = "compute" in services.costs, "api" in services.costs
+    starts = len(result.cold_durations) + len(result.preparations)
+    hours = math.ceil(max(result.end, 1) / _HOUR_US)
+    calls = int(result.arrivals.sum()) * _metered(function)
     return Bill(
-        requests=answered * aws_figures.REQUEST.value,
-        duration=used + init,
-        init=init,
+        requests=compute * answered * aws_figures.REQUEST.value,
+        duration=compute * (used + init),
+        init=compute * init,
         provisioned=provisioned_cost(function, _provisioned_seconds(result)),
-        ephemeral=seconds * extra_gb * aws_figures.EPHEMERAL.value,
-        http_api=int(result.arrivals.sum()) * _metered(function) * aws_figures.HTTP_API_CALL.value,
+        ephemeral=compute * ephemeral_cost(function, seconds),
+        http_api=api * calls * aws_figures.HTTP_API_CALL.value,
+        logs=services.logs(answered, starts),
+        metrics=services.metrics(hours),
+        s3=services.s3(answered),
+        transfer=services.transfer(answered),
+        alarms=services.fixed(hours),
         gb_seconds=seconds * gb,
     )
 
 
 def provisioned_cost(function: FunctionConfig, seconds: float) -> float:
     """USD to keep the provisioned environments ready for so long, used or not."""
+    if "compute" not in function.services.costs:
+        return 0.0
     gb = function.memory_mb / _MB_A_GB
     return function.provisioned * gb * seconds * _PRICES[function.architecture].provisioned
+
+
+def ephemeral_cost(function: FunctionConfig, seconds: float) -> float:
+    """USD for the ephemeral storage above the free part, in so many seconds of duration."""
+    extra_gb = max(0.0, function.ephemeral_mb - aws_figures.EPHEMERAL_FREE.value) / _MB_A_GB
+    return seconds * extra_gb * aws_figures.EPHEMERAL.value
+
+
+def duration_price(architecture: str) -> float:
+    """USD per GB-second on demand."""
+    return _PRICES[architecture].duration
 
 
 def billed_seconds(durations: Microseconds) -> float:

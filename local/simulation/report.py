@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import fill
 from typing import Final
 
-from local.simulation import aws_figures
+from local.simulation import aws_figures, service_figures
 from local.simulation.comparison import Comparison
 from local.simulation.month import DAYS, HOURS
 from local.simulation.prediction import Prediction, statistics_ms
@@ -34,10 +34,10 @@ def report(prediction: Prediction, notes: Iterable[str] = ()) -> str:
 def figures_table() -> str:
     """Every AWS figure with its source."""
     rows = [
-        f"{item.value:.10f}".rstrip("0").rstrip(".") + f" {item.unit}: {item.meaning}\n"
+        f"{item.value:.12f}".rstrip("0").rstrip(".") + f" {item.unit}: {item.meaning}\n"
         f"    {item.source}\n"
         f"    {item.evidence}\n"
-        for item in aws_figures.figures().values()
+        for item in (aws_figures.figures() | service_figures.figures()).values()
     ]
     head = (
         f"AWS figures, {aws_figures.REGION}, looked up on {aws_figures.LOOKED_UP} "
@@ -61,7 +61,7 @@ def head(prediction: Prediction) -> str:
     offered = schedule.offered_rps
     rate = f", {offered:,.1f} requests/s" if offered else ""
     plan = f"{schedule.description}: {prediction.requests:,} requests{rate}"
-    return "\n".join([f"Forecast for AWS Lambda, {aws_figures.REGION}", _line("Plan", plan)])
+    return "\n".join([f"Forecast for AWS Lambda, {aws_figures.REGION}", line("Plan", plan)])
 
 
 def month_assumption(prediction: Prediction) -> str:
@@ -80,7 +80,7 @@ def month_assumption(prediction: Prediction) -> str:
 
 
 def function_line(function: FunctionConfig) -> str:
-    return _line(
+    return line(
         "Function",
         f"{function.memory_mb:,} MB ({function.vcpu:.2f} vCPU), {function.architecture}, "
         f"{function.ephemeral_mb:,} MB ephemeral storage",
@@ -93,12 +93,12 @@ def _inputs(prediction: Prediction) -> list[str]:
     return [
         *head(prediction).splitlines(),
         function_line(function),
-        _line(
+        line(
             "Limits",
             f"{limits.concurrency:,} requests at once, {limits.provisioned:,} provisioned, {kept}",
         ),
-        _line("Warm requests", str(prediction.times.warm)),
-        _line("Cold requests", str(prediction.times.cold)),
+        line("Warm requests", str(prediction.times.warm)),
+        line("Cold requests", str(prediction.times.cold)),
     ]
 
 
@@ -116,14 +116,14 @@ def _requests(prediction: Prediction) -> list[str]:
     over = "in which requests were due" if prediction.schedule.span else "until the last response"
     return [
         "Requests",
-        _line("Answered", _share(prediction.answered, prediction.requests)),
-        _line("Throttled (429)", _share(prediction.throttled, prediction.requests) + _in(why)),
-        _line(
+        line("Answered", _share(prediction.answered, prediction.requests)),
+        line("Throttled (429)", _share(prediction.throttled, prediction.requests) + _in(why)),
+        line(
             "Cold starts", cold + _in("" if last is None else f"the last at {round(last, 2):g} s")
         ),
-        _line("Peak concurrency", f"{result.peak_concurrency:,} requests"),
-        _line("Most environments", f"{result.peak_on_demand + provisioned:,}"),
-        _line(
+        line("Peak concurrency", f"{result.peak_concurrency:,} requests"),
+        line("Most environments", f"{result.peak_on_demand + provisioned:,}"),
+        line(
             "Throughput",
             f"{prediction.throughput_rps:,.1f} requests/s, answered in the {seconds:,.1f} s {over}",
         ),
@@ -148,24 +148,36 @@ def _latencies(prediction: Prediction) -> list[str]:
 
 def _cost(prediction: Prediction) -> list[str]:
     bill, function = prediction.bill, prediction.function
-    lines = [
-        "Cost, USD",
-        _money("Requests", bill.requests),
-        _money("Duration", bill.duration, _duration_note(bill)),
-    ]
-    if function.provisioned:
-        lines.append(_money("Provisioned concurrency", bill.provisioned))
+    lines = ["Cost, USD"]
+    if "compute" in function.services.costs:
+        lines.append(money("Requests", bill.requests))
+        lines.append(money("Duration", bill.duration, _duration_note(bill)))
+    if bill.provisioned:
+        lines.append(money("Provisioned concurrency", bill.provisioned))
     if bill.ephemeral:
-        lines.append(_money("Ephemeral storage", bill.ephemeral))
-    if function.http_api_kb is not None:
-        lines.append(_money("HTTP API", bill.http_api))
-    lines.append(_money("Total", bill.total))
+        lines.append(money("Ephemeral storage", bill.ephemeral))
+    if bill.http_api:
+        lines.append(money("HTTP API", bill.http_api))
+    services = {
+        "Logs": bill.logs,
+        "Metrics": bill.metrics,
+        "S3": bill.s3,
+        "Traffic": bill.transfer,
+        "Alarms, dashboards": bill.alarms,
+    }
+    notes = {"Metrics": "the hours that have begun", "Alarms, dashboards": "likewise"}
+    lines += [money(name, usd, notes.get(name, "")) for name, usd in services.items() if usd]
+    lines.append(money("Total", bill.total))
     if prediction.usd_a_million is not None:
-        lines.append(_line("A million answered", f"{prediction.usd_a_million:12,.2f}"))
+        note = "   without metrics and alarms" if bill.by_the_hour else ""
+        lines.append(line("A million answered", f"{prediction.usd_a_million:12,.2f}{note}"))
     if prediction.month is not None:
         ready = prediction.month.provisioned_usd
-        note = f"   {ready:,.2f} of it for provisioned concurrency" if ready else ""
-        lines.append(_line("A month", f"{prediction.month.usd:12,.2f}{note}"))
+        hourly = prediction.month.services_usd
+        parts = {"provisioned concurrency": ready, "metrics and alarms": hourly}
+        of_it = [f"{usd:,.2f} of it for {name}" for name, usd in parts.items() if usd]
+        note = f"   {', '.join(of_it)}" if of_it else ""
+        lines.append(line("A month", f"{prediction.month.usd:12,.2f}{note}"))
     return lines
 
 
@@ -182,6 +194,13 @@ def _limits_passed(prediction: Prediction) -> list[str]:
     """Notes on limits of Lambda that the simulation ignores and this plan exceeds."""
     notes = []
     result = prediction.result
+    new, most = int(aws_figures.NEW_ACCOUNT.value), prediction.schedule.most_at_once
+    if most > new and prediction.limits.concurrency == aws_figures.CONCURRENCY.value:
+        notes.append(
+            f"A new account may have a limit of {new} concurrent requests instead of "
+            f"{prediction.limits.concurrency:,}: then of {most:,} at once, {most - new:,} are "
+            f"throttled (--concurrency-limit {new})."
+        )
     cold = result.cold_durations.max(initial=0) / 1000
     slowest = result.latencies.max(initial=0) / 1000
     if cold > aws_figures.INIT_LIMIT.value * 1000:
@@ -205,7 +224,8 @@ def _limits_passed(prediction: Prediction) -> list[str]:
     return notes
 
 
-def _line(label: str, value: str) -> str:
+def line(label: str, value: str) -> str:
+    """A line of a report."""
     return f"  {label:{_LABEL_WIDTH - 2}}{value}"
 
 
@@ -213,8 +233,9 @@ def _columns(label: str, values: Sequence[str], width: int = 12) -> str:
     return f"{label:{_LABEL_WIDTH}}" + "".join(f"{value:>{width}}" for value in values)
 
 
-def _money(label: str, amount: float, note: str = "") -> str:
-    return _line(label, f"{amount:12,.6f}") + (f"   {note}" if note else "")
+def money(label: str, amount: float, note: str = "", digits: int = 6) -> str:
+    """A line of a bill."""
+    return line(label, f"{amount:12,.{digits}f}") + (f"   {note}" if note else "")
 
 
 def _share(part: int, whole: int, of: str = "") -> str:

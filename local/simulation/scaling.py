@@ -15,9 +15,10 @@ A request is throttled by one limit: the first that it meets, in this order.
 So a limit is named only if it was reached. The reasons that AWS gives with a 429 distinguish
 concurrency from rate (API reference of Invoke, TooManyRequestsException); the order is not
 documented, and neither is whether throttled requests count towards the request rate: here they do
-not, and they take nothing from the other limits. AWS also states the scaling rate as 10,000
-requests/s more every 10 s; as an environment serves at most 10 requests/s, that is the same limit
-and is not counted twice.
+not, and they take nothing from the other limits. AWS states the scaling rate as 1,000 environments
+or 10,000 requests/s more every 10 s. As new environments serve at most 10 requests/s each, the
+second is the same limit for them and is not counted twice; only a function with more than 1,000
+warm environments could meet it alone, which is not simulated.
 
 AWS does not document which idle environment is used; the most recently used one is an assumption.
 So is that a request never switches from the new environment being created for it to one that
@@ -191,6 +192,17 @@ class Environments:
         self.peak_in_flight = max(self.peak_in_flight, int((level + others).max()))
         counts[:done, WaveCounts._fields.index("provisioned")] = arrivals
         return done
+
+    def in_flight(self, now: int) -> int:
+        """The requests in flight at `now` (never decreasing)."""
+        self._advance_to(now)
+        return len(self._busy) + len(self._busy_provisioned)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """When the first and the last of the requests in flight end; of at least one."""
+        busy = [each for each in (self._busy, self._busy_provisioned) if each]
+        return min(each[0] for each in busy), max(each[-1] for each in busy)
 
     def start_peaks(self, now: int) -> None:
         """Forget peaks before `now`."""

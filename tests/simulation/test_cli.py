@@ -165,6 +165,19 @@ def test_compare_option_adds_the_measured_figures(
          "argument --hours-per-day: '25' is not a number above 0, up to 24"),
         ([*DURATIONS, "--rate", "1", "--for", "7200", "--hours-per-day", "1"],
          "The plan takes 2.00 hours. --hours-per-day must be as much or more; it is 1."),
+        ([*DURATIONS, "--costs", "compute,disk"],
+         "argument --costs: 'disk' is not all or one of compute, api, logs, metrics, s3, "
+         "transfer, alarms"),
+        ([*DURATIONS, "--stored", "110%"],
+         "argument --stored: '110%' is more than 100%; write 1% or 0.01"),
+        ([*DURATIONS, "--results"], "--results needs --objects"),
+        ([*DURATIONS, "--concurrency", "10"], "--concurrency needs --objects"),
+        ([*DURATIONS, "--objects", "10", "-R", "2"],
+         "Use --objects, or waves or a rate: a job of S3 has no due times."),
+        ([*DURATIONS, "--objects", "10", "--target", "p99<100"],
+         "--target does not go with --objects"),
+        ([*DURATIONS, "--objects", "10", "--concurrency", "1001"],
+         "--concurrency 1001 must be at most 1000, the account's --concurrency-limit"),
         (["--quick"], "unrecognized arguments: --quick"),
     ],
 )  # fmt: skip
@@ -199,7 +212,7 @@ def test_help_shows_examples_that_work(tmp_path: Path) -> None:
     text = shown.stdout.replace("\\\n", " ")
     examples = [shlex.split(line)[2:] for line in text.splitlines() if "python forecast.py" in line]
 
-    assert len(examples) == 6
+    assert len(examples) == 8
     for example in examples:
         without_plot = example[: example.index("--plot")] if "--plot" in example else example
         done = run(*without_plot, script=str(ROOT / "local/forecast.py"), folder=tmp_path)
@@ -259,6 +272,72 @@ def test_plot_without_matplotlib_exits_2(tmp_path: Path) -> None:
         "error: --plot needs matplotlib (pip install -r requirements.txt): none here (see --help)\n"
     )
     assert "Total" in done.stdout
+
+
+def test_a_new_account_throttles_490_of_500_requests_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    forecast([*DURATIONS, "-N", "500"])
+    usual = " ".join(capsys.readouterr().out.split())
+    forecast([*DURATIONS, "-N", "500", "--concurrency-limit", "10"])
+    new = " ".join(capsys.readouterr().out.split())
+
+    assert "Throttled (429) 0 (0.00 %)" in usual
+    assert "of 500 at once, 490 are throttled (--concurrency-limit 10)." in usual
+    assert "Throttled (429) 490 (98.00 %), concurrency 490" in new
+
+
+def test_each_service_has_a_line_in_the_bill(capsys: pytest.CaptureFixture[str]) -> None:
+    more = ["--http-api", "100", "--stored", "10%", "--alarms", "6"]
+
+    forecast([*PLAN, *DURATIONS, *more])
+    whole = capsys.readouterr().out
+    forecast([*PLAN, *DURATIONS, *more, "--costs", "api,logs"])
+    part = capsys.readouterr().out
+
+    services = ("HTTP API", "Logs", "Metrics", "S3", "Traffic", "Alarms, dashboards", "Duration")
+    assert all(f"\n  {name}  " in whole for name in services)
+    assert [name for name in services if f"\n  {name}  " in part] == ["HTTP API", "Logs"]
+
+
+def test_a_job_of_s3_batch_operations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "forecast.json"
+    plan = ["--objects", "10000", "--concurrency", "50", "--retry-rate", "2%", "--s3-ms", "75"]
+
+    forecast([*plan, *DURATIONS, "--json", str(file)])
+
+    text = capsys.readouterr().out
+    figures = json.loads(file.read_text())
+    # 1.575 s, and (10,200 - 50) / 50 times 0.1 s
+    assert "10,000 objects, 50 at once, 2.00 % run again" in text
+    assert "By arithmetic           21.9 s, limited by the concurrency" in text
+    assert "By simulation           21.9 s" in text
+    assert figures["seconds"] == pytest.approx(21.875)
+    assert figures["invocations"] == 10_200
+    assert figures["cost_usd"]["S3 Batch: job"] == 0.25
+
+
+def test_a_job_in_a_table_of_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "forecast.json"
+    plan = ["--objects", "10000", "--sizes", "512,1769", "--architecture", "arm64"]
+
+    forecast([*plan, *DURATIONS, "--json", str(file)])
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [line.split("|")[2].strip() for line in lines[2:]] == ["arm64", "arm64"]
+    rows = json.loads(file.read_text())["rows"]
+    assert [row["function"]["memory_mb"] for row in rows] == [512, 1769]
+    assert rows[0]["seconds"] > rows[1]["seconds"]
+
+
+def test_a_job_that_s3_cannot_serve_from_one_prefix_is_noted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    forecast(["--objects", "1000000", "--concurrency", "1000", "--s3-ms", "20", *DURATIONS])
+
+    text = " ".join(capsys.readouterr().out.split())
+    assert "It serves 5,500 for each prefix before it has to scale" in text
+    assert "Lambda accepts 10 requests a second for each unit of concurrency" in text
 
 
 def test_every_request_of_a_large_plan_is_answered_or_throttled(

@@ -1,0 +1,86 @@
+"""`forecast.py --objects`: a job of S3 Batch Operations."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, Final
+
+from local.common.cli import UsageError, print_progress
+from local.loadtest.rate_options import is_given
+from local.simulation.batch import BatchForecast, BatchPlan, forecast_batch
+from local.simulation.batch_report import batch_report, batch_table
+from local.simulation.pricing import FunctionConfig
+from local.simulation.services import Services
+from local.simulation.sizes import Sized
+
+CONCURRENCY: Final = 100
+
+_NOT_HERE: Final = (
+    "provisioned",
+    "reserved",
+    "target",
+    "compare",
+    "plot",
+    "http_api",
+    "stored",
+    "unbilled_ms",
+)
+"""Options of other plans"""
+
+_MANY: Final = 200_000
+"""Invocations that may take a second or more."""
+
+
+def check_batch(options: argparse.Namespace) -> None:
+    """Raises `UsageError` for options that do not go with --objects, or only with it."""
+    if options.objects is None:
+        only = {"concurrency": None, "retry_rate": 0.0, "results": False, "same_region": True}
+        for name, default in only.items():
+            if getattr(options, name) != default:
+                raise UsageError(f"--{name.replace('_', '-')} needs --objects (see --help)")
+        return
+    if is_given(options) or any(getattr(options, name) is not None for name in "NTR"):
+        raise UsageError("Use --objects, or waves or a rate: a job of S3 has no due times.")
+    for name in _NOT_HERE:
+        if getattr(options, name) not in (None, [0], 0.0):
+            raise UsageError(f"--{name.replace('_', '-')} does not go with --objects (see --help)")
+    if (options.concurrency or 0) > options.concurrency_limit:
+        raise UsageError(
+            f"--concurrency {options.concurrency} must be at most {options.concurrency_limit}, the "
+            "account's --concurrency-limit (see --help)"
+        )
+
+
+def forecast_objects(
+    options: argparse.Namespace,
+    cases: Sequence[Sized],
+    services: Services,
+    notes: Sequence[str],
+) -> tuple[str, dict[str, Any]]:
+    """The report, or a table of several cases, and the figures."""
+    concurrency = options.concurrency or min(CONCURRENCY, options.concurrency_limit)
+    plan = BatchPlan(
+        options.objects,
+        concurrency,
+        options.retry_rate,
+        options.results,
+        options.manifest,
+        options.same_region,
+        options.s3_ms,
+    )
+    if plan.invocations > _MANY:
+        print_progress(f"{plan.invocations:,} invocations")
+    rows = [_forecast(options, plan, sized, services) for sized in cases]
+    if options.sizes:
+        return batch_table(rows), {"rows": [row.as_json() for row in rows]}
+    return batch_report(rows[0], notes), rows[0].as_json()
+
+
+def _forecast(
+    options: argparse.Namespace, plan: BatchPlan, sized: Sized, services: Services
+) -> BatchForecast:
+    assert sized.cold is not None
+    assert sized.warm is not None
+    function = FunctionConfig(
+        sized.memory_mb, sized.architecture, options.ephemeral, services=services
+    )
+    return forecast_batch(plan, function, sized.cold, sized.warm, options.seed)
