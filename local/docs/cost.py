@@ -8,11 +8,15 @@ import numpy as np
 from local.common.markdown import table
 from local.docs.measurements import container
 from local.loadtest.schedule import WavePlan
-from local.simulation import aws_figures
+from local.simulation import aws_figures, service_figures
+from local.simulation.batch import BatchPlan, forecast_batch
+from local.simulation.batch_report import duration
 from local.simulation.durations import Times, durations_from_json
+from local.simulation.options import OBJECT_KB
 from local.simulation.prediction import Prediction, predict
 from local.simulation.pricing import FunctionConfig
 from local.simulation.scaling import Limits
+from local.simulation.services import COSTS, HOURS_A_MONTH, Services
 
 STEADY: Final = WavePlan(10, 1, 3600)
 """10 simultaneous requests every second for an hour."""
@@ -21,6 +25,11 @@ BURST: Final = WavePlan(500, 1, 1)
 """500 simultaneous requests without warm environments."""
 
 _PHOTO_KB: Final = 100
+
+JOB: Final = BatchPlan(1_000_000, 100)
+"""A million photos of a bucket by S3 Batch Operations, 100 at once."""
+
+_MILLION: Final = 1_000_000
 
 
 def cost_table() -> str:
@@ -36,6 +45,64 @@ def cost_table() -> str:
         "each new environment, so a burst costs more."
     )
     return f"{table(header, _rows(), numbers_from=0)}\n\n{note}"
+
+
+def cost_parts_table() -> str:
+    """What the services around the function add, and how to change it."""
+    size = container()["sizes"][-1]
+    function = steady_cost(size["memory_mb"], size["cold_ms"], size["warm_ms"])
+    everything, quiet = Services(COSTS), Services(COSTS, platform_lines=False)
+    stored = Services(COSTS, stored=1, object_kb=OBJECT_KB)
+    rows = [
+        ("Lambda, 1,769 MB", function, "`MemorySize`; `arm64` costs 20 % less"),
+        ("HTTP API", aws_figures.HTTP_API_CALL.value * _MILLION, "`Endpoint=FunctionUrl`: 0"),
+        (
+            "logs",
+            everything.logs(_MILLION, 0),
+            f"`SystemLogLevel=WARN`, without Lambda's own lines: {quiet.logs(_MILLION, 0):.2f}",
+        ),
+        ("traffic of responses", everything.transfer(_MILLION), "`top_k`"),
+        (
+            f"photos of {OBJECT_KB} kB by S3",
+            stored.s3(_MILLION),
+            "only photos that are too large for a request",
+        ),
+    ]
+    header = ("part", "USD a million", "what changes it")
+    cells = [(name, f"{usd:.2f}", change) for name, usd, change in rows]
+    metrics, alarm = everything.metrics(HOURS_A_MONTH), service_figures.ALARM.value
+    note = (
+        f"By the month: {metrics:.2f} USD for {service_figures.METRICS.value:g} custom metrics if "
+        f"every hour has requests, {alarm:.2f} for each alarm, and "
+        f"{service_figures.DASHBOARD.value:.2f} for a dashboard beyond the account's first three."
+    )
+    return f"{table(header, cells)}\n\n{note}"
+
+
+def batch_table() -> str:
+    """Time and cost of `JOB` by memory size."""
+    header = ("memory MB", "time", "Lambda USD", "S3 and S3 Batch", "logs, metrics", "USD in all")
+    cells = []
+    for size in container()["sizes"]:
+        function = FunctionConfig(size["memory_mb"], "x86_64", services=Services(COSTS))
+        cold, warm = (durations_from_json(size[name]) for name in ("cold_ms", "warm_ms"))
+        job = forecast_batch(JOB, function, cold, warm)
+        part = {name: sum(line.usd for line in job.lines if line.part == name) for name in COSTS}
+        cells.append(
+            (
+                str(size["memory_mb"]),
+                duration(job.seconds),
+                f"{part['compute']:.2f}",
+                f"{part['s3']:.2f}",
+                f"{part['logs'] + part['metrics']:.2f}",
+                f"{job.usd:.2f}",
+            )
+        )
+    note = (
+        f"{JOB.objects:,} photos of a bucket in the same region, {JOB.concurrency} at once; S3 "
+        f"takes {JOB.s3_ms:g} ms for each, in which the function waits and is billed."
+    )
+    return f"{table(header, cells, numbers_from=0)}\n\n{note}"
 
 
 def steady_cost(memory_mb: int, cold_ms: float, warm_ms: float) -> float:

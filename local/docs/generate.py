@@ -23,7 +23,7 @@ from local.docs.clients import client_commands, client_programs, clients_table
 from local.docs.comparison import comparison_table
 from local.docs.confidence import confidence_table, reliability_plot
 from local.docs.cores import cores_table
-from local.docs.cost import cost_table
+from local.docs.cost import batch_table, cost_parts_table, cost_table
 from local.docs.every_cpu import every_cpu_table
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
 from local.docs.metrics import metrics_table, old_metrics_table
@@ -49,6 +49,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "benchmark": benchmark_report,
     "cold starts": cold_start_table,
     "cost": cost_table,
+    "cost parts": cost_parts_table,
+    "batch cost": batch_table,
     "clients": clients_table,
     "client commands": client_commands,
     "client programs": client_programs,
