@@ -96,11 +96,19 @@ CONCURRENCY: Final = Figure(
 NEW_ACCOUNT: Final = Figure(
     10,
     "requests",
-    "concurrent executions of a new account, in practice: reservations, of which 100 must stay "
-    "unreserved, fail until AWS raises it; the memory of new accounts may be limited too",
+    "concurrent executions of a new account, in practice; as 100 must stay unreserved, nothing can "
+    "be reserved until AWS raises it",
     _GUIDE + "gettingstarted-limits.html",
     "the page says that new accounts have reduced concurrency and memory, without a number; the "
     "number is from aws-samples/alarm-context-tool#2 and awslabs/fhir-works-on-aws-deployment#691",
+)
+NEW_ACCOUNT_MEMORY: Final = Figure(
+    3008,
+    "MB",
+    "the most memory of a new account",
+    "https://docs.aws.amazon.com/prescriptive-guidance/latest/patterns/"
+    "run-parallel-reads-of-s3-objects-by-using-python-in-an-aws-lambda-function.html",
+    _PAGE,
 )
 UNRESERVED: Final = Figure(
     100,

@@ -5,6 +5,7 @@ from textwrap import fill
 from typing import Final
 
 from local.simulation import aws_figures, service_figures
+from local.simulation.aws_facts import FACTS
 from local.simulation.comparison import Comparison
 from local.simulation.month import DAYS, HOURS
 from local.simulation.prediction import Prediction, statistics_ms
@@ -32,7 +33,7 @@ def report(prediction: Prediction, notes: Iterable[str] = ()) -> str:
 
 
 def figures_table() -> str:
-    """Every AWS figure with its source."""
+    """Every AWS figure with its source, and facts that are no figures."""
     rows = [
         f"{item.value:.12f}".rstrip("0").rstrip(".") + f" {item.unit}: {item.meaning}\n"
         f"    {item.source}\n"
@@ -43,7 +44,8 @@ def figures_table() -> str:
         f"AWS figures, {aws_figures.REGION}, looked up on {aws_figures.LOOKED_UP} "
         "in stored copies of the pages"
     )
-    return f"{head}\n\n" + "".join(rows)
+    facts = [f"{fact.statement}\n    {fact.source}\n    {fact.evidence}\n" for fact in FACTS]
+    return f"{head}\n\n" + "".join(rows) + "\nWithout a figure\n\n" + "".join(facts)
 
 
 def comparison_table(rows: Iterable[Comparison]) -> str:

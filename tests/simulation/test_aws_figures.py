@@ -1,6 +1,7 @@
 import pytest
 
 from local.simulation import aws_figures, service_figures
+from local.simulation.aws_facts import FACTS
 from local.simulation.aws_figures import Figure
 from local.simulation.report import figures_table
 
@@ -25,3 +26,8 @@ def test_the_table_shows_every_figure_with_region_and_date() -> None:
     assert "0.0000000025 USD: an object listed by S3 Inventory\n" in table
     assert "1000 environments: new environments" in table
     assert all(figure.source in table and figure.meaning in table for figure in FIGURES.values())
+    assert all(fact.statement in table and fact.source in table for fact in FACTS)
+
+
+def test_every_fact_states_source_and_evidence() -> None:
+    assert all(fact.source.startswith("https://") and fact.evidence for fact in FACTS)
