@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from local.common.cli import UsageError, print_progress
 from local.loadtest.rate_options import is_given
-from local.simulation.batch import BatchForecast, BatchPlan, forecast_batch
+from local.simulation.batch import MANIFESTS, BatchForecast, BatchPlan, forecast_batch
 from local.simulation.batch_report import batch_report, batch_table
 from local.simulation.pricing import FunctionConfig
+from local.simulation.service_figures import S3_LATENCY
 from local.simulation.services import Services
 from local.simulation.sizes import Sized
 
@@ -26,6 +27,16 @@ _NOT_HERE: Final = (
 )
 """Options of other plans"""
 
+_ONLY_HERE: Final = {
+    "concurrency": None,
+    "retry_rate": 0.0,
+    "results": False,
+    "manifest": MANIFESTS[0],
+    "same_region": True,
+    "s3_ms": S3_LATENCY.value,
+}
+"""Options of jobs, with their defaults"""
+
 _MANY: Final = 200_000
 """Invocations that may take a second or more."""
 
@@ -33,8 +44,7 @@ _MANY: Final = 200_000
 def check_batch(options: argparse.Namespace) -> None:
     """Raises `UsageError` for options that do not go with --objects, or only with it."""
     if options.objects is None:
-        only = {"concurrency": None, "retry_rate": 0.0, "results": False, "same_region": True}
-        for name, default in only.items():
+        for name, default in _ONLY_HERE.items():
             if getattr(options, name) != default:
                 raise UsageError(f"--{name.replace('_', '-')} needs --objects (see --help)")
         return

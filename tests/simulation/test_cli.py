@@ -172,6 +172,7 @@ def test_compare_option_adds_the_measured_figures(
          "argument --stored: '110%' is more than 100%; write 1% or 0.01"),
         ([*DURATIONS, "--results"], "--results needs --objects"),
         ([*DURATIONS, "--concurrency", "10"], "--concurrency needs --objects"),
+        ([*DURATIONS, "--manifest", "csv"], "--manifest needs --objects"),
         ([*DURATIONS, "--objects", "10", "-R", "2"],
          "Use --objects, or waves or a rate: a job of S3 has no due times."),
         ([*DURATIONS, "--objects", "10", "--target", "p99<100"],
