@@ -27,7 +27,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast image base-digest sbom model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
+  capacity forecast aws-check image base-digest sbom model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
   bench-folder bench-estimates bench-own-models bench-crowd bench-cpus bench-colour bench-explain bench-cores bench-telemetry bench-compare bench-refusals bench-all overload soak clients \
   fuzz clean
 
@@ -81,6 +81,9 @@ capacity: $(VENV)/.run ## the steady rate that the running service sustains (LIM
 
 forecast: $(VENV)/.run ## what Lambda would do (ARGS="-N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500")
 	$(BIN)/python local/forecast.py $(ARGS)
+
+aws-check: $(VENV)/.run ## whether the template's parameters fit the AWS account (ARGS="ReservedConcurrency=50")
+	$(BIN)/python -m local.aws_check $(ARGS)
 
 measure-lambda: $(VENV)/.test ## size, cold start and memory of the container image (needs Docker)
 	$(BIN)/python -m local.benchmark.lambda_image

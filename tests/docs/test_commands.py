@@ -31,6 +31,7 @@ COMMANDS = [
     "-m local.models.temperature",
     "-m local.docs",
     "-m local.base_digest",
+    "-m local.aws_check",
     "-m local.sbom",
     "-m tests.clients",
 ]

@@ -1,0 +1,139 @@
+"""What boto3 tells of an account and of the stack that is there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from local.common.cli import UsageError
+
+MEMORY_QUOTA: Final = "Function memory maximum"
+"""Its name in Service Quotas, in lower case or not"""
+
+_FUNCTION: Final = "Classifier"
+"""The function's logical id in the template"""
+
+_DENIED: Final = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_NOT_VALID: Final = {
+    *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"),
+    *("UnrecognizedClientException", "InvalidAccessKeyId"),
+}
+
+
+@dataclass(frozen=True)
+class Account:
+    """Quotas are those of the account in the region; `memory` is in MB, None if it is not known.
+    `reserved` is what the stack's function has reserved already, 0 for a new stack."""
+
+    number: str
+    region: str
+    concurrency: int
+    unreserved: int
+    memory: int | None
+    reserved: int
+    notes: tuple[str, ...] = ()
+    """What could not be asked"""
+
+
+def ask(*, profile: str | None, region: str | None, stack: str) -> Account:
+    """Ask AWS. Raises `UsageError` if there are no credentials, no region or no answer."""
+    try:
+        return _Asker(boto3.Session(profile_name=profile, region_name=region)).account(stack)
+    except (NoCredentialsError, PartialCredentialsError):
+        raise UsageError(
+            "There are no AWS credentials. Run `aws configure`, set AWS_PROFILE, or name one: "
+            "--profile NAME"
+        ) from None
+    except ProfileNotFound as error:
+        raise UsageError(f"{error}. `aws configure list-profiles` lists them.") from None
+    except NoRegionError:
+        raise UsageError(
+            "There is no region. Name it: --region eu-central-1, or set AWS_DEFAULT_REGION."
+        ) from None
+    except EndpointConnectionError as error:
+        raise UsageError(f"AWS does not respond: {error} Is the region right?") from None
+    except BotoCoreError as error:
+        raise UsageError(f"AWS cannot be asked: {error}") from None
+
+
+class _Asker:
+    def __init__(self, session: boto3.Session) -> None:
+        self._session = session
+        self._notes: list[str] = []
+
+    def account(self, stack: str) -> Account:
+        number = str(self._needed("sts", "get_caller_identity")["Account"])
+        limits = self._needed("lambda", "get_account_settings")["AccountLimit"]
+        return Account(
+            number,
+            str(self._session.region_name),
+            int(limits["ConcurrentExecutions"]),
+            int(limits["UnreservedConcurrentExecutions"]),
+            self._optional(self._memory, "servicequotas:ListServiceQuotas", "memory is unknown"),
+            self._optional(
+                lambda: self._reserved(stack),
+                "cloudformation:DescribeStackResource or lambda:GetFunctionConcurrency",
+                f"the stack {stack!r} is taken to be new",
+            )
+            or 0,
+            tuple(self._notes),
+        )
+
+    def _client(self, service: str) -> Any:
+        config = Config(retries={"total_max_attempts": 2}, connect_timeout=10)
+        return self._session.client(service, config=config)  # type: ignore[call-overload]
+
+    def _needed(self, service: str, operation: str) -> Any:
+        try:
+            return getattr(self._client(service), operation)()
+        except ClientError as error:
+            code, message = _code(error), error.response["Error"].get("Message", "")
+            if code in _NOT_VALID:
+                raise UsageError(f"AWS refuses the credentials: {message} ({code})") from None
+            name = f"{service}:{''.join(map(str.capitalize, operation.split('_')))}"
+            if code in _DENIED:
+                raise UsageError(f"The credentials lack the permission {name}: {message}") from None
+            raise UsageError(f"AWS refuses {name}: {message} ({code})") from None
+
+    def _optional(self, question: Callable[[], int | None], names: str, without: str) -> int | None:
+        try:
+            return question()
+        except ClientError as error:
+            self._notes.append(f"No answer ({_code(error)}) to {names}: {without}.")
+            return None
+
+    def _memory(self) -> int | None:
+        pages = self._client("service-quotas").get_paginator("list_service_quotas")
+        for page in pages.paginate(ServiceCode="lambda"):
+            for quota in page["Quotas"]:
+                if quota["QuotaName"].lower() == MEMORY_QUOTA.lower():
+                    return int(quota["Value"])
+        return None
+
+    def _reserved(self, stack: str) -> int | None:
+        try:
+            resource = self._client("cloudformation").describe_stack_resource(
+                StackName=stack, LogicalResourceId=_FUNCTION
+            )["StackResourceDetail"]
+        except ClientError as error:
+            if _code(error) == "ValidationError":  # there is no such stack
+                return None
+            raise
+        name = resource["PhysicalResourceId"]
+        found = self._client("lambda").get_function_concurrency(FunctionName=name)
+        return int(found.get("ReservedConcurrentExecutions", 0))
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"].get("Code", ""))

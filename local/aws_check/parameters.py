@@ -1,0 +1,179 @@
+"""The parameters of template.yaml, and the values that a deployment gives them."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from local.common.cli import UsageError
+from local.common.paths import ROOT
+
+Json = dict[str, Any]
+
+_TEMPLATE: Final = ROOT / "template.yaml"
+_SAMCONFIG: Final = ROOT / "samconfig.toml"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What samconfig.toml says of deployments."""
+
+    overrides: Mapping[str, str]
+    region: str | None = None
+    profile: str | None = None
+    stack: str | None = None
+
+
+class _Loader(yaml.SafeLoader):
+    """With the short forms of CloudFormation's functions, as their long forms."""
+
+
+def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Json:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+def read_template(path: Path = _TEMPLATE) -> Json:
+    """The template. Raises `UsageError`."""
+    template: Json = yaml.load(_text(path), _Loader)  # noqa: S506 - a SafeLoader
+    return template
+
+
+def read_samconfig(environment: str, path: Path = _SAMCONFIG) -> Config:
+    """What the section `environment` says of `sam deploy`. Raises `UsageError`."""
+    try:
+        content = tomllib.loads(_text(path)) if path.exists() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path.name} is not TOML: {error}.") from None
+    if content and environment not in content:
+        raise UsageError(f"{path.name} has no section {environment!r}.")
+    section = content.get(environment, {})
+    merged: Json = {
+        **section.get("global", {}).get("parameters", {}),
+        **section.get("deploy", {}).get("parameters", {}),
+    }
+    return Config(
+        _overrides(merged.get("parameter_overrides", [])),
+        merged.get("region"),
+        merged.get("profile"),
+        merged.get("stack_name"),
+    )
+
+
+def chosen_values(
+    template: Json, overrides: Mapping[str, str], arguments: Sequence[str]
+) -> dict[str, str]:
+    """The value of every parameter. Raises `UsageError` for a name that the template lacks."""
+    values = {name: str(each.get("Default", "")) for name, each in template["Parameters"].items()}
+    for name, value in {**overrides, **_pairs(arguments)}.items():
+        if name not in values:
+            names = ", ".join(values)
+            raise UsageError(f"The template has no parameter {name!r}. It has {names}.")
+        values[name] = value
+    return values
+
+
+def refusals(template: Json, values: Mapping[str, str]) -> dict[str, str]:
+    """Why CloudFormation refuses a value by itself, by the parameter's name."""
+    found = {name: _refusal(each, values[name]) for name, each in template["Parameters"].items()}
+    return {name: reason for name, reason in found.items() if reason}
+
+
+def broken_rules(template: Json, values: Mapping[str, str]) -> list[str]:
+    """The sentences of the template's rules that `values` break."""
+    return [
+        assertion["AssertDescription"]
+        for rule in template.get("Rules", {}).values()
+        if holds(rule["RuleCondition"], values)
+        for assertion in rule["Assertions"]
+        if not holds(assertion["Assert"], values)
+    ]
+
+
+def holds(condition: Json, values: Mapping[str, str]) -> bool:
+    """Whether a condition of CloudFormation on parameters holds."""
+    ((function, operands),) = condition.items()
+    match function:
+        case "Fn::Equals":
+            first, second = (_operand(each, values) for each in operands)
+            return first == second
+        case "Fn::Not":
+            return not holds(operands[0], values)
+        case "Fn::And":
+            return all(holds(each, values) for each in operands)
+        case "Fn::Or":
+            return any(holds(each, values) for each in operands)
+    raise ValueError(f"unknown function {function}")
+
+
+def _operand(operand: object, values: Mapping[str, str]) -> str:
+    return values[operand["Ref"]] if isinstance(operand, dict) else str(operand)
+
+
+def _refusal(parameter: Json, value: str) -> str:
+    allowed = [str(each) for each in parameter.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        return f"must be one of {', '.join(allowed)}"
+    if parameter["Type"] == "Number":
+        return _number_refusal(parameter, value)
+    if len(value) > int(parameter.get("MaxLength", 4096)):
+        return f"may have {parameter['MaxLength']} characters"
+    if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
+        return str(parameter.get("ConstraintDescription", "does not match AllowedPattern"))
+    return ""
+
+
+def _number_refusal(parameter: Json, value: str) -> str:
+    if not re.fullmatch(r"-?\d+", value):
+        return "must be a whole number"
+    least, most = parameter.get("MinValue"), parameter.get("MaxValue")
+    if least is not None and int(value) < least:
+        return f"must be {least} or more"
+    if most is not None and int(value) > most:
+        return f"must be at most {most}"
+    return ""
+
+
+def _overrides(given: object) -> dict[str, str]:
+    """`parameter_overrides` in each of the forms that the SAM CLI accepts."""
+    if isinstance(given, Mapping):
+        return {str(name): str(value) for name, value in given.items()}
+    if isinstance(given, str):
+        return _pairs(shlex.split(given))
+    if isinstance(given, list):
+        return _pairs(part for each in given for part in shlex.split(str(each)))
+    raise UsageError("parameter_overrides of samconfig.toml must be Name=Value pairs.")
+
+
+_OLD_FORM: Final = re.compile(r"ParameterKey=(.*?),ParameterValue=(.*)")
+
+
+def _pairs(arguments: Iterable[str]) -> dict[str, str]:
+    pairs = {}
+    for argument in arguments:
+        old = _OLD_FORM.fullmatch(argument)
+        name, equals, value = (old[1], "=", old[2]) if old else argument.partition("=")
+        if not name or not equals:
+            raise UsageError(f"{argument!r} is not Name=Value (see --help)")
+        pairs[name] = value
+    return pairs
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}.") from None

@@ -1,0 +1,53 @@
+"""The findings as text."""
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Final
+
+from local.aws_check.account import Account
+from local.aws_check.checks import USUAL_CONCURRENCY, Finding, increase
+from local.common.markdown import aligned_table
+
+_WIDTH: Final = 100
+_WORDS: Final = {True: "yes", False: "NO", None: "see below"}
+
+
+def report(account: Account, findings: Sequence[Finding]) -> str:
+    """The whole report, ending in a newline."""
+    head = (
+        f"Account {account.number} in {account.region}: {account.concurrency} concurrent "
+        f"executions, {account.unreserved} of them not reserved."
+    )
+    rows = [
+        (each.name, each.value, each.limit, _WORDS[each.fits]) for each in findings if each.value
+    ]
+    table = aligned_table(("parameter", "value", "at most", "fits"), rows)
+    advice = [_advice(each) for each in findings if each.advice]
+    notes = [*advice, *_new_account(account), *map(_wrapped, account.notes)]
+    return "\n\n".join([head, table, *notes]) + "\n"
+
+
+def _advice(finding: Finding) -> str:
+    subject = f"{finding.name}={finding.value}" if finding.value else "Together"
+    verdict = "does not fit" if finding.fits is False else "fits, but"
+    return _wrapped(f"{subject} {verdict}: {finding.advice}")
+
+
+def _new_account(account: Account) -> list[str]:
+    if account.concurrency >= USUAL_CONCURRENCY:
+        return []
+    return [
+        _wrapped(
+            f"{account.concurrency} concurrent executions are the quota of a new account; "
+            f"{USUAL_CONCURRENCY} are usual. AWS raises it with use, or on request: "
+            f"{increase(USUAL_CONCURRENCY, account)}"
+        )
+    ]
+
+
+def _wrapped(text: str) -> str:
+    """Lines of limited length; a command stays in one line of its own."""
+    words, _, command = text.partition(": aws ")
+    if not command:
+        return fill(text, _WIDTH)
+    return f"{fill(f'{words}:', _WIDTH)}\n  aws {command}"
