@@ -1,8 +1,9 @@
 """Compare the parameters of template.yaml with an AWS account, before a deployment.
 
 Asks for the account's quotas, changes nothing, and says what will not fit, why, and what to do.
-Values are those of the arguments, then of samconfig.toml, then the template's defaults. The exit
-status is 0 if all fits, 1 if something does not, and 2 if the account cannot be asked.
+Values are those of the arguments, of samconfig.toml, of the deployed stack, or the template's
+defaults, in this order. The exit status is 0 if all fits, 1 if something does not, and 2 if the
+account cannot be asked.
 
 examples:
   make aws-check                                            the parameters of samconfig.toml
@@ -16,7 +17,7 @@ from typing import Final
 
 from local.aws_check.account import ask
 from local.aws_check.checks import check
-from local.aws_check.parameters import chosen_values, read_samconfig, read_template
+from local.aws_check.parameters import all_values, given_values, read_samconfig, read_template
 from local.aws_check.report import report
 from local.common.cli import OneLineParser, main
 
@@ -27,13 +28,13 @@ def aws_check(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status. Raises `UsageError`."""
     options = _parser().parse_args(arguments)
     template, config = read_template(), read_samconfig(options.config_env)
-    values = chosen_values(template, config.overrides, options.values)
+    given = given_values(template, config.overrides, options.values)
     account = ask(
         profile=options.profile or config.profile,
         region=options.region or config.region,
         stack=options.stack or config.stack or _DEFAULT_STACK,
     )
-    findings = check(template, values, account)
+    findings = check(template, all_values(template, account.deployed, given), account)
     print(report(account, findings), end="")
     return int(any(finding.fits is False for finding in findings))
 

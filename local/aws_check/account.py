@@ -1,8 +1,8 @@
 """What boto3 tells of an account and of the stack that is there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -24,6 +24,8 @@ MEMORY_QUOTA: Final = "Function memory maximum"
 _FUNCTION: Final = "Classifier"
 """The function's logical id in the template"""
 
+Answer = TypeVar("Answer")
+
 _DENIED: Final = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _NOT_VALID: Final = {
     *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"),
@@ -34,7 +36,8 @@ _NOT_VALID: Final = {
 @dataclass(frozen=True)
 class Account:
     """Quotas are those of the account in the region; `memory` is in MB, None if it is not known.
-    `reserved` is what the stack's function has reserved already, 0 for a new stack."""
+    `reserved` is what the stack's function has reserved already, 0 for a new stack, and `deployed`
+    are the stack's parameters, which an update keeps."""
 
     number: str
     region: str
@@ -42,6 +45,7 @@ class Account:
     unreserved: int
     memory: int | None
     reserved: int
+    deployed: Mapping[str, str]
     notes: tuple[str, ...] = ()
     """What could not be asked"""
 
@@ -75,18 +79,27 @@ class _Asker:
     def account(self, stack: str) -> Account:
         number = str(self._needed("sts", "get_caller_identity")["Account"])
         limits = self._needed("lambda", "get_account_settings")["AccountLimit"]
+        memory = self._optional(
+            self._memory, "servicequotas:ListServiceQuotas", "the quota of memory is not known"
+        )
+        deployed = self._optional(
+            lambda: self._parameters(stack),
+            "cloudformation:DescribeStacks",
+            f"the stack {stack!r} is taken to be new",
+        )
+        reserved = self._optional(
+            lambda: self._reserved(stack) if deployed else 0,
+            "cloudformation:DescribeStackResource or lambda:GetFunctionConcurrency",
+            "the function is taken to have no reservation",
+        )
         return Account(
             number,
             str(self._session.region_name),
             int(limits["ConcurrentExecutions"]),
             int(limits["UnreservedConcurrentExecutions"]),
-            self._optional(self._memory, "servicequotas:ListServiceQuotas", "memory is unknown"),
-            self._optional(
-                lambda: self._reserved(stack),
-                "cloudformation:DescribeStackResource or lambda:GetFunctionConcurrency",
-                f"the stack {stack!r} is taken to be new",
-            )
-            or 0,
+            memory,
+            reserved or 0,
+            deployed or {},
             tuple(self._notes),
         )
 
@@ -106,7 +119,7 @@ class _Asker:
                 raise UsageError(f"The credentials lack the permission {name}: {message}") from None
             raise UsageError(f"AWS refuses {name}: {message} ({code})") from None
 
-    def _optional(self, question: Callable[[], int | None], names: str, without: str) -> int | None:
+    def _optional(self, question: Callable[[], Answer], names: str, without: str) -> Answer | None:
         try:
             return question()
         except ClientError as error:
@@ -121,15 +134,19 @@ class _Asker:
                     return int(quota["Value"])
         return None
 
-    def _reserved(self, stack: str) -> int | None:
+    def _parameters(self, stack: str) -> dict[str, str]:
         try:
-            resource = self._client("cloudformation").describe_stack_resource(
-                StackName=stack, LogicalResourceId=_FUNCTION
-            )["StackResourceDetail"]
+            (found,) = self._client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         except ClientError as error:
             if _code(error) == "ValidationError":  # there is no such stack
-                return None
+                return {}
             raise
+        return {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
+
+    def _reserved(self, stack: str) -> int:
+        resource = self._client("cloudformation").describe_stack_resource(
+            StackName=stack, LogicalResourceId=_FUNCTION
+        )["StackResourceDetail"]
         name = resource["PhysicalResourceId"]
         found = self._client("lambda").get_function_concurrency(FunctionName=name)
         return int(found.get("ReservedConcurrentExecutions", 0))

@@ -73,17 +73,25 @@ def read_samconfig(environment: str, path: Path = _SAMCONFIG) -> Config:
     )
 
 
-def chosen_values(
+def given_values(
     template: Json, overrides: Mapping[str, str], arguments: Sequence[str]
 ) -> dict[str, str]:
-    """The value of every parameter. Raises `UsageError` for a name that the template lacks."""
-    values = {name: str(each.get("Default", "")) for name, each in template["Parameters"].items()}
-    for name, value in {**overrides, **_pairs(arguments)}.items():
-        if name not in values:
-            names = ", ".join(values)
+    """The values that a deployment names. Raises `UsageError` for one that the template lacks."""
+    given = {**overrides, **_pairs(arguments)}
+    for name in given:
+        if name not in template["Parameters"]:
+            names = ", ".join(template["Parameters"])
             raise UsageError(f"The template has no parameter {name!r}. It has {names}.")
-        values[name] = value
-    return values
+    return given
+
+
+def all_values(
+    template: Json, deployed: Mapping[str, str], given: Mapping[str, str]
+) -> dict[str, str]:
+    """The value of every parameter: as given, else of the deployed stack, else the default."""
+    values = {name: str(each.get("Default", "")) for name, each in template["Parameters"].items()}
+    kept = {name: value for name, value in deployed.items() if name in values}
+    return {**values, **kept, **given}
 
 
 def refusals(template: Json, values: Mapping[str, str]) -> dict[str, str]:

@@ -108,7 +108,7 @@ def _json(content: Json) -> Response:
 
 def _error(operation: str, status: int, code: str) -> Response:
     message = f"not allowed: {operation}"
-    if operation in ("GetCallerIdentity", "DescribeStackResource"):  # the query protocol
+    if operation in ("GetCallerIdentity", "DescribeStacks"):  # the query protocol
         return Response(
             f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
             f"<Message>{message}</Message></Error></ErrorResponse>",

@@ -301,22 +301,24 @@ class Cloud:
         for name in ("UrlPermission", "UrlInvokePermission"):
             template["Resources"].pop(name, None)  # moto's permissions are not for function URLs
         del template["Outputs"]  # the address of a type that moto does not have
-        cloudformation = self.client("cloudformation")
-        cloudformation.create_stack(
+        self._create(template, parameters)
+        found = self.client("cloudformation").describe_stack_resources(StackName=STACK)
+        return {
+            each["LogicalResourceId"]: each["PhysicalResourceId"]
+            for each in found["StackResources"]
+            if "PhysicalResourceId" in each
+        }
+
+    def deploy_template(self, resources: Json, **parameters: str) -> None:
+        """Create a stack of other `resources` and `parameters`."""
+        known = {name: {"Type": "String"} for name in parameters}
+        self._create({"Parameters": known, "Resources": resources}, parameters)
+
+    def _create(self, template: Json, parameters: Mapping[str, str]) -> None:
+        self.client("cloudformation").create_stack(
             StackName=STACK,
             TemplateBody=json.dumps(template),
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
             ],
         )
-        found = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
-        return {
-            each["LogicalResourceId"]: each["PhysicalResourceId"]
-            for each in found
-            if "PhysicalResourceId" in each
-        }
-
-    def deploy_template(self, resources: Json) -> None:
-        """Create a stack of other `resources`."""
-        template = json.dumps({"Resources": resources})
-        self.client("cloudformation").create_stack(StackName=STACK, TemplateBody=template)
