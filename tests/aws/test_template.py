@@ -163,6 +163,22 @@ def test_there_is_one_address(endpoint: str, public: set[str]) -> None:
     assert {name for name in resources if name.startswith(("Api", "Url"))} == public
 
 
+def test_scanners_can_read_every_policy() -> None:
+    """checkov leaves out a whole policy, without a word, if one of its statements is an `Fn::If`. A
+    policy may be one."""
+    roles = [each for each in source()["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    policies = [
+        policy["Fn::If"][1] if "Fn::If" in policy else policy
+        for role in roles
+        for policy in role["Properties"]["Policies"]
+    ]
+    assert len(policies) >= 2
+    for policy in policies:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow", policy["PolicyName"]
+            assert statement["Action"] != "*"
+
+
 def test_mappings_have_every_allowed_value() -> None:
     template = source()
     deployments = template["Mappings"]["Deployments"]
