@@ -57,7 +57,7 @@ coverage: $(VENV)/.test ## statements and branches that `make test` runs
 
 test-lambda: $(VENV)/.test $(SAM)/.made ## set up and run the tests of the container image (needs Docker)
 	@docker version >/dev/null || { echo "Docker must be running." >&2; exit 2; }
-	$(BIN)/pytest tests/aws_lambda tests/classifier/test_s3.py tests/classifier/aws_lambda
+	$(BIN)/pytest tests/aws tests/aws_lambda tests/classifier/test_s3.py tests/classifier/aws_lambda
 
 image: ## build the web image, labelled with the commit (TAG=classifier-web SOURCE=https://… MODEL=efficientnet-lite2)
 	docker build --target web --tag "$(or $(TAG),classifier-web)" $(if $(MODEL),--build-arg MODEL="$(MODEL)") \

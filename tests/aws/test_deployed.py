@@ -107,6 +107,15 @@ def test_thresholds_follow_from_the_parameters(cloud: Cloud) -> None:
     assert dimensions(found["CostAlarm"]) == {"FunctionName": ids["Classifier"]}
 
 
+def test_another_threshold_and_another_model(cloud: Cloud) -> None:
+    ids = cloud.deploy(AlarmEmail=EMAIL, SlowMilliseconds="250", OwnModel="models/flowers/v3")
+    assert alarms(cloud)["SlowAlarm"]["Threshold"] == 250
+    function = cloud.client("lambda").get_function_configuration(FunctionName=ids["Classifier"])
+    assert function["Environment"]["Variables"]["MODEL_DIR"] == "s3://models/flowers/v3"
+    policy = cloud.client("iam").get_role_policy(RoleName=ids["Role"], PolicyName="own-model")
+    assert "arn:aws:s3:::models/flowers/v3/*" in str(policy["PolicyDocument"])
+
+
 def test_the_dashboard_is_of_this_stack(cloud: Cloud) -> None:
     ids = cloud.deploy(AlarmEmail=EMAIL)
     client = cloud.client("cloudwatch")
