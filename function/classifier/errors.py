@@ -272,6 +272,18 @@ class ObjectNotFound(UploadError):
     slug = "object-not-found"
 
 
+class ObjectUnreadable(UploadError):
+    """The object in the bucket is archived, or its encryption key may not be used."""
+
+    status = HTTPStatus.FORBIDDEN
+    slug = "object-unreadable"
+
+    @property
+    def message(self) -> str:
+        """The operator finds the details in the log."""
+        return "The object is archived, or its encryption key may not be used."
+
+
 class ObjectTooLarge(UploadError):
     """The object in the bucket is larger than the service accepts."""
 

@@ -1,6 +1,7 @@
-"""S3: model files, images too large for a request, and results. The only user of boto3, imported
-only where it is needed."""
+"""S3: model files, images too large for a request, photos of a bucket, and results. The only user
+of boto3, imported only where it is needed."""
 
+import hashlib
 import json
 import re
 import uuid
@@ -13,7 +14,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from classifier.artifact import ArtifactError
-from classifier.errors import KeyNotOffered, ObjectNotFound, ObjectTooLarge, StoreError
+from classifier.errors import (
+    KeyNotOffered,
+    ObjectNotFound,
+    ObjectTooLarge,
+    ObjectUnreadable,
+    ServiceError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,8 +33,34 @@ UPLOAD_SECONDS: Final = 300
 """Lifetime of a presigned upload"""
 
 _UPLOAD_KEY: Final = re.compile(rf"{UPLOADS}[0-9a-f]{{32}}")
-# Without permission to list the bucket, S3 answers AccessDenied for an absent object.
-_ABSENT: Final = {"NoSuchKey", "404", "AccessDenied", "403"}
+# Without permission to list the bucket, S3 answers AccessDenied for an absent object, and
+# MethodNotAllowed for a version that is the mark of a deletion.
+_ABSENT: Final = {
+    "NoSuchKey",
+    "NoSuchVersion",
+    "404",
+    "AccessDenied",
+    "403",
+    "MethodNotAllowed",
+    "405",
+    "KeyTooLongError",
+}
+
+_UNREADABLE: Final = {
+    "InvalidObjectState",  # archived
+    "InvalidRequest",  # encrypted with a key of the customer
+    "InvalidArgument",  # no version id
+    "KMS.DisabledException",
+    "KMS.KMSInvalidStateException",
+    "KMS.NotFoundException",
+}
+"""Codes of errors that stay as long as the object does"""
+
+MAX_KEY_BYTES: Final = 1024
+
+_CONNECT_SECONDS: Final = 5
+_READ_SECONDS: Final = 10
+"""S3 answers in far less; botocore waits for a minute, longer than an invocation may take."""
 
 
 def object_reader(uri: str) -> Callable[[str], bytes]:
@@ -61,10 +95,12 @@ class UploadOffer:
 
 
 class StoredImage(NamedTuple):
-    """An object of `size` bytes that waits to be read. `read` raises `StoreError`."""
+    """An object of `size` bytes that waits to be read. `read` raises `ObjectTooLarge` and
+    `StoreError`. `etag` differs when the object has been replaced by another."""
 
     size: int
     read: Callable[[], bytes]
+    etag: str = ""
 
 
 class ImageStore:
@@ -76,7 +112,13 @@ class ImageStore:
         # Virtual addressing puts the region into the URL of a presigned POST. S3 redirects from the
         # global URL, which a form does not follow.
         self._client: S3Client = boto3.client(
-            "s3", config=Config(s3={"addressing_style": "virtual"})
+            "s3",
+            config=Config(
+                s3={"addressing_style": "virtual"},
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                retries={"mode": "standard"},
+            ),
         )
 
     def offer_upload(self) -> UploadOffer:
@@ -101,45 +143,72 @@ class ImageStore:
         """
         if not _UPLOAD_KEY.fullmatch(key):
             raise KeyNotOffered("Only keys that POST /uploads returned can be classified.")
-        return self.find(key)
+        found = self.find(key)
+        if found.size > self._max_bytes:
+            raise self._too_large(key, found.size)
+        return found
 
-    def find(self, key: str) -> StoredImage:
-        """The object `key`, not yet read. Raises `ObjectNotFound`, `ObjectTooLarge` or
-        `StoreError`."""
+    def find(self, key: str, *, bucket: str = "", version: str = "") -> StoredImage:
+        """The object `key` of this bucket or another, not yet read; the newest, or that `version`.
+        Raises `ObjectNotFound`, `ObjectUnreadable` or `StoreError`."""
+        bucket = bucket or self.bucket
+        named = {"VersionId": version} if version else {}
         try:
-            found = self._client.get_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
-                raise ObjectNotFound(
-                    f"There is no object {key}: it was not uploaded, or has expired. "
-                    "POST /uploads returns a new key."
-                ) from None
-            raise self._fetch_error(key, error) from error
-        except BotoCoreError as error:
-            raise self._fetch_error(key, error) from error
-        if found["ContentLength"] > self._max_bytes:
-            raise ObjectTooLarge(
-                f"The object {key} has {found['ContentLength']} bytes; at most "
-                f"{self._max_bytes} are accepted. Make the image smaller."
-            )
+            found = self._client.get_object(Bucket=bucket, Key=key, **named)  # type: ignore[arg-type]
+        except (BotoCoreError, ClientError) as error:
+            raise self._refusal(bucket, key, error) from error
+        size, body = found["ContentLength"], found["Body"]
 
         def read() -> bytes:
+            if size > self._max_bytes:
+                body.close()
+                raise self._too_large(key, size)
             try:
-                return found["Body"].read()
+                return body.read()
             except BotoCoreError as error:
-                raise self._fetch_error(key, error) from error
+                raise self._refusal(bucket, key, error) from error
 
-        return StoredImage(found["ContentLength"], read)
+        return StoredImage(size, read, found["ETag"])
 
-    def _fetch_error(self, key: str, error: Exception) -> StoreError:
-        return StoreError(f"Cannot fetch {key} from {self.bucket}: {error}")
+    def etag(self, bucket: str, key: str) -> str:
+        """The ETag of the newest object `key`; empty if there is none. Raises `StoreError`."""
+        try:
+            return self._client.head_object(Bucket=bucket, Key=key)["ETag"]
+        except (BotoCoreError, ClientError) as error:
+            refusal = self._refusal(bucket, key, error)
+            encrypted = isinstance(error, ClientError) and error.response["Error"]["Code"] == "400"
+            if isinstance(refusal, StoreError) and not encrypted:
+                raise refusal from error
+            return ""
 
-    def put_result(self, incoming_key: str, result: Mapping[str, Any]) -> str:
-        """Write the result for the object `incoming_key`; writing it again changes nothing.
+    def _too_large(self, key: str, size: int) -> ObjectTooLarge:
+        return ObjectTooLarge(
+            f"The object {key} has {size} bytes; at most {self._max_bytes} are accepted. "
+            "Make the image smaller."
+        )
+
+    def _refusal(self, bucket: str, key: str, error: Exception) -> ServiceError:
+        """The error of this service for `error` of boto3: a `StoreError` if a retry may help."""
+        about = error.response["Error"] if isinstance(error, ClientError) else {}
+        code, reason = about.get("Code", ""), about.get("Message", "")
+        if code in _UNREADABLE or (code == "AccessDenied" and "kms:" in reason):
+            return ObjectUnreadable(f"Cannot read {key} of {bucket}: {code}: {reason}")
+        if code not in _ABSENT:
+            return StoreError(f"Cannot fetch {key} from {bucket}: {error}")
+        if key.startswith(UPLOADS) and bucket == self.bucket:
+            return ObjectNotFound(
+                f"There is no object {key}: it was not uploaded, or has expired. "
+                "POST /uploads returns a new key."
+            )
+        return ObjectNotFound(f"There is no object {key}, or the service may not read it.")
+
+    def put_result(self, bucket: str, photo_key: str, result: Mapping[str, Any]) -> str:
+        """Write the result for the object `photo_key` of `bucket`; writing it again changes
+        nothing.
 
         Returns the key of the result. Raises `StoreError`.
         """
-        key = f"{RESULTS}{incoming_key.removeprefix(INCOMING)}.json"
+        key = self._result_key(bucket, photo_key)
         body = json.dumps(result, ensure_ascii=False).encode()
         try:
             self._client.put_object(
@@ -148,3 +217,12 @@ class ImageStore:
         except (BotoCoreError, ClientError) as error:
             raise StoreError(f"Cannot write {key} to {self.bucket}: {error}") from error
         return key
+
+    def _result_key(self, bucket: str, photo_key: str) -> str:
+        name = (
+            photo_key.removeprefix(INCOMING) if bucket == self.bucket else f"{bucket}/{photo_key}"
+        )
+        key = f"{RESULTS}{name}.json"
+        if len(key.encode()) <= MAX_KEY_BYTES:
+            return key
+        return f"{RESULTS}{hashlib.sha256(name.encode()).hexdigest()}.json"

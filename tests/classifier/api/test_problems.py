@@ -14,6 +14,7 @@ SLUGS = [
     "malformed-multipart", "malformed-json", "malformed-encoding", "unsupported-encoding",
     "invalid-json", "invalid-event", "unauthorized", "key-not-offered", "not-found",
     "object-not-found", "method-not-allowed", "body-timeout", "object-too-large",
+    "object-unreadable",
     "too-many-images", "too-many-pixels", "too-much-memory", "too-slow-to-decode",
     "upload-too-large", "unsupported-body", "unsupported-format", "invalid-key",
     "invalid-parameter", "no-image", "unreadable-image", "unreadable-file", "internal-error",

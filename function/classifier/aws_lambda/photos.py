@@ -1,0 +1,142 @@
+"""Photos in a bucket: which ones may be classified, their outcomes, and their results in S3."""
+
+import logging
+from typing import Any, Final, NamedTuple
+
+from classifier.api.service import Service
+from classifier.aws_lambda.event_errors import MalformedEvent, OutOfTime
+from classifier.errors import ImageError, ObjectUnreadable, StoreError, UploadError
+from classifier.outcome import DEFAULT_TOP_K, Outcome, result_json
+
+_MAX_REPLACEMENTS: Final = 5
+"""Photos that are replaced faster than they are classified are left to a later event."""
+
+_log = logging.getLogger(__name__)
+
+
+class Photo(NamedTuple):
+    """An object that an event names: the newest, or that `version`. `size` is in bytes, if the
+    event has it."""
+
+    bucket: str
+    key: str
+    version: str = ""
+    size: int | None = None
+
+    def __str__(self) -> str:
+        version = f" (version {self.version})" if self.version else ""
+        return f"s3://{self.bucket}/{self.key}{version}"
+
+    @property
+    def names_folder(self) -> bool:
+        """Whether it is a folder if it is empty: consoles and tools create such objects."""
+        return self.key.endswith("/")
+
+
+class Skipped(Exception):
+    """An object that is not meant to be classified, and the reason."""
+
+
+class Folder(Skipped):
+    """An empty object whose key ends with a slash."""
+
+
+class _Seen(NamedTuple):
+    """The outcome of the object with this `etag`, which is empty if there was none to be read."""
+
+    outcome: Outcome
+    etag: str
+
+
+class Photos:
+    """The photos of the two buckets that the function may read."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._classifier = service.classifier
+        self.model = service.classifier.model.card.name
+        self._own = service.settings.bucket
+        self._other = service.settings.photo_bucket
+
+    def check(self, photo: Photo, *prefixes: str) -> None:
+        """Raises `Skipped` for folders, and for objects that are neither in the bucket of photos
+        nor in the function's own, below one of `prefixes`.
+
+        Results are in its own bucket: to classify them would make the function call itself."""
+        if photo.names_folder and photo.size == 0:
+            raise Folder(f"{photo} is a folder")
+        if self._own and photo.bucket == self._own:
+            if photo.key.startswith(prefixes):
+                return
+        elif self._other and photo.bucket == self._other:
+            return
+        places = [f"s3://{self._own}/{prefix}" for prefix in prefixes if self._own]
+        places += [f"s3://{self._other}/"] if self._other and self._other != self._own else []
+        raise Skipped(
+            f"{photo} is not in {' or '.join(places)}"
+            if places
+            else f"{photo} is in no bucket of this function: BUCKET and PHOTO_BUCKET are not set"
+        )
+
+    def classify(self, photo: Photo, top_k: int = DEFAULT_TOP_K) -> Outcome:
+        """The classification, or the error that the photo will always have. Raises `Skipped` for an
+        empty folder, and `StoreError`."""
+        return self._see(photo, top_k).outcome
+
+    def result(self, photo: Photo, outcome: Outcome) -> dict[str, Any]:
+        """The result as JSON."""
+        bucket = {} if photo.bucket == self._own else {"bucket": photo.bucket}
+        return {**bucket, "key": photo.key, **result_json(outcome, self.model)}
+
+    def answer(self, outcome: Outcome) -> dict[str, Any]:
+        """What the HTTP API answers."""
+        return result_json(outcome, self.model)
+
+    def write_result(self, photo: Photo, top_k: int = DEFAULT_TOP_K) -> tuple[str, Outcome]:
+        """Classify a photo and write its result, whose key is returned, with the outcome.
+
+        Events arrive twice and in any order, and photos are replaced. The last result is that of
+        the newest photo: whoever writes the result of an older one sees its successor afterwards.
+        Raises `StoreError`, and `Skipped` for a folder.
+        """
+        if not self._own:
+            raise Skipped(f"there is no place for the result of {photo}: BUCKET is not set")
+        store = self._service.store
+        for _ in range(_MAX_REPLACEMENTS):
+            seen = self._see(photo, top_k)
+            key = store.put_result(photo.bucket, photo.key, self.result(photo, seen.outcome))
+            if photo.version or store.etag(photo.bucket, photo.key) in ("", seen.etag):
+                return key, seen.outcome
+        raise StoreError(f"{photo} is replaced faster than it is classified.")
+
+    def dropped(self, error: MalformedEvent) -> None:
+        """Log and count a message that would fail each time."""
+        self._service.metrics.count_error(type(error).__name__)
+        _log.error("Dropped a message: %s", error)
+
+    def failed(self, photo: object, error: Exception) -> None:
+        """Log and count the failure of a photo that is to be tried again."""
+        if isinstance(error, OutOfTime):
+            _log.warning("%s: %s", photo, error)
+            return
+        if isinstance(error, StoreError):
+            self._service.metrics.count_error(error.kind)
+            _log.error("%s", error)
+            return
+        self._service.metrics.count_error(type(error).__name__)
+        _log.error("%s failed", photo, exc_info=error)
+
+    def _see(self, photo: Photo, top_k: int) -> _Seen:
+        etag = ""
+        try:
+            found = self._service.store.find(photo.key, bucket=photo.bucket, version=photo.version)
+            etag = found.etag
+            if photo.names_folder and not found.size:
+                raise Folder(f"{photo} is a folder")
+            return _Seen(self._classifier.classify(found.read(), top_k), etag)
+        except (ImageError, UploadError) as error:
+            if error.counted:
+                self._service.metrics.count_error(error.kind)
+            if isinstance(error, ObjectUnreadable):
+                _log.warning("%s", error)  # the message of the problem has less
+            return _Seen(error.with_traceback(None), etag)  # its frames hold the photo
