@@ -145,7 +145,7 @@ class ImageStore:
             raise KeyNotOffered("Only keys that POST /uploads returned can be classified.")
         found = self.find(key)
         if found.size > self._max_bytes:
-            raise self._too_large(key, found.size)
+            found.read()  # which refuses it
         return found
 
     def find(self, key: str, *, bucket: str = "", version: str = "") -> StoredImage:
@@ -162,7 +162,10 @@ class ImageStore:
         def read() -> bytes:
             if size > self._max_bytes:
                 body.close()
-                raise self._too_large(key, size)
+                raise ObjectTooLarge(
+                    f"The object {key} has {size} bytes; at most {self._max_bytes} are accepted. "
+                    "Make the image smaller."
+                )
             try:
                 return body.read()
             except BotoCoreError as error:
@@ -180,12 +183,6 @@ class ImageStore:
             if isinstance(refusal, StoreError) and not encrypted:
                 raise refusal from error
             return ""
-
-    def _too_large(self, key: str, size: int) -> ObjectTooLarge:
-        return ObjectTooLarge(
-            f"The object {key} has {size} bytes; at most {self._max_bytes} are accepted. "
-            "Make the image smaller."
-        )
 
     def _refusal(self, bucket: str, key: str, error: Exception) -> ServiceError:
         """The error of this service for `error` of boto3: a `StoreError` if a retry may help."""

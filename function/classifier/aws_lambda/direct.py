@@ -9,7 +9,7 @@ from classifier.aws_lambda.event_errors import MalformedEvent
 from classifier.aws_lambda.event_values import key_at, text_at
 from classifier.aws_lambda.photos import Photo, Photos, Skipped
 from classifier.errors import InvalidKey, KeyNotOffered, ServiceError
-from classifier.outcome import DEFAULT_TOP_K
+from classifier.outcome import DEFAULT_TOP_K, Outcome
 from classifier.s3 import INCOMING, UPLOADS
 from classifier.settings import Settings
 
@@ -58,25 +58,26 @@ def classify_key(event: Event, photos: Photos, settings: Settings) -> dict[str, 
     """The answer for a photo in the function's bucket or, with `bucket`, in that of photos. Raises
     `StoreError`."""
     try:
-        return photos.answer(photos.classify(*_request(event, photos, settings)))
+        return photos.answer(_classified(event, photos, settings))
     except ServiceError as problem:
         if problem.status >= _SERVER_ERRORS:
             raise
         return problem.problem()
 
 
-def _request(event: Event, photos: Photos, settings: Settings) -> tuple[Photo, int]:
-    """The photo and the number of classes. Raises `UploadError` and `InvalidParameter`."""
+def _classified(event: Event, photos: Photos, settings: Settings) -> Outcome:
+    """Raises `UploadError`, `InvalidParameter` and `StoreError`."""
+    top_k = event.get("top_k")
+    if isinstance(top_k, float) and top_k.is_integer():
+        top_k = int(top_k)
+    count = DEFAULT_TOP_K if top_k is None else parse_top_k(repr(top_k)[:_SHOWN])
     try:
         key = key_at(event, "event", "key", encoded=False)
         bucket = text_at(event, "event", "bucket") if "bucket" in event else settings.bucket
         photo = Photo(bucket, key)
         photos.check(photo, INCOMING, UPLOADS)
+        return photos.classify(photo, count)
     except MalformedEvent as error:
         raise InvalidKey(str(error)) from None
     except Skipped as reason:
         raise KeyNotOffered(f"This cannot be classified: {reason}.") from None
-    top_k = event.get("top_k")
-    if isinstance(top_k, float) and top_k.is_integer():
-        top_k = int(top_k)
-    return photo, DEFAULT_TOP_K if top_k is None else parse_top_k(repr(top_k)[:_SHOWN])

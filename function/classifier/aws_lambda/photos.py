@@ -131,9 +131,10 @@ class Photos:
         try:
             found = self._service.store.find(photo.key, bucket=photo.bucket, version=photo.version)
             etag = found.etag
-            if photo.names_folder and not found.size:
+            data = found.read()
+            if photo.names_folder and not data:
                 raise Folder(f"{photo} is a folder")
-            return _Seen(self._classifier.classify(found.read(), top_k), etag)
+            return _Seen(self._classifier.classify(data, top_k), etag)
         except (ImageError, UploadError) as error:
             if error.counted:
                 self._service.metrics.count_error(error.kind)

@@ -6,7 +6,7 @@ from typing import Any, Final
 _HOLD_SECONDS: Final = 0.05
 """So that several events at once get to as many environments"""
 
-_SOURCES: Final = {"serverless-plugin-warmup", "serverless-plugin-lambda-warmup"}
+_SOURCES: Final = ("serverless-plugin-warmup", "serverless-plugin-lambda-warmup")
 
 
 def is_warm_up(event: dict[str, Any]) -> bool:
