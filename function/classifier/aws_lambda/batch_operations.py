@@ -77,8 +77,8 @@ class _Runner:
             return _PERMANENT, str(error)
         try:
             self._photos.check(photo, INCOMING)
-            self._deadline.start()
-            return self._result(self._outcome(photo, arguments))
+            with self._deadline.photo():
+                return self._result(self._outcome(photo, arguments))
         except Folder as reason:
             return _SUCCEEDED, to_json({"skipped": str(reason)})
         except Skipped as reason:

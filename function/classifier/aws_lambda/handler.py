@@ -39,10 +39,10 @@ def _answer(event: Event, context: Any, service: Service, handle_http: Handler) 
     """The answer to an event that is no HTTP request. Only what it needs is imported, which is not
     part of a cold start. Raises `UnknownEvent`, and what the functions below raise."""
 
-    def photos() -> "Photos":
+    def photos(**options: bool) -> "Photos":
         from classifier.aws_lambda.photos import Photos
 
-        return Photos(service)
+        return Photos(service, **options)
 
     match event:
         case {"Records": [*_, {"eventSource": "aws:sqs"}]} | {
@@ -50,7 +50,7 @@ def _answer(event: Event, context: Any, service: Service, handle_http: Handler) 
         }:
             from classifier.aws_lambda.sqs import write_batch
 
-            return write_batch(event, photos(), context)
+            return write_batch(event, photos(one_at_a_time=True), context)
         case {"Records": list()} | {"source": "aws.s3"} | {"Event": "s3:TestEvent"}:
             from classifier.aws_lambda.notifications import write_results
 

@@ -45,8 +45,8 @@ def write_result(photo: Photo, photos: Photos, deadline: Deadline) -> list[str]:
     """The key of the result; none of a photo that is skipped. Raises `OutOfTime`, `StoreError`."""
     try:
         photos.check(photo, INCOMING)
-        deadline.start()
-        return [photos.write_result(photo)[0]]
+        with deadline.photo():
+            return [photos.write_result(photo)[0]]
     except Skipped as reason:
         _log.warning("Skipped: %s", reason)
         return []

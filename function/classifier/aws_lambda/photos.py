@@ -1,11 +1,22 @@
 """Photos in a bucket: which ones may be classified, their outcomes, and their results in S3."""
 
 import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from classifier.api.service import Service
 from classifier.aws_lambda.event_errors import MalformedEvent, OutOfTime
-from classifier.errors import ImageError, ObjectUnreadable, StoreError, UploadError
+from classifier.classifier import Classification
+from classifier.errors import (
+    ImageError,
+    ObjectUnreadable,
+    StoreError,
+    TooManyUploads,
+    UploadError,
+)
 from classifier.outcome import DEFAULT_TOP_K, Outcome, result_json
 
 _MAX_REPLACEMENTS: Final = 5
@@ -51,9 +62,13 @@ class _Seen(NamedTuple):
 class Photos:
     """The photos of the two buckets that the function may read."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, one_at_a_time: bool = False) -> None:
+        """`one_at_a_time`: several threads have photos, and may wait for S3 at the same time. Each
+        photo is classified by the same thread, whose memory is that of one."""
         self._service = service
-        self._classifier = service.classifier
+        self._memory = service.memory
+        self._room = threading.Condition()
+        self._compute = ThreadPoolExecutor(1) if one_at_a_time else None
         self.model = service.classifier.model.card.name
         self._own = service.settings.bucket
         self._other = service.settings.photo_bucket
@@ -131,13 +146,42 @@ class Photos:
         try:
             found = self._service.store.find(photo.key, bucket=photo.bucket, version=photo.version)
             etag = found.etag
-            data = found.read()
-            if photo.names_folder and not data:
-                raise Folder(f"{photo} is a folder")
-            return _Seen(self._classifier.classify(data, top_k), etag)
+            with self._room_for(found.size):
+                data = found.read()
+                if photo.names_folder and not data:
+                    raise Folder(f"{photo} is a folder")
+                return _Seen(self._classified(data, top_k), etag)
         except (ImageError, UploadError) as error:
             if error.counted:
                 self._service.metrics.count_error(error.kind)
             if isinstance(error, ObjectUnreadable):
                 _log.warning("%s", error)  # the message of the problem has less
             return _Seen(error.with_traceback(None), etag)  # its frames hold the photo
+
+    def _classified(self, data: bytes, top_k: int) -> Classification:
+        classify = self._service.classifier.classify
+        if self._compute:
+            return self._compute.submit(classify, data, top_k).result()
+        return classify(data, top_k)
+
+    @contextmanager
+    def _room_for(self, size: int) -> Iterator[None]:
+        """The memory for an object, which may have to wait for those of other threads. One that is
+        too large for all of it is not read."""
+        size = min(size, self._memory.bodies)
+        with self._room:
+            while not self._takes(size):
+                self._room.wait()
+        try:
+            yield
+        finally:
+            self._memory.give_back_body(size)
+            with self._room:
+                self._room.notify_all()
+
+    def _takes(self, size: int) -> bool:
+        try:
+            self._memory.take_body(size)
+        except TooManyUploads:
+            return False
+        return True

@@ -94,4 +94,6 @@ class EmbeddedMetrics(Metrics):
             **(self._trace.fields() if self._trace else {}),
             **(properties or {}),
         }
-        print(json.dumps(line, separators=(",", ":")), file=self._output or sys.stdout, flush=True)
+        output = self._output or sys.stdout
+        output.write(json.dumps(line, separators=(",", ":")) + "\n")  # at once, for other threads
+        output.flush()

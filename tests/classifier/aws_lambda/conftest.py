@@ -17,6 +17,7 @@ from classifier.api.lambda_app import create_lambda_app
 from classifier.api.service import Service
 from classifier.aws_lambda.handler import create_handler
 from classifier.classifier import Classifier
+from classifier.images import UNLIMITED, MemoryBudget
 from classifier.model import Model, load_model
 from classifier.settings import SHIPPED_MODEL, Settings
 from classifier.telemetry.metrics import Metrics
@@ -65,10 +66,12 @@ class CountedErrors(Metrics):
 class Function:
     """The function with its two buckets."""
 
-    def __init__(self, model: Model, s3: S3Client, **settings: Any) -> None:
+    def __init__(
+        self, model: Model, s3: S3Client, *, memory: MemoryBudget = UNLIMITED, **settings: Any
+    ) -> None:
         self.s3 = s3
         self.metrics = CountedErrors()
-        classifier = Classifier(model, self.metrics, max_pixels=64_000_000)
+        classifier = Classifier(model, self.metrics, max_pixels=64_000_000, memory=memory)
         chosen = {"bucket": BUCKET, "photo_bucket": OTHER, "max_object_bytes": LIMIT, **settings}
         self.service = Service(classifier, Settings(access_log=False, threads=1, **chosen))
         self._handler = create_handler(create_lambda_app(self.service), self.service)

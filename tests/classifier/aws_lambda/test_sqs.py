@@ -2,12 +2,15 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from classifier.aws_lambda.event_errors import MalformedEvent
+from classifier.images import MemoryBudget
+from classifier.model import Model
 from tests.classifier.aws_lambda.conftest import Function
 from tests.classifier.aws_lambda.events import (
     Event,
@@ -21,6 +24,7 @@ from tests.classifier.aws_lambda.events import (
     sqs_message,
 )
 from tests.support.pictures import SAMPLE_LABEL
+from tests.support.wait import HANG_SECONDS
 
 BODIES: dict[str, Callable[[str], Event]] = {
     "S3": s3,
@@ -110,8 +114,44 @@ def test_photos_without_time_left_come_back(function: Function, sample: bytes) -
     for name in "abc":
         function.put(f"incoming/{name}", sample)
     batch = sqs(*(s3(f"incoming/{name}") for name in "abc"))
-    assert failures(function(batch, 20_000, 900)) == ["m2"]
+    back = failures(function(batch, 900, 900))
+    assert len(back) == 2
+    assert len(function.results()) == 1
     assert function.metrics.errors == {}
+
+
+def test_photos_wait_for_s3_together_and_are_classified_one_by_one(
+    function: Function, sample: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(3)
+    classify = function.service.classifier.classify
+    threads = set()
+
+    def wait(_: str) -> None:
+        together.wait(HANG_SECONDS)
+
+    def check(*arguments: Any) -> Any:
+        threads.add(threading.get_ident())
+        return classify(*arguments)
+
+    for name in "abc":
+        function.put(f"incoming/{name}", sample)
+    function.on_request("GetObject", wait)
+    monkeypatch.setattr(function.service.classifier, "classify", check)
+    assert failures(function(sqs(*(s3(f"incoming/{name}") for name in "abc")))) == []
+    assert len(threads) == 1
+
+
+def test_photos_wait_for_memory(model: Model, function: Function, sample: bytes) -> None:
+    """Given room for one of them; another has no room at all."""
+    memory = MemoryBudget(200_000_000, bodies=len(sample) + 1000)
+    small = Function(model, function.s3, memory=memory)
+    for name in "abcd":
+        small.put(f"incoming/{name}", sample)
+    small.put("incoming/e", sample + bytes(2000))
+    assert failures(small(sqs(*(s3(f"incoming/{name}") for name in "abcde")))) == []
+    assert [small.result(name).get("status") for name in "abcde"] == [None] * 4 + [413]
+    assert memory.used == 0
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("a fault")])
@@ -129,7 +169,7 @@ def test_unexpected_error_fails_one_message(
         return classify(*arguments)
 
     monkeypatch.setattr(function.service.classifier, "classify", fail_once)
-    assert failures(function(sqs(s3("incoming/a"), s3("incoming/b")))) == ["m0"]
+    assert len(failures(function(sqs(s3("incoming/a"), s3("incoming/b"))))) == 1
     assert function.metrics.errors == {type(error).__name__: 1}
 
 
