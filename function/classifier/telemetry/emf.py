@@ -95,5 +95,5 @@ class EmbeddedMetrics(Metrics):
             **(properties or {}),
         }
         output = self._output or sys.stdout
-        output.write(json.dumps(line, separators=(",", ":")) + "\n")  # at once, for other threads
+        output.write(json.dumps(line, separators=(",", ":")) + "\n")  # whole, among processes
         output.flush()
