@@ -1,7 +1,7 @@
 """Messages of SQS with notifications of S3. Only those that may succeed later are tried again."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from classifier.aws_lambda.deadline import Deadline
 from classifier.aws_lambda.event_errors import MalformedEvent
@@ -10,7 +10,14 @@ from classifier.aws_lambda.notifications import photos_of, write_result
 from classifier.aws_lambda.photos import Photo, Photos
 
 _THREADS: Final = 4
-"""A photo of a phone takes about 15 ms of CPU, and waits for S3 for 50 to 100."""
+"""Photos on their way at once: one waits for S3 several times as long as it is computed."""
+
+
+class _Message(NamedTuple):
+    identifier: str
+    group: str
+    """Of a FIFO queue, and else empty"""
+    photos: list[Photo]
 
 
 def write_batch(event: object, photos: Photos, context: Any) -> dict[str, Any]:
@@ -22,30 +29,40 @@ def write_batch(event: object, photos: Photos, context: Any) -> dict[str, Any]:
     """
     records = value_at(event, "event", "Records")
     messages = [
-        (text_at(record, path, "messageId"), _group(record), record, path)
-        for path, record in ((f"event.Records[{n}]", record) for n, record in enumerate(records))
+        _message(record, f"event.Records[{number}]", photos)
+        for number, record in enumerate(records)
     ]
     batch = _Batch(photos, Deadline(context))
-    named = [batch.named(record, path) for _, _, record, path in messages]
-    if not any(group for _, group, _, _ in messages):
-        batch.write_all(named)
+    if not any(message.group for message in messages):
+        batch.write_together([photo for message in messages for photo in message.photos])
     failed: dict[str, None] = {}
     failed_groups: set[str] = set()
-    for (identifier, group, _, _), of_message in zip(messages, named, strict=True):
-        if group in failed_groups or not batch.written(of_message):
-            failed[identifier] = None
-            if group:
-                failed_groups.add(group)
+    for message in messages:
+        if message.group in failed_groups or not batch.written(message.photos):
+            failed[message.identifier] = None
+            if message.group:
+                failed_groups.add(message.group)
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
 
-def _group(record: dict[str, Any]) -> str:
+def _message(record: object, path: str, photos: Photos) -> _Message:
+    """Without photos if the message would fail each time. Raises `MalformedEvent`."""
+    identifier = text_at(record, path, "messageId")
+    try:
+        named = photos_of(json_at(record, path, "body"), f"{path}.body")
+    except MalformedEvent as error:
+        photos.dropped(error)
+        named = []
+    return _Message(identifier, _group(record), named)
+
+
+def _group(record: object) -> str:
     """The group of a message whose order matters: only in FIFO queues. Their messages must not
     overtake one of the same group that failed."""
-    attributes = record.get("attributes")
-    if not str(record.get("eventSourceARN")).endswith(".fifo") or not isinstance(attributes, dict):
-        return ""
-    return str(attributes.get("MessageGroupId", ""))
+    match record:
+        case {"eventSourceARN": str(arn), "attributes": {"MessageGroupId": str(group)}}:
+            return group if arn.endswith(".fifo") else ""
+    return ""
 
 
 class _Batch:
@@ -57,25 +74,15 @@ class _Batch:
         self._deadline = deadline
         self._succeeded: dict[tuple[str, str], bool] = {}
 
-    def named(self, message: object, path: str) -> list[Photo]:
-        """The photos of a message; none of one that would fail each time."""
-        try:
-            return photos_of(json_at(message, path, "body"), f"{path}.body")
-        except MalformedEvent as error:
-            self._photos.dropped(error)
-            return []
-
-    def write_all(self, named: list[list[Photo]]) -> None:
-        """Write the results of all photos. While one is classified, others wait for S3, which takes
-        several times as long."""
-        photos = {_place(photo): photo for of_message in named for photo in of_message}
+    def write_together(self, named: list[Photo]) -> None:
+        """Write the results of all photos. While one is classified, others wait for S3."""
+        photos = {_place(photo): photo for photo in named}
         if len(photos) > 1:
             with ThreadPoolExecutor(_THREADS) as threads:
-                for _ in threads.map(self._write, photos.values()):
-                    pass
+                list(threads.map(self._write, photos.values()))
 
     def written(self, named: list[Photo]) -> bool:
-        """Whether all photos of a message are done."""
+        """Whether the results of all photos are written; if need be, they are now."""
         for photo in named:
             if _place(photo) not in self._succeeded:
                 self._write(photo)
