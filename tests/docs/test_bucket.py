@@ -79,14 +79,6 @@ def test_payload_on_the_page_is_json() -> None:
     assert set(json.loads(payload)) == {"key", "bucket", "top_k"}
 
 
-def test_function_may_only_read_the_bucket_of_photos() -> None:
-    statements = re.findall(
-        r"Action: (.*)\n\s*Resource: !Sub arn:\$\{AWS::Partition\}:s3:::\$\{PhotoBucket\}(.*)\n",
-        TEMPLATE.partition("  Role:\n")[2].partition("  BatchRole:\n")[0],
-    )
-    assert statements == [("[s3:GetObject, s3:GetObjectVersion]", "/*")]
-
-
 def test_problem_in_the_example_exists() -> None:
     slugs = {kind.slug for kind in _subclasses(ServiceError) if hasattr(kind, "slug")}
     assert set(re.findall(r"`([a-z-]+): …`", PAGE)) <= slugs
