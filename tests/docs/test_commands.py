@@ -18,6 +18,7 @@ COMMANDS = [
     "local/capacity.py",
     "local/forecast.py",
     "local/compare.py",
+    "local/batch_report.py",
     "-m local.benchmark",
     "-m local.benchmark.lambda_image",
     "-m local.benchmark.models",

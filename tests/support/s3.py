@@ -12,7 +12,7 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 SECRET = "test"
 
@@ -74,15 +74,27 @@ def _signature(fields: dict[str, str]) -> str:
     return key.hex()
 
 
+class _Quiet(WSGIRequestHandler):
+    """A line for each of ten thousand requests helps nobody."""
+
+    def log_request(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
-def s3_server() -> Iterator[dict[str, str]]:
-    """Serve on a free loopback port. Yields the environment that points boto3 to it."""
-    application = PolicyGuard(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, application, threaded=True)
+def s3_server(
+    around: Callable[[Application], Application] | None = None, host: str = "127.0.0.1"
+) -> Iterator[dict[str, str]]:
+    """Serve on a free port of `host`. Yields the environment that points boto3 to it. Requests go
+    through `around`, for example to fail."""
+    application: Application = PolicyGuard(DomainDispatcherApplication(create_backend_app))
+    if around:
+        application = around(application)
+    server = make_server(host, 0, application, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield {
-        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{server.server_port}",
+        "AWS_ENDPOINT_URL_S3": f"http://{host}:{server.server_port}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_DEFAULT_REGION": "eu-central-1",
