@@ -28,7 +28,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
   capacity forecast aws-check image base-digest sbom model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
-  bench-folder bench-estimates bench-own-models bench-crowd bench-cpus bench-colour bench-explain bench-cores bench-telemetry bench-compare bench-refusals bench-all overload soak clients \
+  bench-folder bench-batch bench-estimates bench-own-models bench-crowd bench-cpus bench-colour bench-explain bench-cores bench-telemetry bench-compare bench-refusals bench-all overload soak clients \
   fuzz clean
 
 help: ## this list
@@ -161,6 +161,9 @@ bench-cpus: build/fp32.onnx ## logits on emulated processors of x86-64 and arm64
 bench-folder: $(VENV)/.test ## rate of `python -m classifier` beside bare loops (ARGS="--quick")
 	$(BIN)/python -m tests.measure.folder $(ARGS)
 
+bench-batch: $(VENV)/.test ## ten thousand photos through S3 Batch Operations: every result is right and counted (ARGS="--quick")
+	$(BIN)/python -m tests.measure.batch $(ARGS)
+
 bench-simulation: $(VENV)/.test ## speed of the forecast
 	$(BIN)/python -m tests.measure.simulation $(ARGS)
 
@@ -204,6 +207,7 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run tests.measure.simulation --quick; \
 	run tests.measure.compare_power --quick; \
 	run tests.measure.folder --quick; \
+	run tests.measure.batch --quick; \
 	run tests.measure.estimates --quick --no-corpus; \
 	run local.benchmark.photos --quick --no-docker; \
 	run local.benchmark.crowd --quick --no-docker; \
