@@ -3,8 +3,8 @@
 The objects are in moto's S3, over HTTP; 1 % are bad, of all kinds, and 4 % of the photos meet
 errors of S3: 503, 500, connections that are closed before or within the response. A job as
 docs/bucket.md describes it invokes the function in this process for an inventory, with tasks that
-are delivered twice and in any order. A second job runs what failed. The reports of both, read by batch_report.py,
-are compared with what the classifier says of each content.
+are delivered twice and in any order. A second job runs what failed. The reports of both, read by
+batch_report.py, are compared with what the classifier says of each content.
 
 examples:
   python -m tests.measure.batch
