@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from local.completion.places import Report
 from local.completion.seen import Seen
-from local.completion.tasks import Entry, Task, identity
+from local.completion.tasks import SKIPPED, Entry, Task, identity
 
 _CHUNK: Final = 20_000
 EXAMPLES: Final = 5
@@ -25,6 +25,8 @@ class Tally:
     classified: int = 0
     permanent: Counter[str] = field(default_factory=Counter)
     temporary: Counter[str] = field(default_factory=Counter)
+    skipped: int = 0
+    """Folders"""
     no_result: int = 0
     """Succeeded tasks without predictions, for example of another function"""
     replaced: int = 0
@@ -37,9 +39,9 @@ class Tally:
     classes: Counter[str] = field(default_factory=Counter)
 
     @property
-    def photos(self) -> int:
-        """Photos with at least one task"""
-        return self.classified + self.failed + self.no_result
+    def objects(self) -> int:
+        """Objects with at least one task: photos and folders"""
+        return self.classified + self.failed + self.skipped + self.no_result
 
     @property
     def failed(self) -> int:
@@ -47,7 +49,7 @@ class Tally:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every photo has exactly one task that classified it."""
+        """Whether every photo has exactly one task that classified it; folders are none."""
         return not (self.failed or self.no_result or self.twice or self.missing)
 
     def add(self, task: Task) -> dict[str, Any] | None:
@@ -60,6 +62,9 @@ class Tally:
         result = task.result()
         if result is None:
             self.no_result += 1
+            return None
+        if SKIPPED in result:
+            self.skipped += 1
             return None
         self.classified += 1
         self.models[str(result.get("model", ""))] += 1

@@ -25,6 +25,8 @@ _CRASH: Final = "Lambda returned function error"
 """How the message of an invocation begins that raised an exception, timed out or had too little
 memory. S3 Batch Operations calls that a permanent failure as well."""
 
+SKIPPED: Final = "skipped"
+"""The member of the results of folders"""
 _PREDICTION: Final = frozenset({"class_name", "probability"})
 _NUMBER: Final = re.compile(r"\d+")
 _KIND_LENGTH: Final = 100
@@ -60,9 +62,12 @@ class Task(NamedTuple):
         return text if len(text) <= _KIND_LENGTH else f"{text[: _KIND_LENGTH - 1]}…"
 
     def result(self) -> dict[str, Any] | None:
-        """The model and its predictions, most probable first; None if the message has none."""
+        """The model and its predictions, most probable first, or why the object was skipped; None
+        if the message has neither."""
         with suppress(ValueError, LookupError, TypeError, AttributeError):
             found: dict[str, Any] = json.loads(self.message)
+            if SKIPPED in found:
+                return found
             if found["predictions"] and all(set(p) >= _PREDICTION for p in found["predictions"]):
                 return found
         return None

@@ -11,18 +11,20 @@ _SHOWN: Final = 10
 
 def summary_lines(tally: Tally, jobs: int) -> Iterator[str]:
     reports = "report" if jobs == 1 else "reports"
-    yield f"{_number(tally.photos, 'photo')} in the {reports} of {_number(jobs, 'job')}"
-    yield f"{tally.classified:,} classified{_share(tally.classified, tally.photos)}{_by(tally)}"
+    yield f"{_number(tally.objects, 'object')} in the {reports} of {_number(jobs, 'job')}"
+    yield f"{tally.classified:,} classified{_share(tally.classified, tally.objects)}{_by(tally)}"
     for name, counts, advice in (
         ("permanent", tally.permanent, "another run would not help"),
         ("temporary", tally.temporary, "run these again: --failed"),
     ):
         count = counts.total()
         if count:
-            yield f"{count:,} failed, {name}{_share(count, tally.photos)}; {advice}"
+            yield f"{count:,} failed, {name}{_share(count, tally.objects)}; {advice}"
             yield from _most(counts)
+    if tally.skipped:
+        yield f"{_number(tally.skipped, 'folder')} skipped"
     if tally.no_result:
-        yield f"{tally.no_result:,} succeeded without predictions: skipped, or of another function"
+        yield f"{tally.no_result:,} succeeded without predictions: another function?"
     if tally.replaced:
         yield f"{_number(tally.replaced, 'task')} run again by a later job, whose result counts"
     if tally.twice:
@@ -39,10 +41,11 @@ def summary_lines(tally: Tally, jobs: int) -> Iterator[str]:
 def as_json(tally: Tally, jobs: int) -> dict[str, Any]:
     return {
         "jobs": jobs,
-        "photos": tally.photos,
+        "objects": tally.objects,
         "classified": tally.classified,
         "permanent": dict(tally.permanent.most_common()),
         "temporary": dict(tally.temporary.most_common()),
+        "skipped": tally.skipped,
         "no_result": tally.no_result,
         "replaced": tally.replaced,
         "twice": tally.twice,

@@ -99,24 +99,29 @@ def test_invalid_host_gets_400(function: Function, shape: Shape) -> None:
 
 
 @pytest.mark.parametrize(
-    "event",
+    ("event", "kind", "message"),
     [
-        {},
-        [],
-        "text",
-        None,
-        {"Records": []},
-        {"Records": [{"eventSource": "aws:sqs"}]},
-        {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]},
-        {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectRemoved:Delete", "s3": {}}]},
-        {"requestContext": {}},
-        {"version": "2.0", "requestContext": {}},
+        ({}, "UnknownEvent", "This event is none of them"),
+        ([], "UnknownEvent", "This event is none of them: a list"),
+        ("text", "UnknownEvent", "This event is none of them"),
+        (None, "UnknownEvent", "This event is none of them"),
+        ({"requestContext": {}}, "UnknownEvent", "This event is none of them"),
+        ({"version": "2.0", "requestContext": {}}, "UnknownEvent", "none of them"),
+        ({"Records": [{"eventSource": "aws:sqs"}]}, "MalformedEvent", "messageId"),
+        ({"Records": [{"eventSource": "aws:kinesis"}]}, "MalformedEvent", "a record of S3 or SNS"),
+        (
+            {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]},
+            "MalformedEvent",
+            "event.Records[0].s3",
+        ),
     ],
 )
-def test_unknown_event_is_an_error(function: Function, event: object) -> None:
+def test_invalid_event_is_an_error_that_says_why(
+    function: Function, event: object, kind: str, message: str
+) -> None:
     response = function.invoke(event)
-    assert response["errorType"] == "UnknownEvent"
-    assert "This event is neither" in response["errorMessage"]
+    assert response["errorType"] == kind
+    assert message in response["errorMessage"]
     assert function.invoke(v2("GET", "/healthz", b"", {}))["statusCode"] == 200
 
 

@@ -39,7 +39,7 @@ def test_counts_by_kind_of_failure(job: Path) -> None:
     done = script(SCRIPT, job)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout == (
-        "4 photos in the report of 1 job\n"
+        "4 objects in the report of 1 job\n"
         "2 classified (50.00%) by efficientnet-lite0\n"
         "1 failed, permanent (25.00%); another run would not help\n"
         f"          1  {NO_IMAGE}\n"
@@ -61,7 +61,7 @@ def test_table_has_the_classes_of_each_photo(job: Path, tmp_path: Path) -> None:
     ]
     done = script(SCRIPT, job, "--csv", "-")
     assert done.stdout == "key,class_name,probability\na/1 .jpg,tiger cat,0.5\na/2.jpg,fox,0.75\n"
-    assert "4 photos" in done.stderr
+    assert "4 objects" in done.stderr
 
 
 def test_failed_photos_get_a_manifest_for_another_job(job: Path, tmp_path: Path) -> None:
@@ -97,10 +97,11 @@ def test_later_job_replaces_the_tasks_of_an_earlier_one(job: Path, tmp_path: Pat
     assert {row[0] for row in read(table)[1:]} == {"a/1 .jpg", "a/2.jpg", "a/4+.jpg"}
     assert json.loads(summary.read_text()) == {
         "jobs": 2,
-        "photos": 4,
+        "objects": 4,
         "classified": 3,
         "permanent": {NO_IMAGE: 1},
         "temporary": {},
+        "skipped": 0,
         "no_result": 0,
         "replaced": 1,
         "twice": 0,
@@ -142,8 +143,12 @@ def test_complete_job_has_status_0(tmp_path: Path) -> None:
         assert script(SCRIPT, report).returncode in (0, 1)
     done = script(SCRIPT, job, "--manifest", manifest)
     assert (done.returncode, done.stderr) == (0, "")
-    skipped = write_report(tmp_path / "job-2", succeeded("a", "skipped"))
-    done = script(SCRIPT, skipped)
+    folder = succeeded("b/", '{"skipped":"s3://photos/b/ is a folder"}')
+    done = script(SCRIPT, write_report(tmp_path / "job-2", succeeded("a"), folder))
+    assert done.returncode == 0
+    assert "2 objects in the report of 1 job\n1 classified (50.00%)" in done.stdout
+    assert "1 folder skipped\n" in done.stdout
+    done = script(SCRIPT, write_report(tmp_path / "job-3", succeeded("a", "copied")))
     assert done.returncode == 1
     assert "1 succeeded without predictions" in done.stdout
 
@@ -151,9 +156,9 @@ def test_complete_job_has_status_0(tmp_path: Path) -> None:
 def test_files_of_one_folder_are_one_job(job: Path, tmp_path: Path) -> None:
     """Given the CSV files without their manifest.json."""
     (job / "manifest.json").unlink()
-    assert "4 photos in the report of 1 job\n" in script(SCRIPT, job).stdout
+    assert "4 objects in the report of 1 job\n" in script(SCRIPT, job).stdout
     files = sorted((job / "results").glob("*.csv"))
-    assert "4 photos in the report of 1 job\n" in script(SCRIPT, *files, files[0]).stdout
+    assert "4 objects in the report of 1 job\n" in script(SCRIPT, *files, files[0]).stdout
 
 
 def upload(s3: S3Client, bucket: str, folder: Path, prefix: str) -> None:
@@ -177,12 +182,12 @@ def test_reports_and_manifests_in_s3(
     place = inventory["Location"]["ObjectArn"].rpartition(":")[2]
     done = script(SCRIPT, prefix, "--manifest", f"s3://{place}", environment=s3_environment)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "2 photos in the reports of 2 jobs\n2 classified (100.00%)" in done.stdout
+    assert "2 objects in the reports of 2 jobs\n2 classified (100.00%)" in done.stdout
     assert "1 task run again by a later job" in done.stdout
     assert "    s3://photos/d\n" in done.stdout
     for name in ("job-2", "job-2/manifest.json"):
         done = script(SCRIPT, f"{prefix}/reports/{name}", environment=s3_environment)
-        assert "2 photos in the report of 1 job\n1 classified" in done.stdout
+        assert "2 objects in the report of 1 job\n1 classified" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,11 @@ def test_every_photo_has_exactly_one_right_result(faults: Faults, tmp_path: Path
         TEMPORARY: stuck,
     }
     first = ended.after_first
-    assert (first["photos"], first["classified"]) == (COUNT, COUNT - bad - stuck)
+    assert (first["objects"], first["classified"]) == (COUNT, COUNT - bad - stuck)
     assert sum(first["permanent"].values()) == bad
     assert sum(first["temporary"].values()) == stuck
     both = ended.after_both
-    assert (both["photos"], both["classified"], both["replaced"]) == (COUNT, COUNT - bad, stuck)
+    assert (both["objects"], both["classified"], both["replaced"]) == (COUNT, COUNT - bad, stuck)
     assert sum(both["permanent"].values()) == bad
     assert {text.partition(":")[0] for text in both["permanent"]} == {
         each.problem for each in photos.values() if each.problem
