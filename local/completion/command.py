@@ -78,9 +78,13 @@ def batch_report() -> int:
 def _shown(tasks: Iterator[Task]) -> Iterator[Task]:
     """The tasks; their number is shown on a terminal."""
     line = TerminalLine()
+    return _counted(tasks, line) if line.is_shown else tasks
+
+
+def _counted(tasks: Iterator[Task], line: TerminalLine) -> Iterator[Task]:
     start = shown = monotonic()
     for number, task in enumerate(tasks, 1):
-        if line.is_shown and not number % _ROWS_BETWEEN and monotonic() > shown + _SHOW_EVERY:
+        if not number % _ROWS_BETWEEN and monotonic() > shown + _SHOW_EVERY:
             shown = monotonic()
             line.write(f"{number:,} photos, {number / (shown - start):,.0f}/s")
         yield task
