@@ -236,7 +236,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         "--manifest",
         choices=MANIFESTS,
         default=MANIFESTS[0],
-        help="where the list of objects is from: S3 Inventory, S3 Batch Operations itself, or a "
+        help="where the list of objects is from: S3 Batch Operations itself, S3 Inventory, or a "
         "CSV of your own (%(default)s)",
     )
     add(

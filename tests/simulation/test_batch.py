@@ -27,7 +27,7 @@ def test_a_million_photos_by_hand() -> None:
       x 0.0000166667 = 2.668072 USD.
     Logs: 1,000,000 x (580 + 485) bytes + 100 x (360 + 340) bytes = 1.06507 GB; x 0.50.
     Metrics: 6 x 0.30 a month of 730 hours, for the one hour that has begun.
-    Report: 1,000,000 x 600 bytes = 0.6 GB; x 0.023.
+    Manifest: 1,000,000 x 0.000000015. Report: 1,000,000 x 600 bytes = 0.6 GB; x 0.023.
     """
     forecast = forecast_batch(
         BatchPlan(1_000_000, 100),
@@ -42,7 +42,7 @@ def test_a_million_photos_by_hand() -> None:
         {
             "S3 Batch: job": 0.25,
             "S3 Batch: objects": 1.00,
-            "S3: manifest": 0.0025,
+            "S3: manifest": 0.015,
             "S3: photos read": 0.40,
             "S3: storage": 0.0138,
             "Lambda: requests": 0.20,
@@ -51,7 +51,7 @@ def test_a_million_photos_by_hand() -> None:
             "Metrics": 0.002466,
         }
     )
-    assert forecast.usd == pytest.approx(5.069373, abs=1e-5)
+    assert forecast.usd == pytest.approx(5.081873, abs=1e-5)
 
 
 def test_photos_of_another_region_with_results_and_retries_by_hand() -> None:
@@ -106,7 +106,7 @@ def test_twenty_million_short_invocations_by_hand() -> None:
     """
     services = Services(COSTS, alarms=6, dashboards=1)
     forecast = forecast_batch(
-        BatchPlan(20_000_000, 500, manifest="generated", s3_ms=25),
+        BatchPlan(20_000_000, 500, s3_ms=25),
         FunctionConfig(2048, "x86_64", services=services),
         Constant(475),
         Constant(15),
