@@ -60,11 +60,11 @@ def _answer(event: Event, context: Any, service: Service, handle_http: Handler) 
 
             return run_tasks(event, photos(), context)
         case {"image": _} | {"inputs": _}:
-            from classifier.aws_lambda.direct import classify_images
+            from classifier.aws_lambda.direct_images import classify_images
 
             return classify_images(event, handle_http, service.settings)
         case {"key": _}:
-            from classifier.aws_lambda.direct import classify_key
+            from classifier.aws_lambda.direct_key import classify_key
 
             return classify_key(event, photos(), service.settings)
     from classifier.aws_lambda.event_errors import UnknownEvent, outline

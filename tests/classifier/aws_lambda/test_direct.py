@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from classifier.api import schemas
-from classifier.aws_lambda.direct import InvocationFailed
+from classifier.aws_lambda.direct_images import InvocationFailed
 from classifier.aws_lambda.event_errors import UnknownEvent
 from classifier.errors import StoreError
 from classifier.model import Model
