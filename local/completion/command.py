@@ -100,7 +100,7 @@ def _parser() -> OneLineParser:
     )
     parser.add_argument("reports", nargs="+", metavar="REPORT", help="a file, a folder or s3://…")
     parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="key, class_name and probability; - for stdout"
+        "--csv", type=Path, metavar="FILE", help="key, label and probability; - for stdout"
     )
     parser.add_argument(
         "--top",

@@ -14,7 +14,7 @@ STDOUT: Final = Path("-")
 _MARK: Final = "\ufeff"
 """A byte order mark, without which Excel expects the system's old encoding"""
 
-_OF_EACH: Final = ("class_name", "probability")
+_OF_EACH: Final = ("label", "probability")
 
 
 class Results:
@@ -31,7 +31,7 @@ class Results:
     def add(self, task: Task, result: dict[str, Any]) -> None:
         row = [task.key]
         for prediction in result["predictions"][: self._top]:
-            row += (prediction["class_name"], prediction["probability"])
+            row += (prediction["label"], prediction["probability"])
         self._write(row + [""] * (self._columns - len(row)))
 
 

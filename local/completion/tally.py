@@ -68,7 +68,7 @@ class Tally:
             return None
         self.classified += 1
         self.models[str(result.get("model", ""))] += 1
-        self.classes[str(result["predictions"][0]["class_name"])] += 1
+        self.classes[str(result["predictions"][0]["label"])] += 1
         return result
 
 

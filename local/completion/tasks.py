@@ -27,7 +27,7 @@ memory. S3 Batch Operations calls that a permanent failure as well."""
 
 SKIPPED: Final = "skipped"
 """The member of the results of folders"""
-_PREDICTION: Final = frozenset({"class_name", "probability"})
+_PREDICTION: Final = frozenset({"label", "probability"})
 _NUMBER: Final = re.compile(r"\d+")
 _KIND_LENGTH: Final = 100
 

@@ -247,8 +247,7 @@ def test_tasks_of_s3_batch_operations(
     assert seen[0] == seen[1] == seen[2]
     predictions = json.loads(seen[0]["my cät + 1%.jpg"])["predictions"]
     assert predictions == [
-        {"class_name": each["label"], "probability": each["probability"]}
-        for each in cat["predictions"]
+        {"label": each["label"], "probability": each["probability"]} for each in cat["predictions"]
     ]
     assert stack.results() == {}
     stack.faults.plan(OTHER, {})

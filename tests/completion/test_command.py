@@ -55,12 +55,12 @@ def test_table_has_the_classes_of_each_photo(job: Path, tmp_path: Path) -> None:
     table = tmp_path / "results.csv"
     assert script(SCRIPT, job, "--csv", table, "--top", 2).returncode == 1
     assert read(table, mark="\ufeff") == [
-        ["key", "class_name", "probability", "class_name2", "probability2"],
+        ["key", "label", "probability", "label2", "probability2"],
         ["a/1 .jpg", "tiger cat", "0.5", "tabby", "0.25"],
         ["a/2.jpg", "fox", "0.75", "", ""],
     ]
     done = script(SCRIPT, job, "--csv", "-")
-    assert done.stdout == "key,class_name,probability\na/1 .jpg,tiger cat,0.5\na/2.jpg,fox,0.75\n"
+    assert done.stdout == "key,label,probability\na/1 .jpg,tiger cat,0.5\na/2.jpg,fox,0.75\n"
     assert "4 objects" in done.stderr
 
 

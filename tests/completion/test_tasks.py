@@ -20,7 +20,7 @@ def test_row_of_a_classified_photo() -> None:
     found = task.result()
     assert found
     assert found["model"] == "efficientnet-lite0"
-    assert found["predictions"][0] == {"class_name": "tiger cat", "probability": 0.5}
+    assert found["predictions"][0] == {"label": "tiger cat", "probability": 0.5}
 
 
 @pytest.mark.parametrize("columns", [("200", "PermanentFailure"), ("PermanentFailure", "200")])

@@ -12,7 +12,7 @@ Row = Sequence[object]
 
 def result(*classes: tuple[str, float], model: str = "efficientnet-lite0") -> str:
     """The string that the function returns for a photo."""
-    predictions = [{"class_name": name, "probability": share} for name, share in classes]
+    predictions = [{"label": name, "probability": share} for name, share in classes]
     return json.dumps({"model": model, "predictions": predictions}, separators=(",", ":"))
 
 

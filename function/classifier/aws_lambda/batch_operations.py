@@ -98,7 +98,7 @@ class _Runner:
         result = {
             "model": self._photos.model,
             "predictions": [
-                {"class_name": each["label"], "probability": each["probability"]}
+                {"label": each["label"], "probability": each["probability"]}
                 for each in outcome.predictions
             ],
         }

@@ -124,10 +124,10 @@ class Photos:
                 return key, seen.outcome
         raise StoreError(f"{photo} is replaced faster than it is classified.")
 
-    def dropped(self, error: MalformedEvent) -> None:
-        """Log and count a message that would fail each time."""
+    def malformed(self, error: MalformedEvent) -> None:
+        """Log and count a message that is no notification."""
         self._service.metrics.count_error(type(error).__name__)
-        _log.error("Dropped a message: %s", error)
+        _log.error("%s", error)
 
     def failed(self, photo: object, error: Exception) -> None:
         """Log and count the failure of a photo that is to be tried again."""

@@ -1,4 +1,4 @@
-"""Messages of SQS with notifications of S3. Only those that may succeed later are tried again."""
+"""Messages of SQS with notifications of S3. Only those that failed are tried again."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
@@ -17,15 +17,16 @@ class _Message(NamedTuple):
     identifier: str
     group: str
     """Of a FIFO queue, and else empty"""
-    photos: list[Photo]
+    photos: list[Photo] | None
+    """None if it is no notification"""
 
 
 def write_batch(event: object, photos: Photos, context: Any) -> dict[str, Any]:
-    """Write the result of each photo, and answer with the messages that failed for a temporary
-    reason (AWS Lambda Developer Guide, "Handling errors for an SQS event source").
+    """Write the result of each photo, and answer with the messages that failed (AWS Lambda
+    Developer Guide, "Handling errors for an SQS event source").
 
-    A message that is no notification is dropped with a line in the log. Raises `MalformedEvent` if
-    the event does not name its messages.
+    A message that is no notification fails each time, so that the queue moves it to its dead-letter
+    queue. Raises `MalformedEvent` if the event does not name its messages.
     """
     records = value_at(event, "event", "Records")
     messages = [
@@ -34,11 +35,15 @@ def write_batch(event: object, photos: Photos, context: Any) -> dict[str, Any]:
     ]
     batch = _Batch(photos, Deadline(context))
     if not any(message.group for message in messages):
-        batch.write_together([photo for message in messages for photo in message.photos])
+        batch.write_together([photo for message in messages for photo in message.photos or ()])
     failed: dict[str, None] = {}
     failed_groups: set[str] = set()
     for message in messages:
-        if message.group in failed_groups or not batch.written(message.photos):
+        if (
+            message.group in failed_groups
+            or message.photos is None
+            or not batch.written(message.photos)
+        ):
             failed[message.identifier] = None
             if message.group:
                 failed_groups.add(message.group)
@@ -46,13 +51,13 @@ def write_batch(event: object, photos: Photos, context: Any) -> dict[str, Any]:
 
 
 def _message(record: object, path: str, photos: Photos) -> _Message:
-    """Without photos if the message would fail each time. Raises `MalformedEvent`."""
+    """Raises `MalformedEvent` if it has no identifier."""
     identifier = text_at(record, path, "messageId")
+    named: list[Photo] | None = None
     try:
         named = photos_of(json_at(record, path, "body"), f"{path}.body")
     except MalformedEvent as error:
-        photos.dropped(error)
-        named = []
+        photos.malformed(error)
     return _Message(identifier, _group(record), named)
 
 

@@ -40,8 +40,8 @@ def test_classes_are_the_result_of_a_task(
     assert (result["taskId"], result["resultCode"]) == ("t0", "Succeeded")
     classes = json.loads(result["resultString"])
     assert classes["model"] == "efficientnet-lite0-int8"
-    assert [set(each) for each in classes["predictions"]] == [{"class_name", "probability"}] * 5
-    assert classes["predictions"][0]["class_name"] == SAMPLE_LABEL
+    assert [set(each) for each in classes["predictions"]] == [{"label", "probability"}] * 5
+    assert classes["predictions"][0]["label"] == SAMPLE_LABEL
     assert ": " not in result["resultString"]
     assert function.results() == []
 
@@ -89,9 +89,9 @@ def test_version_of_the_manifest_is_classified(
     older = function.put("x", sample, OTHER)
     function.put("x", coffee(), OTHER)
     ((_, first),) = codes(function(tasks("x", version=older)))
-    assert json.loads(first)["predictions"][0]["class_name"] == SAMPLE_LABEL
+    assert json.loads(first)["predictions"][0]["label"] == SAMPLE_LABEL
     ((_, newest),) = codes(function(tasks("x")))
-    assert json.loads(newest)["predictions"][0]["class_name"] == "espresso"
+    assert json.loads(newest)["predictions"][0]["label"] == "espresso"
 
 
 def test_deleted_version_is_a_permanent_failure(function: Function, sample: bytes) -> None:

@@ -187,14 +187,13 @@ def test_unexpected_error_fails_one_message(
         (json.dumps({"Type": "Notification", "Message": 1}), "Message must be a string"),
     ],
 )
-def test_message_that_is_no_notification_is_dropped(
+def test_message_that_is_no_notification_goes_to_the_dead_letter_queue(
     function: Function, caplog: pytest.LogCaptureFixture, body: Event | str, message: str
 ) -> None:
-    """Given a message that would fail each time."""
     function.put("incoming/b", b"no image")
-    assert failures(function(sqs(body, s3("incoming/b")))) == []
+    assert failures(function(sqs(body, s3("incoming/b")))) == ["m0"]
     (line,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
-    assert line.startswith("Dropped a message: event.Records[0].body")
+    assert line.startswith("event.Records[0].body")
     assert re.search(message, line)
     assert function.metrics.errors["MalformedEvent"] == 1
     assert function.results() == ["results/b.json"]
