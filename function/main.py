@@ -26,7 +26,11 @@ try:
     settings = Settings.from_environment()
     check_propagators(os.environ)
     settings = settings.share(service_processes(settings))
-    model = load_model(settings.model_dir, intra_op_threads=settings.intra_op_threads)
+    model = load_model(
+        settings.model_dir,
+        intra_op_threads=settings.intra_op_threads,
+        warm_up=settings.warm_up,
+    )
     memory = process_budget(settings)
 except (SettingsError, ArtifactError) as error:
     print(f"error: {error}", file=sys.stderr)

@@ -39,15 +39,20 @@ class Prediction(TypedDict):
 class Model:
     """An image classifier. Its methods may be called from several threads at once."""
 
-    def __init__(self, artifact: Artifact, *, intra_op_threads: int = 1) -> None:
-        """Create the session, check it against card and labels, and run it once: the first run
-        costs more than later ones. Raises `ArtifactError`."""
+    def __init__(
+        self, artifact: Artifact, *, intra_op_threads: int = 1, warm_up: bool = True
+    ) -> None:
+        """Create the session, check it against card and labels, and run it once (`warm_up`): the
+        first run may cost more than later ones. Raises `ArtifactError`."""
         self.card = artifact.card
         self._labels = artifact.labels
         self._session = create_session(artifact.graph, intra_op_threads)
         self._input = _input_name(self._session, self.card.size)
         self._output = _output_name(self._session, explains=self.card.explains)
-        classes = self.probabilities(np.zeros((self.card.size, self.card.size, 3), np.uint8)).size
+        classes = self._session.get_outputs()[0].shape[-1]
+        if warm_up or not isinstance(classes, int):
+            black = np.zeros((self.card.size, self.card.size, 3), np.uint8)
+            classes = self.probabilities(black).size
         if classes != len(self._labels):
             raise ArtifactError(
                 f"The model {self.card.name} has {classes} classes, its labels file has "
@@ -99,9 +104,10 @@ class Model:
         ]
 
 
-def load_model(location: str, *, intra_op_threads: int = 1) -> Model:
+def load_model(location: str, *, intra_op_threads: int = 1, warm_up: bool = True) -> Model:
     """The model at `location`, as in `read_artifact`. Raises `ArtifactError`."""
-    return Model(read_artifact(location), intra_op_threads=intra_op_threads)
+    artifact = read_artifact(location)
+    return Model(artifact, intra_op_threads=intra_op_threads, warm_up=warm_up)
 
 
 def read_artifact(location: str) -> Artifact:

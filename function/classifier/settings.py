@@ -19,6 +19,14 @@ LAMBDA_BODY_BYTES: Final = 4_600_000
 """Image bytes that fit into Lambda's 6 MB for a synchronous request, base64 and headers included
 (AWS Lambda Developer Guide, "Lambda quotas")"""
 
+MAX_CONCURRENCY: Final = "AWS_LAMBDA_MAX_CONCURRENCY"
+"""Set on Lambda Managed Instances: the runtime (awslambdaric) starts a process for each request
+that the environment takes at once"""
+
+_ON_DEMAND: Final = "on-demand"
+"""AWS_LAMBDA_INITIALIZATION_TYPE of an environment that a request has started (AWS Lambda Developer
+Guide, "Defined runtime environment variables")"""
+
 _MEGABYTES_PER_CORE: Final = 1769
 """Memory with which a function gets one vCPU (AWS Lambda Developer Guide, "Configure Lambda
 function memory")"""
@@ -32,7 +40,7 @@ _RETIRED: Final = {"MAX_DECODE_BYTES": "MEMORY_BYTES, the memory for all images 
 """Variables of earlier versions, and what replaces them"""
 
 _NOT_ON_LAMBDA: Final = ("host", "port", "web_concurrency", "drain_seconds")
-"""An environment of a function is one process, which listens to nothing and gets no signals."""
+"""Lambda starts the processes of a function, which listen to nothing and get no signals."""
 
 MAX_PORT: Final = 65535
 
@@ -154,6 +162,9 @@ class Settings:
     """Name of the Lambda function; empty elsewhere"""
     lambda_megabytes: int = 0
     """Memory size of the Lambda function; 0 elsewhere, and in emulators that do not tell"""
+    warm_up: bool = True
+    """Whether the model runs once before the first image. Not where a request waits for the start
+    already"""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -210,8 +221,8 @@ class Settings:
                 _check_bounds(each, values[each.name])
         if values.get("threads", math.inf) < values.get("web_concurrency", 0):
             raise SettingsError(
-                f"THREADS must be WEB_CONCURRENCY, {values['web_concurrency']}, or more: each "
-                f"process needs a thread. It is {values['threads']}."
+                f"THREADS must be {_processes_name(values)}, {values['web_concurrency']}, or more: "
+                f"each process needs a thread. It is {values['threads']}."
             )
         return cls(**values)
 
@@ -235,22 +246,47 @@ class Settings:
         """Words for messages about a share; empty if there is one process."""
         if self.web_concurrency <= 1:
             return ""
-        return f" in each of {self.web_concurrency} processes (WEB_CONCURRENCY)"
+        return f" in each of {self.web_concurrency} processes ({self.processes_name})"
+
+    @property
+    def processes_name(self) -> str:
+        """What sets the number of processes"""
+        return _processes_name({"lambda_function": self.lambda_function})
+
+
+def _processes_name(values: Mapping[str, Any]) -> str:
+    return MAX_CONCURRENCY if values.get("lambda_function") else "WEB_CONCURRENCY"
 
 
 def _lambda_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
-    """A function's environment serves one request at a time, so all its cores work on that one."""
+    """A process of a function serves one request at a time, so its cores work on that one. An
+    environment on Managed Instances has as many processes as it takes requests at once."""
     name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
     if not name:
         return {}
     memory = int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 0)
-    return {
+    values = {
         "lambda_function": name,
         "lambda_megabytes": memory,
         "max_bytes": LAMBDA_BODY_BYTES,
         "threads": 1,
         "access_log": False,
         "intra_op_threads": max(1, round(memory / _MEGABYTES_PER_CORE)),
+        "warm_up": environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") != _ON_DEMAND,
+    }
+    concurrency = environment.get(MAX_CONCURRENCY, "").strip()
+    if not concurrency:
+        return values
+    if not concurrency.isdecimal() or int(concurrency) < 1:
+        raise SettingsError(
+            f"{MAX_CONCURRENCY} must be a whole number of processes, 1 or more; it is "
+            f"{concurrency!r}."
+        )
+    processes = int(concurrency)
+    return values | {
+        "web_concurrency": processes,
+        "threads": processes,
+        "intra_op_threads": max(1, usable_cores() // processes),
     }
 
 

@@ -86,6 +86,16 @@ def running(
         docker("rm", "--force", name)
 
 
+def invoke_at_once(image: str, events: Sequence[object], processes: int, *options: str) -> Any:
+    """What the function of `image` does with `events` in an environment of Lambda Managed Instances
+    with `processes`, as `runtime_api.run` returns it; `options` are those of docker run."""
+    program = ROOT / "local" / "common" / "runtime_api.py"
+    volume = ("--volume", f"{program}:/{program.name}:ro")
+    command = ("--entrypoint", "python", image, f"/{program.name}", str(processes))
+    run = ("run", "--rm", "--interactive", *options, *volume, *command)
+    return json.loads(docker(*run, stdin=json.dumps(events)))
+
+
 def python_in(container: str, code: str, arguments: Sequence[str] = (), stdin: str = "") -> str:
     """Run a Python program inside the container and return its output."""
     return docker("exec", "--interactive", container, "python", "-c", code, *arguments, stdin=stdin)

@@ -32,10 +32,10 @@ def test_invalid_onnx_graph_refuses_to_start(model_copy: Path) -> None:
     assert "ONNX Runtime cannot load model.onnx" in line
 
 
-def assert_refused(location: str | Path, message: str) -> None:
+def assert_refused(location: str | Path, message: str, *, warm_up: bool = True) -> None:
     """The model at `location` is refused with a message of one line."""
     with pytest.raises(ArtifactError) as refused:
-        load_model(str(location))
+        load_model(str(location), warm_up=warm_up)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -66,9 +66,10 @@ def test_unknown_preprocessing_refuses_to_start(model_copy: Path, field: str) ->
     assert_refused(model_copy, f"{field} must be one of")
 
 
-def test_too_few_labels_refuse_to_start(model_copy: Path) -> None:
+@pytest.mark.parametrize("warm_up", [True, False])
+def test_too_few_labels_refuse_to_start(model_copy: Path, warm_up: bool) -> None:
     (model_copy / "labels.txt").write_text("cat\ndog\n")
-    assert_refused(model_copy, "1000 classes, its labels file has 2 lines")
+    assert_refused(model_copy, "1000 classes, its labels file has 2 lines", warm_up=warm_up)
 
 
 def test_missing_model_in_s3_refuses_to_start(bucket: str) -> None:

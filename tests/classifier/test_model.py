@@ -42,3 +42,18 @@ def test_equal_probabilities_are_sorted_by_index(
     equal[500] = 0.002
     monkeypatch.setattr(model, "probabilities", lambda _: equal)
     assert [top["index"] for top in model.predict(pixels, 4)] == [500, 0, 1, 2]
+
+
+@pytest.mark.parametrize("warm_up", [True, False])
+def test_model_runs_once_at_the_start_if_asked_to(
+    warm_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+
+    def count(self: Model, pixels: np.ndarray) -> np.ndarray:
+        runs.append(pixels)
+        return np.zeros(1000, np.float32)
+
+    monkeypatch.setattr(Model, "probabilities", count)
+    load_model(str(SHIPPED_MODEL), warm_up=warm_up)
+    assert len(runs) == warm_up

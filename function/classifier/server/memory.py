@@ -19,7 +19,7 @@ def process_budget(settings: Settings) -> MemoryBudget:
         settings.lambda_megabytes, settings.threads, processes
     )
     if limit < MIN_BYTES:
-        reducible = "THREADS" if processes == 1 else "WEB_CONCURRENCY"
+        reducible = "THREADS" if processes == 1 else settings.processes_name
         raise SettingsError(
             f"{max(0, limit) / 2**20:.0f} MiB of memory are left for images"
             f"{settings.in_each_process()}; at least {MIN_BYTES / 2**20:.0f} MiB are needed. Give "

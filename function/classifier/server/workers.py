@@ -46,7 +46,7 @@ def service_processes(settings: Settings) -> int:
     them, are believed to have started WEB_CONCURRENCY processes.
     """
     if settings.lambda_function:
-        return 1
+        return settings.web_concurrency or 1
     if "uvicorn" not in sys.modules or "gunicorn" in sys.modules:
         return settings.web_concurrency or 1
     if _is_child():

@@ -33,7 +33,7 @@ class EmbeddedMetrics(Metrics):
         self._output = output
         self._request_id = ""
         self._trace: TraceContext | None = None
-        """That of the present request: an environment of a function has one at a time"""
+        """That of the present request: a process of a function has one at a time"""
         self._cold = True
 
     def invocation_started(self, request_id: str) -> None:
