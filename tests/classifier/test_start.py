@@ -106,6 +106,23 @@ print(json.dumps(responses))
     assert json.loads(printed) == [[200, True, False], [200, True, True]]
 
 
+def test_lambda_imports_only_these_packages_for_a_photo(sample: bytes) -> None:
+    """A cold start imports them all, so another one is a decision: see docs/aws.md, Cold start."""
+    event = function_url("POST", "/", sample, {"content-type": "image/jpeg"})
+    code = f"""
+import json, sys
+before = set(sys.modules)
+from main import handler
+handler(json.loads({json.dumps(event)!r}), None)
+names = {{name.partition(".")[0] for name in sys.modules.keys() - before}}
+print(json.dumps(sorted(names - sys.stdlib_module_names)))
+"""
+    assert json.loads(interpret(code, AWS_LAMBDA_FUNCTION_NAME="classifier")) == [
+        *("PIL", "anyio", "classifier", "main", "mangum", "numpy", "onnxruntime"),
+        *("python_multipart", "starlette", "typing_extensions"),
+    ]
+
+
 def test_lambda_answers_a_preflight_without_importing_fastapi() -> None:
     page = "https://shop.example"
     headers = {"origin": page, "access-control-request-method": "POST"}
