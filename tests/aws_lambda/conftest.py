@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.common.emulator import Function, docker, running
-from tests.support.containers import BASE_IMAGE, IMAGE, STRICT, WEB_IMAGE
+from tests.support.containers import BASE_IMAGE, BUILD, IMAGE, STRICT, WEB_IMAGE
 from tests.support.tools import DOCKER, SAM, needs
 
 
@@ -34,13 +34,13 @@ def base_image() -> None:
 
 @pytest.fixture(scope="session")
 def image(base_image: None) -> str:
-    docker("build", "--quiet", "--tag", IMAGE, ".", timeout=600)
+    docker("build", "--quiet", "--tag", IMAGE, *BUILD, ".", timeout=600)
     return IMAGE
 
 
 @pytest.fixture(scope="session")
 def web_image(base_image: None) -> str:
-    docker("build", "--quiet", "--tag", WEB_IMAGE, "--target", "web", ".", timeout=600)
+    docker("build", "--quiet", "--tag", WEB_IMAGE, *BUILD, "--target", "web", ".", timeout=600)
     return WEB_IMAGE
 
 

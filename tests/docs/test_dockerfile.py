@@ -4,7 +4,7 @@ import re
 
 from classifier import __version__
 from classifier.settings import Settings
-from tests.support.containers import BASE_IMAGE
+from tests.support.containers import DEFAULT_BASE_IMAGE
 from tests.support.paths import ROOT
 
 LACKING = ("find", "xargs", "tar", "which", "unzip", "wget", "git", "less", "ps")
@@ -25,7 +25,7 @@ def test_every_stage_starts_from_the_pinned_base_image_or_another_stage() -> Non
     assert len(stages) == text.count("\nFROM ")
     names = {name for _, name in stages}
     assert {base for base, _ in stages} - names == {"${BASE_IMAGE}${BASE_DIGEST:+@$BASE_DIGEST}"}
-    assert f"\nARG BASE_IMAGE={BASE_IMAGE}\n" in text
+    assert f"\nARG BASE_IMAGE={DEFAULT_BASE_IMAGE}\n" in text
 
 
 def test_version_of_the_image_is_that_of_the_package() -> None:

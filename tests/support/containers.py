@@ -1,11 +1,22 @@
 """Options for containers of the function's image."""
 
+import os
 from typing import Final
 
 IMAGE: Final = "classifier-under-test"
 
-BASE_IMAGE: Final = "public.ecr.aws/lambda/python:3.13"
+DEFAULT_BASE_IMAGE: Final = "public.ecr.aws/lambda/python:3.13"
 """The Dockerfile's base image"""
+
+BASE_IMAGE: Final = os.environ.get("BASE_IMAGE") or DEFAULT_BASE_IMAGE
+"""That of the tested images: `make test-lambda BASE_IMAGE=…`"""
+
+BUILD: Final = (
+    ()
+    if BASE_IMAGE == DEFAULT_BASE_IMAGE
+    else ("--build-arg", f"BASE_IMAGE={BASE_IMAGE}", "--build-arg", "BASE_DIGEST=")
+)
+"""Options of docker build"""
 
 WEB_IMAGE: Final = "classifier-web-under-test"
 
