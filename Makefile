@@ -87,6 +87,7 @@ aws-check: $(VENV)/.run ## whether the template's parameters fit the AWS account
 
 measure-lambda: $(VENV)/.test ## size, cold start and memory of the container image (needs Docker)
 	$(BIN)/python -m local.benchmark.lambda_image
+	$(BIN)/python -m local.benchmark.lambda_start
 
 # The published top-1 on ImageNet's validation photos (tensorflow/tpu, models/official/efficientnet/lite).
 ACCURACY_efficientnet-lite0 := 0.751
@@ -237,6 +238,7 @@ readme: $(VENV)/.run ## renew the tables in README.md, SECURITY.md and docs/
 measure: build/fp32.onnx ## renew the figures of those tables (two hours; needs Docker; BEFORE=another checkout)
 	$(BIN)/python -m local.benchmark --peers --json docs/measured/benchmark.json
 	$(BIN)/python -m local.benchmark.lambda_image --json docs/measured/lambda.json
+	$(BIN)/python -m local.benchmark.lambda_start --json docs/measured/lambda-start.json
 	$(BIN)/python -m local.benchmark.models --json docs/measured/models.json
 	$(BIN)/python -m local.benchmark.photos --json docs/measured/photos.json
 	$(BIN)/python -m tests.measure.estimates --json docs/measured/estimates.json

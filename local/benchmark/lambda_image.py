@@ -40,10 +40,12 @@ examples:
   python -m local.benchmark.lambda_image --json docs/measured/lambda.json
 """
 
-_FRACTIONS: Final = """
+IMPORTS: Final = "import classifier.api.lambda_app, classifier.aws_lambda.handler, numpy"
+
+_FRACTIONS: Final = f"""
 import json, time
 clock = [time.perf_counter()]
-import classifier.api.lambda_app, classifier.aws_lambda.handler, numpy
+{IMPORTS}
 clock.append(time.perf_counter())
 from classifier import model
 from classifier.settings import Settings
@@ -53,7 +55,7 @@ clock.append(time.perf_counter())
 session = model.create_session(artifact.graph, settings.intra_op_threads)
 clock.append(time.perf_counter())
 pixels = numpy.zeros((1, artifact.card.size, artifact.card.size, 3), numpy.uint8)
-session.run(None, {session.get_inputs()[0].name: pixels})
+session.run(None, {{session.get_inputs()[0].name: pixels}})
 clock.append(time.perf_counter())
 print(json.dumps([(b - a) * 1e3 for a, b in zip(clock, clock[1:])]))
 """
@@ -72,14 +74,14 @@ print(max(peaks))
 def measure(memory_mb: int, cold_starts: int, warm_requests: int) -> dict[str, Any]:
     """Medians of one memory size, in milliseconds and MB."""
     lives = [life(IMAGE, memory_mb, warm_requests) for _ in range(cold_starts)]
-    parts = [_parts(memory_mb) for _ in range(cold_starts)]
+    measured = [parts(memory_mb) for _ in range(cold_starts)]
     names = ("imports", "read model", "session", "first run")
     return {
         "memory_mb": memory_mb,
         "cold_ms": round(statistics.median(each.cold_ms for each in lives), 1),
         "parts_ms": {
             name: round(statistics.median(part), 1)
-            for name, part in zip(names, zip(*parts, strict=True), strict=True)
+            for name, part in zip(names, zip(*measured, strict=True), strict=True)
         },
         "warm_ms": round(statistics.median(ms for each in lives for ms in each.warm_ms), 1),
         "peak_mb": round(max(each.peak_mb for each in lives), 1),
@@ -98,12 +100,13 @@ class Life:
 def life(image: str, memory_mb: int, warm_requests: int) -> Life:
     """Start a container of `image` with the CPU share of `memory_mb`, and send it photos."""
     photo = function_url_event(Payload(SAMPLE.read_bytes(), "image/jpeg"))
-    with running(image, *_limits(memory_mb), environment=_environment(memory_mb)) as function:
+    with running(image, *limits(memory_mb), environment=_environment(memory_mb)) as function:
         cold, *warm = [_invoke_ms(function, photo) for _ in range(1 + warm_requests)]
         return Life(cold, warm, int(python_in(function.container, _PEAK)) / 1024)
 
 
-def _limits(memory_mb: int) -> list[str]:
+def limits(memory_mb: int) -> list[str]:
+    """Options of docker run: the memory and its CPU share."""
     share = memory_mb / VCPU.value
     return [
         *("--memory", f"{memory_mb}m"),
@@ -112,7 +115,11 @@ def _limits(memory_mb: int) -> list[str]:
 
 
 def _environment(memory_mb: int) -> dict[str, str]:
-    return {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb)}
+    """What the emulator does not set as Lambda does."""
+    return {
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    }
 
 
 def _invoke_ms(function: Function, event: object) -> float:
@@ -124,13 +131,14 @@ def _invoke_ms(function: Function, event: object) -> float:
     return (time.perf_counter() - start) * 1e3
 
 
-def _parts(memory_mb: int) -> list[float]:
+def parts(memory_mb: int) -> list[float]:
+    """Milliseconds of the imports, of reading the model, of its session and its first run."""
     variables = [
         part for pair in _environment(memory_mb).items() for part in ("-e", "=".join(pair))
     ]
     program = ["--entrypoint", "python", IMAGE, "-c", _FRACTIONS]
-    limits = _limits(memory_mb)
-    measured: list[float] = json.loads(docker("run", "--rm", *limits, *variables, *program))
+    run = ("run", "--rm", *limits(memory_mb), *variables, *program)
+    measured: list[float] = json.loads(docker(*run))
     return measured
 
 
@@ -184,10 +192,10 @@ def measure_lambda() -> int:
     for memory_mb in MEMORY_MB:
         row = measure(memory_mb, options.cold_starts, options.warm_requests)
         figures["sizes"].append(row)
-        parts = " | ".join(f"{value:.0f}" for value in row["parts_ms"].values())
+        fractions = " | ".join(f"{value:.0f}" for value in row["parts_ms"].values())
         cold, warm = row["cold_ms"], row["warm_ms"]
         print(
-            f"| {memory_mb} | {cold:.0f} | {parts} | {warm:.1f} | {row['peak_mb']:.0f} |",
+            f"| {memory_mb} | {cold:.0f} | {fractions} | {warm:.1f} | {row['peak_mb']:.0f} |",
             flush=True,
         )
     if options.json:

@@ -25,6 +25,7 @@ from local.docs.confidence import confidence_table, reliability_plot
 from local.docs.cores import cores_table
 from local.docs.cost import batch_table, cost_parts_table, cost_table
 from local.docs.every_cpu import every_cpu_table
+from local.docs.lambda_start import imports_table, managed_instances
 from local.docs.measurements import benchmark_report, cold_start_table, speed_table
 from local.docs.metrics import metrics_table, old_metrics_table
 from local.docs.model import accuracy_table, model_table
@@ -48,6 +49,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "speed": speed_table,
     "benchmark": benchmark_report,
     "cold starts": cold_start_table,
+    "imports": imports_table,
+    "managed instances": managed_instances,
     "cost": cost_table,
     "cost parts": cost_parts_table,
     "batch cost": batch_table,

@@ -15,18 +15,19 @@ MEASURED: Final = ROOT / "docs" / "measured"
 
 
 def benchmark() -> Figures:
-    return _read("benchmark.json")
+    return read("benchmark.json")
 
 
 def container() -> Figures:
-    return _read("lambda.json")
+    return read("lambda.json")
 
 
 def models() -> Figures:
-    return _read("models.json")
+    return read("models.json")
 
 
-def _read(name: str) -> Figures:
+def read(name: str) -> Figures:
+    """The figures in a file of `MEASURED`."""
     figures: Figures = json.loads((MEASURED / name).read_text("utf-8"))
     return figures
 

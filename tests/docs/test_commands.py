@@ -21,6 +21,7 @@ COMMANDS = [
     "local/batch_report.py",
     "-m local.benchmark",
     "-m local.benchmark.lambda_image",
+    "-m local.benchmark.lambda_start",
     "-m local.benchmark.models",
     "-m local.benchmark.photos",
     "-m local.benchmark.crowd",
