@@ -114,6 +114,7 @@ import json, sys
 before = set(sys.modules)
 from main import handler
 handler(json.loads({json.dumps(event)!r}), None)
+assert "classifier.api.pages.home" not in sys.modules
 names = {{name.partition(".")[0] for name in sys.modules.keys() - before}}
 print(json.dumps(sorted(names - sys.stdlib_module_names)))
 """

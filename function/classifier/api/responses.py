@@ -1,15 +1,17 @@
 """The classes of responses: JSON, problem details, and the page for browsers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from classifier.api.negotiation import VARY
-from classifier.api.pages.home import CONTENT_SECURITY_POLICY, Outcome, render
 from classifier.errors import ServiceError
 from classifier.outcome import to_json
+
+if TYPE_CHECKING:
+    from classifier.api.pages.home import Outcome
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
@@ -36,7 +38,7 @@ class ProblemResponse(JSONResponse):
 
 def page_response(  # noqa: PLR0913
     request: Request,
-    outcomes: Sequence[Outcome] = (),
+    outcomes: "Sequence[Outcome]" = (),
     *,
     model: str = "",
     explains: bool = False,
@@ -44,6 +46,8 @@ def page_response(  # noqa: PLR0913
     headers: Mapping[str, str] = {},
 ) -> HTMLResponse:
     """The page with `outcomes` below its form."""
+    from classifier.api.pages.home import CONTENT_SECURITY_POLICY, render  # not at a cold start
+
     content = render(
         outcomes,
         model=model,
