@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from classifier.artifact import ArtifactError
 from classifier.errors import (
@@ -55,6 +55,8 @@ _UNREADABLE: Final = {
     "KMS.NotFoundException",
 }
 """Codes of errors that stay as long as the object does"""
+
+_NO_BUCKET: Final = {"NoSuchBucket", "InvalidBucketName"}
 
 MAX_KEY_BYTES: Final = 1024
 
@@ -189,6 +191,10 @@ class ImageStore:
         """The error of this service for `error` of boto3: a `StoreError` if a retry may help."""
         about = error.response["Error"] if isinstance(error, ClientError) else {}
         code, reason = about.get("Code", ""), about.get("Message", "")
+        if bucket != self.bucket and (
+            code in _NO_BUCKET or isinstance(error, ParamValidationError)
+        ):
+            return ObjectNotFound(f"There is no bucket {bucket}.")
         if code in _UNREADABLE or (code == "AccessDenied" and "kms:" in reason):
             return ObjectUnreadable(f"Cannot read {key} of {bucket}: {code}: {reason}")
         if code not in _ABSENT:

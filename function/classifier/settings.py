@@ -133,7 +133,7 @@ class Settings:
         "S3 bucket for images too large for a request; enables /uploads", default=""
     )
     photo_bucket: str = _setting(
-        "Another S3 bucket with photos that events of Lambda may name", default=""
+        "Another S3 bucket whose new photos are classified, on Lambda", default=""
     )
     max_object_bytes: int = _setting(
         "Maximum size of an image in the bucket", "bytes", default=96 * 1024 * 1024

@@ -14,7 +14,6 @@ from classifier.aws_lambda.photos import Folder, Photo, Photos, Skipped
 from classifier.classifier import Classification
 from classifier.errors import InvalidParameter
 from classifier.outcome import Outcome, to_json
-from classifier.s3 import INCOMING
 
 _MAX_RESULT_LENGTH: Final = 1024
 """Of a result in the report. AWS states no limit; classes that do not fit are left out."""
@@ -76,7 +75,6 @@ class _Runner:
         except (MalformedEvent, InvalidParameter) as error:
             return _PERMANENT, str(error)
         try:
-            self._photos.check(photo, INCOMING)
             with self._deadline.photo():
                 return self._result(self._outcome(photo, arguments))
         except Folder as reason:

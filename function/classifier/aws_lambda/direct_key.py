@@ -8,7 +8,6 @@ from classifier.aws_lambda.event_values import key_at, text_at
 from classifier.aws_lambda.photos import Photo, Photos, Skipped
 from classifier.errors import InvalidKey, KeyNotOffered, ServiceError
 from classifier.outcome import DEFAULT_TOP_K, Outcome
-from classifier.s3 import INCOMING, UPLOADS
 from classifier.settings import Settings
 
 Event = dict[str, Any]
@@ -20,7 +19,7 @@ _SERVER_ERRORS: Final = 500
 
 
 def classify_key(event: Event, photos: Photos, settings: Settings) -> dict[str, Any]:
-    """The answer for a photo in the function's bucket or, with `bucket`, in that of photos. Raises
+    """The answer for a photo in the function's bucket or, with `bucket`, in another. Raises
     `StoreError`."""
     try:
         return photos.answer(_classified(event, photos, settings))
@@ -39,9 +38,9 @@ def _classified(event: Event, photos: Photos, settings: Settings) -> Outcome:
     try:
         key = key_at(event, "event", "key", encoded=False)
         bucket = text_at(event, "event", "bucket") if "bucket" in event else settings.bucket
-        photo = Photo(bucket, key)
-        photos.check(photo, INCOMING, UPLOADS)
-        return photos.classify(photo, count)
+        if not bucket:
+            raise InvalidKey("Name the bucket of the key: 'bucket'. BUCKET is not set.")
+        return photos.classify(Photo(bucket, key), count)
     except MalformedEvent as error:
         raise InvalidKey(str(error)) from None
     except Skipped as reason:

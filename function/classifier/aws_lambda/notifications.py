@@ -9,7 +9,6 @@ from classifier.aws_lambda.event_errors import MalformedEvent
 from classifier.aws_lambda.event_values import json_at, key_at, text_at, value_at
 from classifier.aws_lambda.photos import Photo, Photos, Skipped
 from classifier.errors import StoreError
-from classifier.s3 import INCOMING
 
 _MAX_WRAPPINGS: Final = 4
 """SQS around SNS around a notification are two; a failed event of Lambda is one more."""
@@ -44,7 +43,7 @@ def write_results(event: object, photos: Photos, context: Any) -> dict[str, Any]
 def write_result(photo: Photo, photos: Photos, deadline: Deadline) -> list[str]:
     """The key of the result; none of a photo that is skipped. Raises `OutOfTime`, `StoreError`."""
     try:
-        photos.check(photo, INCOMING)
+        photos.check_new(photo)
         with deadline.photo():
             return [photos.write_result(photo)[0]]
     except Skipped as reason:

@@ -18,6 +18,7 @@ from classifier.errors import (
     UploadError,
 )
 from classifier.outcome import DEFAULT_TOP_K, Outcome, result_json
+from classifier.s3 import INCOMING
 
 _MAX_REPLACEMENTS: Final = 5
 """Photos that are replaced faster than they are classified are left to a later event."""
@@ -60,7 +61,7 @@ class _Seen(NamedTuple):
 
 
 class Photos:
-    """The photos of the two buckets that the function may read."""
+    """The photos that the function may read: its role decides which."""
 
     def __init__(self, service: Service, *, one_at_a_time: bool = False) -> None:
         """`one_at_a_time`: several threads have photos, and may wait for S3 at the same time. Each
@@ -73,19 +74,19 @@ class Photos:
         self._own = service.settings.bucket
         self._other = service.settings.photo_bucket
 
-    def check(self, photo: Photo, *prefixes: str) -> None:
-        """Raises `Skipped` for folders, and for objects that are neither in the bucket of photos
-        nor in the function's own, below one of `prefixes`.
+    def check_new(self, photo: Photo) -> None:
+        """Raises `Skipped` for new objects that are folders, or neither in the bucket of photos nor
+        in the function's own, below `incoming/`.
 
         Results are in its own bucket: to classify them would make the function call itself."""
         if photo.names_folder and photo.size == 0:
             raise Folder(f"{photo} is a folder")
         if self._own and photo.bucket == self._own:
-            if photo.key.startswith(prefixes):
+            if photo.key.startswith(INCOMING):
                 return
         elif self._other and photo.bucket == self._other:
             return
-        places = [f"s3://{self._own}/{prefix}" for prefix in prefixes if self._own]
+        places = [f"s3://{self._own}/{INCOMING}"] if self._own else []
         places += [f"s3://{self._other}/"] if self._other and self._other != self._own else []
         raise Skipped(
             f"{photo} is not in {' or '.join(places)}"
