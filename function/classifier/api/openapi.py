@@ -59,6 +59,7 @@ _BUCKET: Final = frozenset(
         errors.InvalidKey,
         errors.KeyNotOffered,
         errors.ObjectNotFound,
+        errors.ObjectUnreadable,
         errors.ObjectTooLarge,
         errors.StoreError,
     }
