@@ -42,10 +42,10 @@ check-model:
 	@test -z "$(MODEL)" || test -d "$(call folder,$(MODEL))" || { \
 	  echo "There is no model $(MODEL). MODEL is one of $(NETWORKS), or a folder with a model." >&2; exit 2; }
 
-test: $(VENV)/.test ## set up and run the tests (5 minutes)
+test: $(VENV)/.test ## set up and run the tests (6 minutes)
 	$(BIN)/$(TEST) $(QUICK) $(ARGS)
 
-test-all: $(VENV)/.test $(if $(shell command -v npm),$(TYPESCRIPT)/.made) ## the same, and those with containers, Chromium and emulators (15 minutes)
+test-all: $(VENV)/.test $(if $(shell command -v npm),$(TYPESCRIPT)/.made) ## the same, and those with containers, Chromium and emulators (20 minutes)
 	$(BIN)/$(TEST) $(ARGS)
 
 coverage: $(VENV)/.test ## statements and branches that `make test` runs
