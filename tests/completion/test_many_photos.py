@@ -13,7 +13,6 @@ from classifier.settings import SHIPPED_MODEL
 from classifier.telemetry.metrics import Metrics
 from tests.support import batch_run
 from tests.support.batch_job import documented, with_bucket
-from tests.support.s3 import s3_server
 from tests.support.s3_batch import PERMANENT, SUCCEEDED, TEMPORARY
 from tests.support.s3_faults import KINDS, Faults
 
@@ -24,11 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
-    """An S3 server that can fail."""
-    faults = Faults()
-    with s3_server(faults.around) as environment:
-        for name, value in (environment | batch_run.ENVIRONMENT).items():
-            monkeypatch.setenv(name, value)
+    with batch_run.s3_with_faults(monkeypatch) as faults:
         yield faults
 
 

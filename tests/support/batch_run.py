@@ -27,6 +27,7 @@ from classifier.errors import ServiceError
 from classifier.settings import Settings
 from tests.hostile.corpus.png import chunk, png
 from tests.support.pictures import encode_fast, photo
+from tests.support.s3 import s3_server
 from tests.support.s3_batch import Invoke, Job, write_inventory
 from tests.support.s3_faults import CUT, KINDS, Faults
 from tests.support.scripts import script
@@ -61,6 +62,16 @@ _DOWN_TIMES: Final = 2
 _STUCK_SHARE: Final = 0.002
 """Photos whose GETs fail until the job has ended"""
 _STUCK_TIMES: Final = 1000
+
+
+@contextmanager
+def s3_with_faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
+    """An S3 server that can fail, for the clients of this process."""
+    faults = Faults()
+    with s3_server(faults.around) as environment:
+        for name, value in (environment | ENVIRONMENT).items():
+            monkeypatch.setenv(name, value)
+        yield faults
 
 
 @dataclass(frozen=True)

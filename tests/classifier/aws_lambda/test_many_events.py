@@ -18,7 +18,6 @@ from tests.classifier.aws_lambda import events
 from tests.classifier.aws_lambda.events import Event
 from tests.support import batch_run
 from tests.support.batch_run import OWN, PHOTOS, Stored
-from tests.support.s3 import s3_server
 from tests.support.s3_batch import Invoke
 from tests.support.s3_faults import Faults
 
@@ -32,11 +31,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
-    """An S3 server that can fail."""
-    faults = Faults()
-    with s3_server(faults.around) as environment:
-        for name, value in (environment | batch_run.ENVIRONMENT).items():
-            monkeypatch.setenv(name, value)
+    with batch_run.s3_with_faults(monkeypatch) as faults:
         yield faults
 
 
