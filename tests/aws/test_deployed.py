@@ -5,14 +5,12 @@ bucket policy and CodeDeploy; `test_template.py` has what is tested of them.
 """
 
 import json
-from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.support.cloudformation import Cloud, aws_server
+from tests.support.cloudformation import Cloud
 
 # of resources that moto does not have
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
@@ -22,19 +20,6 @@ COLUMNS = 24
 """Of CloudWatch's grid"""
 
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with aws_server() as started:
-        yield started
-
-
-@pytest.fixture
-def cloud(address: str) -> Cloud:
-    """An empty account."""
-    httpx.post(f"{address}/moto-api/reset").raise_for_status()
-    return Cloud(address)
 
 
 def alarms(cloud: Cloud) -> dict[str, Json]:

@@ -1,24 +1,14 @@
-"""The parameter PhotoBucket in a stack of moto: who may do what with that bucket."""
+"""The parameter PhotoBucket in a stack of moto: the permissions on that bucket."""
 
 import ast
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.support.cloudformation import Cloud, aws_server
+from tests.support.cloudformation import Cloud
 
 # of resources that moto does not have
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
-
-
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    """An empty account."""
-    with aws_server() as address:
-        httpx.post(f"{address}/moto-api/reset").raise_for_status()
-        yield Cloud(address)
 
 
 def permissions(cloud: Cloud, role: str) -> dict[str, set[str]]:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import boto3
 from moto.awslambda.models import lambda_backends
@@ -131,7 +131,11 @@ def rules_broken(**parameters: str) -> list[str]:
 
 class _Model:
     """What the types of resources below have in common: moto's CloudFormation does not know them,
-    or too little of them."""
+    or too little of them. It finds the direct subclasses of its own model."""
+
+    TYPE: ClassVar[str]
+    NAME: ClassVar[str] = ""
+    """The property that names a resource; empty if none does"""
 
     def __init__(self, identifier: str, **attributes: str) -> None:
         self.physical_resource_id = identifier
@@ -144,15 +148,13 @@ class _Model:
     def get_cfn_attribute(self, attribute_name: str) -> str:
         return self._attributes[attribute_name]
 
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        return cls.TYPE
 
-class _Alarm(_Model, CloudFormationModel):
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return "AlarmName"
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        return "AWS::CloudWatch::Alarm"
+    @classmethod
+    def cloudformation_name_type(cls) -> str:
+        return cls.NAME
 
     @classmethod
     def create_from_cloudformation_json(
@@ -163,9 +165,22 @@ class _Alarm(_Model, CloudFormationModel):
         region_name: str,
         **_: Any,
     ) -> Self:
-        given = cloudformation_json["Properties"]
-        alarm = cloudwatch_backends[account_id][region_name].put_metric_alarm(
-            name=resource_name,
+        return cls.create(resource_name, cloudformation_json["Properties"], account_id, region_name)
+
+    @classmethod
+    def create(cls, name: str, given: Any, account: str, region: str) -> Self:
+        """The resource with the properties `given`, in moto's services."""
+        raise NotImplementedError
+
+
+class _Alarm(_Model, CloudFormationModel):
+    TYPE = "AWS::CloudWatch::Alarm"
+    NAME = "AlarmName"
+
+    @classmethod
+    def create(cls, name: str, given: Any, account: str, region: str) -> Self:
+        alarm = cloudwatch_backends[account][region].put_metric_alarm(
+            name=name,
             description=given["AlarmDescription"],
             namespace=given.get("Namespace"),
             metric_name=given.get("MetricName"),
@@ -179,7 +194,7 @@ class _Alarm(_Model, CloudFormationModel):
             treat_missing_data=given["TreatMissingData"],
             alarm_actions=given["AlarmActions"],
         )
-        return cls(resource_name, Arn=alarm.alarm_arn)
+        return cls(name, Arn=alarm.alarm_arn)
 
 
 def _query(given: Json) -> MetricDataQuery:
@@ -210,25 +225,11 @@ def _stat(given: Json) -> MetricStat:
 
 
 class _Version(_Model, CloudFormationModel):
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        return "AWS::Lambda::Version"
+    TYPE = "AWS::Lambda::Version"
 
     @classmethod
-    def create_from_cloudformation_json(
-        cls,
-        resource_name: str,
-        cloudformation_json: Json,
-        account_id: str,
-        region_name: str,
-        **_: Any,
-    ) -> Self:
-        given = cloudformation_json["Properties"]
-        version = lambda_backends[account_id][region_name].publish_version(
+    def create(cls, name: str, given: Any, account: str, region: str) -> Self:
+        version = lambda_backends[account][region].publish_version(
             given["FunctionName"], given["Description"]
         )
         assert version
@@ -236,25 +237,12 @@ class _Version(_Model, CloudFormationModel):
 
 
 class _Alias(_Model, CloudFormationModel):
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return "Name"
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        return "AWS::Lambda::Alias"
+    TYPE = "AWS::Lambda::Alias"
+    NAME = "Name"
 
     @classmethod
-    def create_from_cloudformation_json(
-        cls,
-        resource_name: str,
-        cloudformation_json: Json,
-        account_id: str,
-        region_name: str,
-        **_: Any,
-    ) -> Self:
-        given = cloudformation_json["Properties"]
-        alias = lambda_backends[account_id][region_name].create_alias(
+    def create(cls, name: str, given: Any, account: str, region: str) -> Self:
+        alias = lambda_backends[account][region].create_alias(
             name=given["Name"],
             function_name=given["FunctionName"],
             function_version=given["FunctionVersion"],
