@@ -39,7 +39,6 @@ _SAMPLES: Final = 100_000
 _HOUR: Final = 3600
 _KB: Final = 1000
 _GB: Final = 1e9
-_MB_A_GB: Final = 1024
 
 
 class Line(NamedTuple):
@@ -138,7 +137,7 @@ def forecast_batch(
     seconds, limit = job_seconds(plan.invocations, plan.concurrency, cold_s.mean, warm_s.mean)
     starts = min(plan.concurrency, plan.invocations)
     billed = starts * cold_s.billed + (plan.invocations - starts) * warm_s.billed
-    gb_seconds = billed * function.memory_mb / _MB_A_GB
+    gb_seconds = billed * function.memory_gb
     lines = _lines(plan, function, starts, billed, seconds)
     simulated = None
     if plan.invocations <= SIMULATED:
@@ -192,7 +191,7 @@ def _lines(
     plan: BatchPlan, function: FunctionConfig, starts: int, billed: float, seconds: float
 ) -> tuple[Line, ...]:
     """starts: environments; billed: the seconds of all invocations; seconds: of the job."""
-    gb_seconds = billed * function.memory_mb / _MB_A_GB
+    gb_seconds = billed * function.memory_gb
     services, invocations, objects = function.services, plan.invocations, plan.objects
     hours = math.ceil(seconds / _HOUR)
     lines = [

@@ -56,6 +56,10 @@ class FunctionConfig:
     def vcpu(self) -> float:
         return self.memory_mb / aws_figures.VCPU.value
 
+    @property
+    def memory_gb(self) -> float:
+        return self.memory_mb / _MB_A_GB
+
 
 @dataclass(frozen=True)
 class Bill:
@@ -100,7 +104,7 @@ def bill(result: SimulationResult, function: FunctionConfig) -> Bill:
     too much, as a cold duration includes a request.
     """
     prices = _PRICES[function.architecture]
-    gb = function.memory_mb / _MB_A_GB
+    gb = function.memory_gb
     unbilled = round(function.unbilled_ms * 1000)
     warm = billed_seconds(result.warm_durations)
     cold = billed_seconds(result.cold_durations - unbilled)
@@ -135,8 +139,12 @@ def provisioned_cost(function: FunctionConfig, seconds: float) -> float:
     """USD to keep the provisioned environments ready for so long, used or not."""
     if "compute" not in function.services.costs:
         return 0.0
-    gb = function.memory_mb / _MB_A_GB
-    return function.provisioned * gb * seconds * _PRICES[function.architecture].provisioned
+    return (
+        function.provisioned
+        * function.memory_gb
+        * seconds
+        * _PRICES[function.architecture].provisioned
+    )
 
 
 def ephemeral_cost(function: FunctionConfig, seconds: float) -> float:
