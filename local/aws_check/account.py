@@ -1,4 +1,4 @@
-"""What boto3 tells of an account and of the stack that is there."""
+"""The quotas of an account and its deployed stack, through boto3."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -47,7 +47,7 @@ def _new_account(account: Account) -> str:
 
 
 def _wrapped(text: str) -> str:
-    """Lines of limited length; a command stays in one line of its own."""
+    """Lines of at most `_WIDTH` characters; a command gets a separate line, unbroken."""
     words, _, command = text.partition(": aws ")
     if not command:
         return fill(text, _WIDTH)

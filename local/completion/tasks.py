@@ -116,7 +116,7 @@ def encoded(raw_key: str) -> str:
 
 
 def identity(task: Task | Entry) -> int:
-    """A number of 64 bits that is the same for the same object, whatever its encoding."""
+    """A 64-bit number that is equal for equal objects, however their keys are encoded."""
     return hash(f"{task.bucket}/{task.key}\0{task.version}")
 
 

@@ -134,8 +134,8 @@ SCALING_INTERVAL: Final = Figure(
 SCALING_REQUESTS: Final = Figure(
     10_000,
     "requests/s",
-    "more in each scaling interval: the same limit as the step for new environments, and a limit "
-    "of its own only with more than 1,000 warm ones (inferred)",
+    "more in each scaling interval: beside the step for new environments, which is reached first "
+    "unless more than 1,000 are warm (inferred)",
     _GUIDE + "scaling-behavior.html",
     _PAGE,
 )
@@ -150,7 +150,7 @@ MANAGED_PROCESSES: Final = Figure(
     16,
     "processes",
     "for each vCPU of Lambda Managed Instances, by default: Python runs each concurrent request in "
-    "a process of its own; at most 32 GB, and 90 minutes for asynchronous events",
+    "a separate process; at most 32 GB, and 90 minutes for asynchronous events",
     _GUIDE + "lambda-managed-instances-python-runtime.html",
     _PAGE,
 )

@@ -71,7 +71,7 @@ CUSTOM_METRIC: Final = Figure(
     0.30,
     "USD a month",
     "a custom metric, by the hour in which it gets values; embedded metrics are custom metrics, "
-    "and each value of a dimension is a metric of its own",
+    "and each value of a dimension is a separate metric",
     _CLOUDWATCH,
     _CLOUDWATCH_LIST,
 )

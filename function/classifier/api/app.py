@@ -91,7 +91,7 @@ def _serve(service: Service) -> Any:
 
 
 async def _keep_fresh(metrics: Metrics) -> None:
-    """Call `refresh` at its interval, for ever; return at once if it has none."""
+    """Call `refresh` repeatedly, at its interval. Returns at once if it has none."""
     while (seconds := metrics.refresh_seconds) is not None:
         metrics.refresh()
         await asyncio.sleep(seconds)

@@ -13,8 +13,8 @@ _MARGIN_SECONDS: Final = 1.0
 
 
 class Deadline:
-    """What is not done in time is answered as such; a timeout would undo the photos before it, too.
-    May be used by several threads."""
+    """Refuses to start photos that would not be done in time: a timeout would fail those that are
+    done, too. May be used by several threads."""
 
     def __init__(self, context: Any) -> None:
         """`context` is Lambda's; without one there is no limit."""
