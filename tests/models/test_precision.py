@@ -25,6 +25,9 @@ SIZE = 32
 CALIBRATION = 40
 ONE_LAYER = {"t4": 3000.0}
 ALL_LAYERS = {"t0": 300.0, "t2": 300.0, "t4": 300.0}
+LEAST_AGREEMENT = 0.7
+"""On 80 photos. The six random networks agree on 0.8 to 1.0 of 400 photos, ruined ones on less than
+0.4; and processors round floats differently, which moves it by a few photos."""
 UNSOLVABLE = {"t0": 3000.0, "t2": 3000.0, "t4": 3000.0}
 
 Pixels = NDArray[np.uint8]
@@ -63,14 +66,14 @@ def test_networks_of_six_kinds_become_pair_safe_int8(
     kind: str, tmp_path: Path, photos: Pixels
 ) -> None:
     activation = "sigmoid" if kind == "multi-label" else "auto"
-    choice = chosen(source(network_of(kind), tmp_path, activation), photos, 0.85)
+    choice = chosen(source(network_of(kind), tmp_path, activation), photos, LEAST_AGREEMENT)
     assert choice.kind == "int8", choice
     graph = choice.model.graph
     assert len(list(find_layers(graph))) >= 5
     assert unsafe_layers(graph) == []
     assert choice.chosen
     assert choice.chosen.agreement is not None
-    assert choice.chosen.agreement >= 0.85
+    assert choice.chosen.agreement >= LEAST_AGREEMENT
 
 
 def test_layers_that_int8_ruins_stay_floats(
