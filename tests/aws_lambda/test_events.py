@@ -13,10 +13,10 @@ import boto3
 import httpx
 import pytest
 
-from local.common.emulator import Function, docker, running
+from local.common.emulator import Function, running
 from tests.classifier.aws_lambda import events
 from tests.classifier.aws_lambda.events import BUCKET, OTHER, Event
-from tests.support.containers import STRICT
+from tests.support.containers import STRICT, address_for_containers
 from tests.support.paths import SAMPLE
 from tests.support.pictures import SAMPLE_LABEL, encode, photo
 from tests.support.s3 import s3_server
@@ -84,13 +84,9 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def running_stack(image: str) -> Iterator[Stack]:
-    """S3 listens where containers of Docker's default network reach this machine."""
     faults = Faults()
-    gateway = docker(
-        "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
-    )
     options = [part for part in STRICT if part not in ("--network", "none")]
-    with s3_server(faults.around, host=gateway) as place:
+    with s3_server(faults.around, host=address_for_containers(image)) as place:
         variables = {"BUCKET": BUCKET, "PHOTO_BUCKET": OTHER, "AWS_MAX_ATTEMPTS": "1"} | place
         s3 = boto3.client(
             "s3",

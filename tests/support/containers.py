@@ -1,7 +1,9 @@
-"""Options for containers of the function's image."""
+"""Options for containers of the function's image, and this machine's address for them."""
 
 import os
 from typing import Final
+
+from local.common.emulator import docker
 
 IMAGE: Final = "classifier-under-test"
 
@@ -29,3 +31,14 @@ RESTRICTED: Final = (
     *("--cpuset-cpus", "0", "--pids-limit", "64", "--memory", "512m", "--health-interval", "1s"),
 )
 """The web image needs no more."""
+
+
+def address_for_containers(image: str) -> str:
+    """The IPv4 address at which containers of Docker's default network reach this machine, found by
+    a container of an image with Python.
+
+    `docker network inspect` names the gateway only after the engine has started a second time.
+    """
+    program = "import socket; print(socket.gethostbyname('machine'))"
+    options = ["--rm", "--add-host", "machine:host-gateway", "--entrypoint", "python3"]
+    return docker("run", *options, image, "-c", program)
