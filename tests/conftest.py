@@ -1,5 +1,7 @@
 """Fixtures of all tests, and a summary of skipped tests."""
 
+import asyncio
+import gc
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -30,6 +32,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     for reason, count in sorted(reasons.items()):
         terminalreporter.write_line(f"{count} skipped: {reason}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leaks_are_found_in_their_file() -> Iterator[None]:
+    """What a file's tests leave open fails there, not in a file that runs later and collects it."""
+    yield
+    asyncio.set_event_loop(None)
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from local.simulation.prediction import Prediction, predict
 from local.simulation.pricing import FunctionConfig
 from local.simulation.scaling import Limits
 from local.simulation.services import COSTS, Services
+from tests.support.event_loop import current_event_loop
 from tests.support.lambda_events import v2
 
 FUNCTION = "image-classifier-Classifier-AbCdEfGh1234"
@@ -54,7 +55,8 @@ class Run:
 @pytest.fixture
 def logged(sample: bytes, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("_X_AMZN_TRACE_ID", TRACE)
-    return Run(sample)
+    with current_event_loop():
+        return Run(sample)
 
 
 def near(figure: Figure) -> object:

@@ -1,7 +1,6 @@
 """Thousands of photos through S3 Batch Operations, as docs/bucket.md describes: an inventory, a job
 while S3 fails now and then, its report, a second job for what failed, and the reports of both."""
 
-import asyncio
 import csv
 import json
 import random
@@ -26,6 +25,7 @@ from classifier.classifier import Classifier
 from classifier.errors import ServiceError
 from classifier.settings import Settings
 from tests.hostile.corpus.png import chunk, png
+from tests.support.event_loop import current_event_loop
 from tests.support.pictures import encode_fast, photo
 from tests.support.s3 import s3_server
 from tests.support.s3_batch import Invoke, Job, write_inventory
@@ -127,17 +127,12 @@ def _bad(jpeg: bytes) -> list[Stored]:
 
 @contextmanager
 def function_of(classifier: Classifier) -> Iterator[Invoke]:
-    """The function with its two buckets, in this process. Mangum needs the loop."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    """The function with its two buckets, in this process."""
     settings = Settings(bucket=OWN, photo_bucket=PHOTOS, max_object_bytes=MAX_BYTES, threads=1)
     service = Service(classifier, settings)
-    handler = create_handler(create_lambda_app(service), service)
-    try:
+    with current_event_loop():
+        handler = create_handler(create_lambda_app(service), service)
         yield lambda event: handler(event, None)
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Fixtures of the Lambda handler's tests."""
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from classifier.model import Model, load_model
 from classifier.settings import SHIPPED_MODEL, Settings
 from classifier.telemetry.metrics import Metrics
 from tests.classifier.aws_lambda.events import BUCKET, OTHER
+from tests.support.event_loop import current_event_loop
 
 LIMIT = 60_000
 """The most bytes of an object"""
@@ -29,13 +29,9 @@ LIMIT = 60_000
 
 @pytest.fixture(autouse=True)
 def event_loop_for_mangum() -> Iterator[None]:
-    """Mangum takes the current loop, or makes one and never closes it. So make handlers in tests,
-    or in fixtures for one test each."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
+    """For one test: make handlers in tests, or in fixtures for one test each."""
+    with current_event_loop():
+        yield
 
 
 @dataclass
