@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from classifier.api.classify import parse_top_k
 from classifier.aws_lambda.deadline import Deadline
 from classifier.aws_lambda.event_errors import MalformedEvent
-from classifier.aws_lambda.event_values import key_at, text_at, value_at
+from classifier.aws_lambda.event_values import bucket_at, key_at, text_at, value_at
 from classifier.aws_lambda.photos import Folder, Photo, Photos, Skipped
 from classifier.classifier import Classification
 from classifier.errors import InvalidParameter
@@ -130,6 +130,7 @@ def _photo(task: object, path: str) -> Photo:
     """Raises `MalformedEvent`."""
     key = key_at(task, path, "s3Key", encoded=True)
     members: dict[str, Any] = value_at(task, path)
-    arn, version = members.get("s3BucketArn"), members.get("s3VersionId")
-    bucket = arn.rpartition(":")[2] if isinstance(arn, str) else text_at(task, path, "s3Bucket")
-    return Photo(bucket, key, version if isinstance(version, str) else "")
+    arn = members.get("s3BucketArn") is not None
+    bucket = bucket_at(task, path, "s3BucketArn" if arn else "s3Bucket", arn=arn)
+    version = "" if members.get("s3VersionId") is None else text_at(task, path, "s3VersionId")
+    return Photo(bucket, key, version)

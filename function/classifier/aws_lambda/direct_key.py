@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from classifier.api.classify import parse_top_k
 from classifier.aws_lambda.event_errors import MalformedEvent
-from classifier.aws_lambda.event_values import key_at, text_at
+from classifier.aws_lambda.event_values import bucket_at, key_at
 from classifier.aws_lambda.photos import Photo, Photos, Skipped
 from classifier.errors import InvalidKey, KeyNotOffered, ServiceError
 from classifier.outcome import DEFAULT_TOP_K, Outcome
@@ -37,7 +37,7 @@ def _classified(event: Event, photos: Photos, settings: Settings) -> Outcome:
     count = DEFAULT_TOP_K if top_k is None else parse_top_k(repr(top_k)[:_SHOWN])
     try:
         key = key_at(event, "event", "key", encoded=False)
-        bucket = text_at(event, "event", "bucket") if "bucket" in event else settings.bucket
+        bucket = bucket_at(event, "event", "bucket") if "bucket" in event else settings.bucket
         if not bucket:
             raise InvalidKey("Name the bucket of the key: 'bucket'. BUCKET is not set.")
         return photos.classify(Photo(bucket, key), count)

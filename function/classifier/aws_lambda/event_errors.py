@@ -30,4 +30,6 @@ def outline(value: object) -> str:
         return f"a list of {len(value)}"
     if isinstance(value, str):
         return f"a string of {len(value)} characters"
-    return "null" if value is None else f"a {type(value).__name__}"
+    if isinstance(value, bool):
+        return "a boolean"
+    return "null" if value is None else "a number"

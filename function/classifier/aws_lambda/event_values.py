@@ -28,6 +28,16 @@ def text_at(value: object, path: str, *names: str) -> str:
     return found
 
 
+def bucket_at(value: object, path: str, *names: str, arn: bool = False) -> str:
+    """The name of a bucket; `arn`: at the end of its ARN. Raises `MalformedEvent`."""
+    text = text_at(value, path, *names)
+    bucket = text.rpartition(":")[2] if arn else text
+    if not bucket:  # would stand for the function's own
+        expected = "the ARN of a bucket" if arn else "the name of a bucket"
+        raise MalformedEvent.at(".".join([path, *names]), expected, text)
+    return bucket
+
+
 def json_at(value: object, path: str, *names: str) -> object:
     """The JSON in a string. Raises `MalformedEvent`."""
     text = text_at(value, path, *names)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from classifier.aws_lambda.deadline import Deadline
 from classifier.aws_lambda.event_errors import MalformedEvent
-from classifier.aws_lambda.event_values import json_at, key_at, text_at, value_at
+from classifier.aws_lambda.event_values import bucket_at, json_at, key_at, text_at, value_at
 from classifier.aws_lambda.photos import Photo, Photos, Skipped
 from classifier.errors import StoreError
 
@@ -102,7 +102,7 @@ def _of_event_bridge(event: object, path: str) -> Iterator[Photo]:
 
 def _photo(value: object, path: str, *, encoded: bool) -> Photo:
     """Without its version: the result is that of the newest."""
-    bucket = text_at(value, path, "bucket", "name")
+    bucket = bucket_at(value, path, "bucket", "name")
     key = key_at(value, path, "object", "key", encoded=encoded)
     size = value_at(value, path, "object").get("size")
     return Photo(bucket, key, size=size if isinstance(size, int) else None)

@@ -113,16 +113,23 @@ class Photos:
 
         Events arrive twice and in any order, and photos are replaced. The last result is that of
         the newest photo: whoever writes the result of an older one sees its successor afterwards.
+        An object that could not be read has the ETag that it had before and has afterwards: S3 may
+        tell the ETag of an archived object, but only if asked without its content.
         Raises `StoreError`, and `Skipped` for a folder.
         """
         if not self._own:
             raise Skipped(f"there is no place for the result of {photo}: BUCKET is not set")
         store = self._service.store
+        before = ""
         for _ in range(_MAX_REPLACEMENTS):
             seen = self._see(photo, top_k)
             key = store.put_result(photo.bucket, photo.key, self.result(photo, seen.outcome))
-            if photo.version or store.etag(photo.bucket, photo.key) in ("", seen.etag):
+            if photo.version:
                 return key, seen.outcome
+            newest = store.etag(photo.bucket, photo.key)
+            if newest in ("", seen.etag or before):
+                return key, seen.outcome
+            before = newest
         raise StoreError(f"{photo} is replaced faster than it is classified.")
 
     def malformed(self, error: MalformedEvent) -> None:

@@ -114,10 +114,12 @@ def test_unclassifiable_object_gets_an_error_result(
     ],
 )
 def test_object_that_s3_refuses_for_good_gets_an_error_result(
-    function: Function, caplog: pytest.LogCaptureFixture, code: str, slug: str
+    function: Function, caplog: pytest.LogCaptureFixture, sample: bytes, code: str, slug: str
 ) -> None:
+    """Given an object whose ETag S3 tells nevertheless."""
+    function.put("incoming/cat.jpg", sample)
     function.on_request("GetObject", lambda _: code)
-    function(s3_event("incoming/cat.jpg"))
+    assert function(s3_event("incoming/cat.jpg")) == {"results": ["results/cat.jpg.json"]}
     result = function.result("cat.jpg")
     assert result["type"] == f"/problems#{slug}"
     assert "kms:Decrypt" not in str(result)
@@ -228,6 +230,24 @@ def test_photo_that_is_replaced_meanwhile_is_classified_again(
     assert function.result("x")["predictions"][0]["label"] == "espresso"
 
 
+def test_archived_photo_that_is_replaced_meanwhile_is_classified(
+    function: Function, sample: bytes
+) -> None:
+    function.s3.put_object(
+        Bucket="images", Key="incoming/x", Body=sample, StorageClass="DEEP_ARCHIVE"
+    )
+    heads: list[str] = []
+
+    def replace(url: str) -> None:
+        heads.append(url)
+        if len(heads) == 2:
+            function.put("incoming/x", coffee())
+
+    function.on_request("HeadObject", replace)
+    function(s3_event("incoming/x"))
+    assert function.result("x")["predictions"][0]["label"] == "espresso"
+
+
 def test_photo_that_never_stays_is_left_to_a_later_event(function: Function, sample: bytes) -> None:
     count = iter(range(100))
     function.put("incoming/x", sample)
@@ -276,6 +296,10 @@ def wrapped(times: int) -> Event:
         (without("s3"), r"event\.Records\[0\]\.s3 is missing"),
         (without("s3.object"), r"Records\[0\]\.s3\.object is missing"),
         (without("s3.bucket.name"), r"s3\.bucket\.name is missing"),
+        (
+            s3_event("incoming/x", bucket=""),
+            r"name must be the name of a bucket; it is a string of 0",
+        ),
         (without("eventName"), r"eventName is missing"),
         (with_key(None), r"s3\.object\.key must be a string; it is null"),
         (with_key({"a": 1}), r"key must be a string; it is an object with the keys \['a'\]"),

@@ -179,7 +179,7 @@ def test_unexpected_error_fails_one_message(
         ("", "body must be JSON; it is a string of 0 characters"),
         ("hello", "body must be JSON"),
         ("[" * 100_000, "body must be JSON"),
-        ("3", "body must be a notification of S3; it is a int"),
+        ("3", "body must be a notification of S3; it is a number"),
         ("{}", r"body must be a notification of S3; it is an object with the keys \[\]"),
         (s3("incoming/" + "k" * 2000), "a key of 1 to 1024 bytes"),
         (sqs(s3("incoming/a")), r"body.Records\[0\] must be a record of S3 or SNS"),
@@ -203,7 +203,10 @@ def test_message_that_is_no_notification_goes_to_the_dead_letter_queue(
     ("records", "message"),
     [
         ([{"eventSource": "aws:sqs"}], r"event\.Records\[0\]\.messageId is missing"),
-        ([{"eventSource": "aws:sqs", "messageId": 1}], "messageId must be a string; it is a int"),
+        (
+            [{"eventSource": "aws:sqs", "messageId": 1}],
+            "messageId must be a string; it is a number",
+        ),
         ([sqs_message("", "m0"), *s3("incoming/a")["Records"]], r"\[1\]\.messageId is missing"),
         ([*s3("incoming/a")["Records"], sqs_message("", "m0")], r"\[0\]\.messageId is missing"),
     ],
