@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
@@ -31,7 +31,7 @@ of all photos that another run may classify: those whose failure was temporary, 
 those without a task. docs/bucket.md describes the whole way.
 
 exit status: 0 every photo has exactly one task, which classified it, 1 some failed, are missing or
-occur twice, 2 invalid arguments or reports
+occur twice, or there are none, 2 invalid arguments or reports
 """
 
 _SHOW_EVERY: Final = 0.2
@@ -47,6 +47,9 @@ def batch_report() -> int:
     if files.count(STDOUT) > 1:
         raise UsageError("Only one of --csv, --failed and --json can be standard output.")
     reports = find_reports(options.reports)
+    read = [part.name for report in reports for part in report.parts]
+    read += [f"{report.name}/manifest.json" for report in reports]
+    _check_distinct(files, [*read, *options.reports, *filter(None, [options.manifest])])
     tally, seen = Tally(), Seen()
     with ExitStack() as stack:
         results = manifest = None
@@ -73,6 +76,19 @@ def batch_report() -> int:
     for line in summary_lines(tally, len(reports)):
         print(line, file=shown)
     return 0 if tally.is_complete else 1
+
+
+def _check_distinct(outputs: Iterable[Path | None], inputs: Iterable[str]) -> None:
+    """Raises `UsageError` if a file that is read would be written, or a file by two options."""
+    taken = {Path(name).resolve() for name in inputs}
+    for path in outputs:
+        if path in (None, STDOUT) or (path.exists() and not path.is_file()):  # a device
+            continue
+        if path.resolve() in taken:
+            raise UsageError(
+                f"{str(path)!r} is a report or a manifest, or named twice. Name another file."
+            )
+        taken.add(path.resolve())
 
 
 def _shown(tasks: Iterator[Task]) -> Iterator[Task]:

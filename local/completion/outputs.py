@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from local.common.cli import UsageError
-from local.completion.tasks import Entry, Task, encoded
+from local.completion.tasks import NO_VERSION, Entry, Task, encoded
 
 STDOUT: Final = Path("-")
 _MARK: Final = "\ufeff"
@@ -53,8 +53,7 @@ class Manifest:
                 "mix. Read the reports of one job at a time."
             )
         cells = [row.bucket, encoded(row.raw_key)]
-        # "null" is the version of objects that were stored before the bucket had versions.
-        self._write([*cells, row.version or "null"] if self._versions else cells)
+        self._write([*cells, row.version or NO_VERSION] if self._versions else cells)
 
     @property
     def fields(self) -> list[str]:

@@ -232,7 +232,7 @@ def _results(listing: dict[str, Any], name: str) -> list[dict[str, str]]:
 def _parsed(content: bytes, name: str) -> dict[str, Any]:
     try:
         parsed = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         raise UsageError(f"{name} is not JSON as S3 writes it.")

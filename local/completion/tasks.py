@@ -27,6 +27,8 @@ memory. S3 Batch Operations calls that a permanent failure as well."""
 
 SKIPPED: Final = "skipped"
 """The member of the results of folders"""
+NO_VERSION: Final = "null"
+"""S3's name for the version of objects that were stored before the bucket had versions"""
 _PREDICTION: Final = frozenset({"label", "probability"})
 _NUMBER: Final = re.compile(r"\d+")
 _KIND_LENGTH: Final = 100
@@ -54,7 +56,7 @@ class Task(NamedTuple):
         """What failures of the same sort have in common: the message without key and numbers."""
         text = self.message or self.code or "no message"
         if text.startswith("{"):
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(ValueError, KeyError, TypeError, RecursionError):
                 text = str(json.loads(text)["detail"])
         for key in (self.key, self.raw_key):
             text = text.replace(key, "KEY") if key else text
@@ -64,7 +66,7 @@ class Task(NamedTuple):
     def result(self) -> dict[str, Any] | None:
         """The model and its predictions, most probable first, or why the object was skipped; None
         if the message has neither."""
-        with suppress(ValueError, LookupError, TypeError, AttributeError):
+        with suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
             found: dict[str, Any] = json.loads(self.message)
             if SKIPPED in found:
                 return found
@@ -116,8 +118,10 @@ def encoded(raw_key: str) -> str:
 
 
 def identity(task: Task | Entry) -> int:
-    """A 64-bit number that is equal for equal objects, however their keys are encoded."""
-    return hash(f"{task.bucket}/{task.key}\0{task.version}")
+    """A 64-bit number that is equal for equal objects, however their keys are encoded, and whether
+    or not the version of those without one is called null, as in a `Manifest`."""
+    version = "" if task.version == NO_VERSION else task.version
+    return hash(f"{task.bucket}/{task.key}\0{version}")
 
 
 def _decoded(raw_key: str) -> str:

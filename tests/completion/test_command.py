@@ -78,6 +78,15 @@ def test_manifest_has_versions_if_the_report_has(tmp_path: Path) -> None:
     )
     done = script(SCRIPT, job, "--failed", "-")
     assert done.stdout == "photos,a,v1\nphotos,b,null\n"
+    again = write_report(
+        tmp_path / "job-1-again",
+        succeeded("a", version="v1"),
+        succeeded("b", version="null"),
+        created="2026-11-26T18:00:00.000Z",
+    )
+    done = script(SCRIPT, job, again)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 tasks run again by a later job" in done.stdout
     mixed = write_report(
         tmp_path / "job-2", failed("a", "?", SLOW), failed("b", "?", SLOW, version="v1")
     )
@@ -153,6 +162,39 @@ def test_complete_job_has_status_0(tmp_path: Path) -> None:
     assert "1 succeeded without predictions" in done.stdout
 
 
+def test_empty_report_is_not_complete(tmp_path: Path) -> None:
+    """Given a file that was cut off at its start."""
+    empty = tmp_path / "report.csv"
+    empty.touch()
+    done = script(SCRIPT, empty)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("0 objects in the report of 1 job\n")
+
+
+@pytest.mark.parametrize("option", ["--csv", "--failed", "--json"])
+def test_files_that_are_read_are_not_written(job: Path, tmp_path: Path, option: str) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("photos,a/1%20.jpg\n")
+    (rows, *_) = job.glob("results/*.csv")
+    for path in (
+        manifest,
+        rows,
+        job / "manifest.json",
+        tmp_path / "reports" / ".." / manifest.name,
+    ):
+        before = path.read_bytes()
+        message = refused(SCRIPT, job, "--manifest", manifest, option, path)
+        assert f"'{path}' is a report or a manifest, or named twice." in message
+        assert path.read_bytes() == before
+
+
+def test_file_is_not_written_by_two_options(job: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    assert "named twice" in refused(SCRIPT, job, "--csv", table, "--failed", table)
+    assert not table.exists()
+    assert script(SCRIPT, job, "--csv", "/dev/null", "--failed", "/dev/null").returncode == 1
+
+
 def test_files_of_one_folder_are_one_job(job: Path, tmp_path: Path) -> None:
     """Given the CSV files without their manifest.json."""
     (job / "manifest.json").unlink()
@@ -222,6 +264,7 @@ def test_missing_reports_in_s3_get_one_line(
     [
         ("[]", "is not JSON as S3 writes it"),
         ("{", "is not JSON as S3 writes it"),
+        ("[" * 100_000, "is not JSON as S3 writes it"),
         ('{"files": []}', "is not the manifest.json of a completion report"),
         ('{"Results": [{"Bucket": "b"}]}', "is not the manifest.json of a completion report"),
     ],

@@ -51,18 +51,23 @@ def test_failures_of_one_kind_differ_in_key_and_numbers() -> None:
         failed("x/2%20.jpg", "The object x/2 .jpg has 1234 bytes;\n at most 200 are accepted."),
         failed("y", '{"type":"/problems#unreadable-image","detail":"The image is damaged."}'),
         failed("z", "", "AccessDenied"),
+        failed("n", '{"a":' * 20_000),
     )
     assert [task.kind for task in tasks] == [
         "The object KEY has N bytes; at most N are accepted.",
         "The object KEY has N bytes; at most N are accepted.",
         "The image is damaged.",
         "AccessDenied",
+        ('{"a":' * 20_000)[:99] + "…",
     ]
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "skipped", "null", "[]", "{}", '{"predictions":[]}', '{"predictions":[1]}', result()],
+    [
+        *("", "skipped", "null", "[]", "{}", '{"predictions":[]}', '{"predictions":[1]}', result()),
+        "[" * 100_000,
+    ],
 )
 def test_success_without_predictions_has_no_result(text: str) -> None:
     (task,) = parse(succeeded("a", text))
