@@ -71,5 +71,7 @@ def opened(path: Path, *, mark: bool = False) -> Iterator[TextIO]:
         with path.open("w", encoding="utf-8", newline="") as file:
             file.write(_MARK * mark)
             yield file
+    except BrokenPipeError:  # of standard output
+        raise
     except OSError as error:
         raise UsageError(f"Cannot write {str(path)!r}: {error.strerror}") from None

@@ -104,8 +104,11 @@ def parse_entries(
     bucket, key = columns.index("Bucket"), columns.index("Key")
     version = columns.index("VersionId") if "VersionId" in columns else len(columns)
     for number, row in _rows(lines, name):
-        if len(row) <= max(bucket, key):
-            raise UsageError(f"{name}, row {number}: not a row of a manifest: bucket,key")
+        if not max(bucket, key) < len(row) <= len(columns):
+            raise UsageError(
+                f"{name}, row {number}: not a row of a manifest: bucket,key or bucket,key,version. "
+                "Of an inventory, name the manifest.json in S3."
+            )
         raw_key = row[key]
         yield Entry(
             row[bucket], raw_key, _decoded(raw_key), row[version] if version < len(row) else ""

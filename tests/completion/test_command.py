@@ -3,7 +3,9 @@
 import csv
 import gzip
 import json
+import sys
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 from mypy_boto3_s3 import S3Client
@@ -195,6 +197,22 @@ def test_file_is_not_written_by_two_options(job: Path, tmp_path: Path) -> None:
     assert script(SCRIPT, job, "--csv", "/dev/null", "--failed", "/dev/null").returncode == 1
 
 
+def test_closed_pipe_is_no_error_of_another_file(tmp_path: Path) -> None:
+    rows = [succeeded(f"{number}.jpg") for number in range(20_000)]  # more than a pipe holds
+    job = write_report(tmp_path / "job-1", *rows)
+    with Popen(
+        [sys.executable, SCRIPT, job, "--csv", "-", "--failed", tmp_path / "again.csv"],
+        stdout=PIPE,
+        stderr=PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == b"key,label,probability\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 def test_files_of_one_folder_are_one_job(job: Path, tmp_path: Path) -> None:
     """Given the CSV files without their manifest.json."""
     (job / "manifest.json").unlink()
@@ -287,6 +305,9 @@ def test_cut_off_manifest_is_refused(job: Path, tmp_path: Path) -> None:
     assert "cut off" in refused(SCRIPT, job, "--manifest", manifest)
     manifest.write_bytes(b"photos,a\n")
     assert "damaged" in refused(SCRIPT, job, "--manifest", manifest)
+    for row in (b"a\n", b"photos,a,,500,STANDARD\n"):  # the second of an inventory
+        manifest.write_bytes(gzip.compress(row))
+        assert "row 1: not a row of a manifest" in refused(SCRIPT, job, "--manifest", manifest)
     assert "give its address there" in refused(SCRIPT, job, "--manifest", "manifest.json")
 
 
