@@ -1,13 +1,15 @@
 """`forecast.py --objects`: a job of S3 Batch Operations."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from local.common.cli import UsageError, print_progress
 from local.loadtest.rate_options import is_given
+from local.simulation.aws_figures import IDLE
 from local.simulation.batch import MANIFESTS, BatchForecast, BatchPlan, forecast_batch
 from local.simulation.batch_report import batch_report, batch_table
+from local.simulation.month import HOURS
 from local.simulation.pricing import FunctionConfig
 from local.simulation.service_figures import S3_LATENCY
 from local.simulation.services import Services
@@ -15,19 +17,21 @@ from local.simulation.sizes import Sized
 
 CONCURRENCY: Final = 100
 
-_NOT_HERE: Final = (
-    "provisioned",
-    "reserved",
-    "target",
-    "compare",
-    "plot",
-    "http_api",
-    "stored",
-    "unbilled_ms",
-)
-"""Options of other plans"""
+_NOT_HERE: Final[Mapping[str, object]] = {
+    "provisioned": [0],
+    "reserved": None,
+    "target": None,
+    "compare": None,
+    "plot": None,
+    "http_api": None,
+    "stored": 0.0,
+    "unbilled_ms": 0.0,
+    "idle_minutes": IDLE.value,
+    "hours_per_day": HOURS,
+}
+"""Options of other plans, with their defaults"""
 
-_ONLY_HERE: Final = {
+_ONLY_HERE: Final[Mapping[str, object]] = {
     "concurrency": None,
     "retry_rate": 0.0,
     "results": False,
@@ -50,8 +54,8 @@ def check_batch(options: argparse.Namespace) -> None:
         return
     if is_given(options) or any(getattr(options, name) is not None for name in "NTR"):
         raise UsageError("Use --objects, or waves or a rate: a job of S3 has no due times.")
-    for name in _NOT_HERE:
-        if getattr(options, name) not in (None, [0], 0.0):
+    for name, default in _NOT_HERE.items():
+        if getattr(options, name) != default:
             raise UsageError(f"--{name.replace('_', '-')} does not go with --objects (see --help)")
     if (options.concurrency or 0) > options.concurrency_limit:
         raise UsageError(
