@@ -135,7 +135,10 @@ class Store:
                 raise UsageError(
                     "Reports in S3 need boto3: pip install -r requirements.txt"
                 ) from None
-            self._client = boto3.client("s3")
+            try:
+                self._client = boto3.client("s3")
+            except ValueError as error:  # AWS_ENDPOINT_URL, AWS_MAX_ATTEMPTS
+                raise UsageError(f"A setting of AWS is invalid: {error}") from None
         return self._client
 
 
@@ -150,7 +153,8 @@ class _S3Errors:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if type(error).__module__.startswith(("botocore", "boto3")):
-            raise UsageError(f"Cannot read {self._name}: {error}") from None
+            reason = " ".join(str(error).split())
+            raise UsageError(f"Cannot read {self._name}: {reason}") from None
 
 
 def _split(uri: str) -> tuple[str, str]:

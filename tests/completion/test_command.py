@@ -273,8 +273,28 @@ def test_missing_reports_in_s3_get_one_line(
         (f"s3://{bucket}/batch", "has no completion report"),
         ("s3://no-such-bucket/batch", "Cannot read s3://no-such-bucket/batch/: An error occurred"),
         (f"s3://{bucket}/x.csv", "NoSuchKey"),
+        ("s3://a b/x", "Parameter validation failed: Invalid bucket name"),
     ):
         assert message in refused(SCRIPT, place)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "AWS_ENDPOINT_URL_S3",
+            "nowhere",
+            "A setting of AWS is invalid: Invalid endpoint: nowhere",
+        ),
+        ("AWS_MAX_ATTEMPTS", "x", "A setting of AWS is invalid: invalid literal for int()"),
+        ("AWS_PROFILE", "none", "Cannot read s3://photos/x/: The config profile (none) could not"),
+    ],
+)
+def test_invalid_settings_of_aws_get_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert message in refused(SCRIPT, "s3://photos/x")
 
 
 @pytest.mark.parametrize(
