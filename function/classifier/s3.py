@@ -80,7 +80,7 @@ def object_reader(uri: str) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
         try:
             return boto3.client("s3").get_object(Bucket=bucket, Key=folder + name)["Body"].read()
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ValueError) as error:  # the last: invalid settings
             raise ArtifactError(f"Cannot fetch s3://{bucket}/{folder}{name}: {error}") from None
 
     return read

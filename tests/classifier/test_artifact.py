@@ -80,6 +80,11 @@ def test_s3_url_without_a_bucket_refuses_to_start() -> None:
     assert_refused("s3://", "write s3://bucket/prefix")
 
 
+def test_invalid_setting_of_aws_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "nowhere")
+    assert_refused("s3://b/x", "Cannot fetch s3://b/x/model.json: Invalid endpoint: nowhere")
+
+
 def upload_model(s3: S3Client, bucket: str, prefix: str) -> None:
     for file in SHIPPED_MODEL.iterdir():
         s3.upload_file(str(file), bucket, f"{prefix}{file.name}")
