@@ -57,6 +57,7 @@ _UNREADABLE: Final = {
 """Codes of errors that stay as long as the object does"""
 
 _NO_BUCKET: Final = {"NoSuchBucket", "InvalidBucketName"}
+_EXISTS: Final = "PreconditionFailed"
 
 MAX_KEY_BYTES: Final = 1024
 
@@ -206,19 +207,24 @@ class ImageStore:
             )
         return ObjectNotFound(f"There is no object {key}, or the service may not read it.")
 
-    def put_result(self, bucket: str, photo_key: str, result: Mapping[str, Any]) -> str:
+    def put_result(
+        self, bucket: str, photo_key: str, result: Mapping[str, Any], *, replace: bool = True
+    ) -> str:
         """Write the result for the object `photo_key` of `bucket`; writing it again changes
-        nothing.
+        nothing. Without `replace`, a result that is there already is kept.
 
         Returns the key of the result. Raises `StoreError`.
         """
         key = self._result_key(bucket, photo_key)
         body = json.dumps(result, ensure_ascii=False).encode()
+        condition: dict[str, Any] = {} if replace else {"IfNoneMatch": "*"}
         try:
             self._client.put_object(
-                Bucket=self.bucket, Key=key, Body=body, ContentType="application/json"
+                Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", **condition
             )
         except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == _EXISTS:
+                return key
             raise StoreError(f"Cannot write {key} to {self.bucket}: {error}") from error
         return key
 

@@ -12,6 +12,7 @@ from classifier.aws_lambda.event_errors import MalformedEvent, OutOfTime
 from classifier.classifier import Classification
 from classifier.errors import (
     ImageError,
+    ObjectNotFound,
     ObjectUnreadable,
     StoreError,
     TooManyUploads,
@@ -113,6 +114,7 @@ class Photos:
 
         Events arrive twice and in any order, and photos are replaced. The last result is that of
         the newest photo: whoever writes the result of an older one sees its successor afterwards.
+        A photo that was deleted meanwhile keeps its result.
         An object that could not be read has the ETag that it had before and has afterwards: S3 may
         tell the ETag of an archived object, but only if asked without its content.
         Raises `StoreError`, and `Skipped` for a folder.
@@ -123,7 +125,12 @@ class Photos:
         before = ""
         for _ in range(_MAX_REPLACEMENTS):
             seen = self._see(photo, top_k)
-            key = store.put_result(photo.bucket, photo.key, self.result(photo, seen.outcome))
+            key = store.put_result(
+                photo.bucket,
+                photo.key,
+                self.result(photo, seen.outcome),
+                replace=not isinstance(seen.outcome, ObjectNotFound),
+            )
             if photo.version:
                 return key, seen.outcome
             newest = store.etag(photo.bucket, photo.key)

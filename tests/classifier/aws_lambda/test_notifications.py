@@ -267,6 +267,16 @@ def test_photo_that_is_deleted_meanwhile_keeps_its_result(
     assert function.result("x")["predictions"][0]["label"] == SAMPLE_LABEL
 
 
+def test_event_that_arrives_again_after_the_deletion_changes_nothing(
+    function: Function, sample: bytes
+) -> None:
+    function.put("incoming/x", sample)
+    function(s3_event("incoming/x"))
+    function.s3.delete_object(Bucket="images", Key="incoming/x")
+    assert function(s3_event("incoming/x")) == {"results": ["results/x.json"]}
+    assert function.result("x")["predictions"][0]["label"] == SAMPLE_LABEL
+
+
 def without(path: str) -> Event:
     record = s3_record("incoming/x")
     *parents, name = path.split(".")
