@@ -30,7 +30,12 @@ SKIPPED: Final = "skipped"
 NO_VERSION: Final = "null"
 """S3's name for the version of objects that were stored before the bucket had versions"""
 _PREDICTION: Final = frozenset({"label", "probability"})
-_NUMBER: Final = re.compile(r"\d+")
+_VARIABLE: Final = (
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z ?"), ""),
+    (re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"), "ID"),
+    (re.compile(r"\d+"), "N"),
+)
+"""What differs between failures of one kind: times, ids of requests, numbers"""
 _KIND_LENGTH: Final = 100
 
 
@@ -53,14 +58,17 @@ class Task(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What failures of the same sort have in common: the message without key and numbers."""
+        """What failures of the same sort have in common: the message without key, times, ids and
+        numbers."""
         text = self.message or self.code or "no message"
         if text.startswith("{"):
             with suppress(ValueError, KeyError, TypeError, RecursionError):
                 text = str(json.loads(text)["detail"])
         for key in (self.key, self.raw_key):
             text = text.replace(key, "KEY") if key else text
-        text = " ".join(_NUMBER.sub("N", text).split())
+        for pattern, name in _VARIABLE:
+            text = pattern.sub(name, text)
+        text = " ".join(text.split())
         return text if len(text) <= _KIND_LENGTH else f"{text[: _KIND_LENGTH - 1]}…"
 
     def result(self) -> dict[str, Any] | None:

@@ -62,6 +62,26 @@ def test_failures_of_one_kind_differ_in_key_and_numbers() -> None:
     ]
 
 
+def test_crashes_of_one_kind_differ_in_time_and_request() -> None:
+    """Given the message of AWS's example, and that of a process that had too little memory."""
+    timeout = "{}Z {} Task timed out after 3.00 seconds"
+    killed = "RequestId: {} Error: Runtime exited with error: signal: killed"
+    tasks = parse(*(
+        failed(f"{time}.jpg", f'Lambda returned function error: {{"errorMessage":"{text}"}}')
+        for time, request in (
+            ("2019-04-05T17:35:21.155", "2845ca0d-38d9-4c4b-abcf-379dc749c452"),
+            ("2026-11-26T18:00:00.001", "f3cc4f60-61f6-4a2b-8a21-d07600c373ce"),
+        )
+        for text in (timeout.format(time, request), killed.format(request))
+    ))  # fmt: skip
+    timeouts, kills = {task.kind for task in tasks[::2]}, {task.kind for task in tasks[1::2]}
+    assert timeouts == {
+        'Lambda returned function error: {"errorMessage":"ID Task timed out after N.N seconds"}'
+    }
+    (kind,) = kills
+    assert "RequestId: ID Error: Runtime exited" in kind
+
+
 @pytest.mark.parametrize(
     "text",
     [
