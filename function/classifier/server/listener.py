@@ -1,11 +1,14 @@
-"""The listening sockets of worker processes."""
+"""The address: whether it can be used, and the listening sockets of worker processes."""
 
+import errno
 import socket
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
+
+from classifier.settings import SettingsError
 
 
 class PortReservation(socket.socket):
@@ -27,6 +30,40 @@ class PortReservation(socket.socket):
 
     def __reduce__(self) -> tuple[Callable[..., socket.socket], tuple[int, Any]]:
         return _open, (int(self.family), self.getsockname())
+
+
+def check_address(host: str, port: int) -> None:
+    """Raises `SettingsError` if this machine cannot listen there. uvicorn would notice after the
+    model is loaded, and its message would not always name the address."""
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        absent = [_is_absent(family, address) for family, _, _, _, address in found]
+        if all(absent):
+            raise OSError(errno.EADDRNOTAVAIL, "This machine does not have the address")
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(
+            f"The service cannot listen on {host} port {port}: {reason}. Choose another HOST or "
+            "PORT."
+        ) from None
+
+
+def _is_absent(family: int, address: Any) -> bool:
+    """A name may have addresses of a family that this machine does not have: uvicorn skips them.
+    Raises `OSError` if the address cannot be used for another reason."""
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:  # as asyncio does: it has a socket for each family
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            return True
+        raise
+    return False
 
 
 def reserve_address(config: Config) -> socket.socket:

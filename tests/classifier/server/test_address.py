@@ -1,5 +1,6 @@
 """The address: HOST and PORT, uvicorn's options, and the health check that asks there."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,40 @@ def test_invalid_port_is_one_line_and_status_2(port: str) -> None:
     assert done.returncode == 2
     assert done.stderr == f"error: PORT must be a whole number from 1 to 65535; it is {port!r}.\n"
     assert check_health(PORT=port).stderr == done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("no.such.host.invalid", ""),  # the words are the resolver's
+        ("[::1]", ""),
+        ("203.0.113.1", "This machine does not have the address"),
+        ("a..b", ""),
+    ],
+)
+def test_address_that_cannot_be_used_is_one_line_and_status_2(
+    host: str, reason: str, workers: str
+) -> None:
+    port = free_port()
+    done = run(*SERVER_COMMAND, HOST=host, PORT=str(port), WEB_CONCURRENCY=workers)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: The service cannot listen on {host} port {port}: ")
+    assert reason in done.stderr
+    assert done.stderr.endswith(". Choose another HOST or PORT.\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_port_in_use_is_one_line_and_status_2(workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run(*SERVER_COMMAND, PORT=str(port), WEB_CONCURRENCY=workers)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: The service cannot listen on 127.0.0.1 port {port}: Address already in use. "
+        "Choose another HOST or PORT.\n"
+    )
 
 
 def test_health_check_of_a_service_that_is_not_there_fails() -> None:
