@@ -71,9 +71,11 @@ def parse_traceparent(value: bytes) -> TraceContext | None:
     if len(fields) < 3 or (len(fields) > 3 and version == _COMPLETE_VERSION):
         return None
     trace, span, flags = fields[:3]
-    if not (_is_hex(span, _SPAN_DIGITS) and _is_hex(flags, _FLAG_DIGITS)):
+    if not (_is_id(trace, _TRACE_DIGITS) and _is_id(span, _SPAN_DIGITS)):
         return None
-    return _context(trace, span)
+    if not _is_hex(flags, _FLAG_DIGITS):
+        return None
+    return TraceContext(trace.decode(), span.decode())
 
 
 def parse_amzn_trace(value: bytes) -> TraceContext | None:
@@ -86,17 +88,15 @@ def parse_amzn_trace(value: bytes) -> TraceContext | None:
     version, *parts = fields.get(b"Root", b"").split(b"-")
     if version != b"1" or tuple(map(len, parts)) != _AMZN_DIGITS:
         return None
-    parent = fields.get(b"Parent", b"")
-    return _context(b"".join(parts), parent if _is_hex(parent, _SPAN_DIGITS) else b"")
+    trace, parent = b"".join(parts), fields.get(b"Parent", b"")
+    if not _is_id(trace, _TRACE_DIGITS):
+        return None
+    return TraceContext(trace.decode(), parent.decode() if _is_id(parent, _SPAN_DIGITS) else "")
 
 
-def _context(trace: bytes, span: bytes) -> TraceContext | None:
-    """None if an id is invalid, or all zeros, which means that there is none."""
-    if not _is_hex(trace, _TRACE_DIGITS) or not trace.strip(b"0"):
-        return None
-    if span and not span.strip(b"0"):
-        return None
-    return TraceContext(trace.decode(), span.decode())
+def _is_id(value: bytes, digits: int) -> bool:
+    """All zeros mean that there is none."""
+    return _is_hex(value, digits) and value.strip(b"0") != b""
 
 
 def _is_hex(value: bytes, digits: int) -> bool:

@@ -67,6 +67,7 @@ def test_invalid_traceparent_is_ignored(value: str) -> None:
         (f"Self=1-67891234-12456789abcdef012345678;Root=1-{TRACE[:8]}-{TRACE[8:]}", ""),
         (f"Sampled=?; Root=1-{TRACE[:8]}-{TRACE[8:]}; Lineage=a87bd80c:1|68fd508a:5", ""),
         (f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent=none", ""),
+        (f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={'0' * 16}", ""),
     ],
 )
 def test_header_of_aws_is_read(value: str, span: str) -> None:
