@@ -125,8 +125,14 @@ def _is_disabled(environment: Mapping[str, str]) -> bool:
 
 
 def _is_wanted(environment: Mapping[str, str]) -> bool:
-    exporters = environment.get(_EXPORTERS, "").strip()
-    return exporters != "none" and any(map(environment.get, (_EXPORTERS, *_ENDPOINTS)))
+    names = _exporter_names(environment)
+    return names != ["none"] and bool(names or any(map(environment.get, _ENDPOINTS)))
+
+
+def _exporter_names(environment: Mapping[str, str]) -> list[str]:
+    """Those that OTEL_TRACES_EXPORTER lists; a blank is none."""
+    names = map(str.strip, environment.get(_EXPORTERS, "").split(","))
+    return list(filter(None, names))
 
 
 def _started_provider() -> Any:
@@ -162,8 +168,8 @@ def _exporters(environment: Mapping[str, str]) -> list[Any]:
     protocols = filter(None, (environment.get(name, "").strip() for name in _PROTOCOLS))
     protocol = next(protocols, _DEFAULT_PROTOCOL)
     exporters = []
-    for given in (environment.get(_EXPORTERS) or "otlp").split(","):
-        name = given.strip()
+    for given in _exporter_names(environment) or ["otlp"]:
+        name = given
         if name == "otlp":
             name = _BY_PROTOCOL.get(protocol, f"otlp of the protocol {protocol}")
         found = _entry_points("opentelemetry_traces_exporter", name)

@@ -308,6 +308,7 @@ def test_lambda_sends_its_spans_with_each_invocation() -> None:
             "there is no exporter otlp_proto_grpc. Install function/requirements-otel.txt, or",
         ),
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "there is no exporter zipkin"),
+        ({"OTEL_TRACES_EXPORTER": ", zipkin,"}, "there is no exporter zipkin"),
         ({"OTEL_TRACES_EXPORTER": "otlp,none"}, "there is no exporter none"),
         (
             {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
