@@ -49,6 +49,6 @@ def classify_invocation(status: int, headers: Mapping[str, str], body: bytes) ->
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
