@@ -5,15 +5,13 @@ time and the connection: building URLs and headers, cookies, a pool. A thousand 
 over half a second. Here all of that is done before a request is due, which leaves 0.05 ms.
 """
 
-import base64
 import contextlib
 import itertools
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote
 
 import gevent
 from gevent.socket import wait_write
@@ -61,8 +59,7 @@ class Client:
         Raises `UsageError` if nothing listens at `url`.
         """
         parts = parse_url(url)
-        headers = {**_authorization(parts), **http.headers}
-        requests = [post_request(parts, body, headers=headers) for body in payloads]
+        requests = [post_request(parts, body, headers=http.headers) for body in payloads]
         self._requests = itertools.cycle(requests)
         self._traces = Traces.new() if http.traced else None
         self._numbers = itertools.count()
@@ -138,14 +135,6 @@ def _classify(response: Response) -> str:
     except UndecodableBody as error:
         return str(error)
     return classify_response(response.status, response.headers, body)
-
-
-def _authorization(parts: SplitResult) -> Mapping[str, str]:
-    """The credentials of http://user:password@host."""
-    if parts.username is None:
-        return {}
-    credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-    return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
 
 
 def sleep_until(due: float) -> None:

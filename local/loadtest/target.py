@@ -1,13 +1,15 @@
 """The target of a load test: address, requests and the classification of responses."""
 
+import base64
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from local.common.cli import UsageError
+from local.loadtest.environment import without_secrets
 from local.loadtest.payload import Payload
 from local.loadtest.result import ResponseClassifier, classify_response
 from local.loadtest.traces import Traces
@@ -66,8 +68,9 @@ def http_target(
         for body in payloads
     ]
     address = resolve(parts, options.tls)
+    (name,) = without_secrets([url])
     return Target(
-        url,
+        name,
         address,
         lambda: requests,
         classify_response,
@@ -83,7 +86,7 @@ def parse_url(url: str) -> SplitResult:
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or any(character <= " " for character in url):
+    if not usable or " " in url or not url.isprintable():
         raise UsageError(f"{url!r} is not a URL. Use one such as http://localhost:8000/.")
     return parts
 
@@ -116,10 +119,18 @@ def resolve(parts: SplitResult, tls: ssl.SSLContext | None = None) -> Address:
     raise _unreachable(parts, reason)
 
 
+def _authorization(parts: SplitResult) -> Mapping[str, str]:
+    """The credentials of http://user:password@host."""
+    if parts.username is None:
+        return {}
+    credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
+
+
 def _unreachable(parts: SplitResult, reason: object) -> UsageError:
+    (url,) = without_secrets([parts.geturl()])
     return UsageError(
-        f"{parts.geturl()} cannot be reached: {reason}. Check the address, and start the "
-        "service (make run)."
+        f"{url} cannot be reached: {reason}. Check the address, and start the service (make run)."
     )
 
 
@@ -139,6 +150,7 @@ def post_request(
         "Accept-Encoding": "identity",
         "Content-Type": body.content_type,
         "Content-Length": str(len(body.content)),
+        **_authorization(parts),
     }
     if not keep_alive:
         own["Connection"] = "close"
