@@ -19,7 +19,6 @@ from gevent.socket import wait_write
 from local.loadtest.engine.coding import UndecodableBody, decode
 from local.loadtest.engine.connection import (
     NO_RESPONSE,
-    NOT_HTTP,
     TLS_ERROR,
     TRUNCATED,
     ConnectionFailed,
@@ -83,8 +82,8 @@ class Client:
                     failure = ANSWERED
         except ConnectionFailed as error:
             failure = str(error)
-        except MalformedResponse:
-            failure = NOT_HTTP
+        except MalformedResponse as malformed:
+            failure = str(malformed)
         except ssl.SSLError:
             failure = TLS_ERROR
         except OSError as error:

@@ -7,6 +7,7 @@ import pytest
 
 from local.loadtest.engine.coding import UndecodableBody, decode
 from local.loadtest.engine.kinds import OTHER, Kinds
+from local.loadtest.engine.response import BODY_LIMIT
 
 BODY = b'{"predictions": []}' * 20
 
@@ -43,6 +44,7 @@ def test_brotli_is_decoded_if_its_package_is_installed() -> None:
         ("gzip", gzip.compress(BODY, mtime=0)[:-9], "invalid gzip"),
         ("deflate", b"", "invalid deflate"),
         ("compress", BODY, "content coding compress"),
+        ("gzip", gzip.compress(bytes(BODY_LIMIT + 1), 1), "response too large"),
     ],
 )
 def test_other_bodies_are_failures(coding: str, body: bytes, kind: str) -> None:

@@ -26,6 +26,8 @@ KINDS = {
     'json/{"predictions":[]}': "no predictions",
     "json/[]": "no predictions",
     "json/oops": "no predictions",
+    "nested": "no predictions",
+    "endless": "response too large",
 }
 
 

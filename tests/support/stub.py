@@ -274,6 +274,19 @@ async def _early(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
     raise ConnectionError
 
 
+async def _nested(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
+    """JSON that is nested too deeply for a parser."""
+    writer.write(_response(b"[" * 100_000))
+
+
+async def _endless(_: Stub, writer: asyncio.StreamWriter, __: str) -> None:
+    """A body that never ends, as fast as the client reads it."""
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        writer.write(bytes(1 << 20))
+        await writer.drain()
+
+
 _BEHAVIOURS: dict[str, Callable[[Stub, asyncio.StreamWriter, str], Awaitable[None]]] = {
     "": _delay,
     "delay": _delay,
@@ -294,5 +307,7 @@ _BEHAVIOURS: dict[str, Callable[[Stub, asyncio.StreamWriter, str], Awaitable[Non
     "chunked": _chunked,
     "until-close": _until_close,
     "garbage": _garbage,
+    "nested": _nested,
+    "endless": _endless,
     "early": _early,
 }

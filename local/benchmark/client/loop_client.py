@@ -6,7 +6,6 @@ from typing import Final
 
 from local.loadtest.engine.connection import (
     NO_RESPONSE,
-    NOT_HTTP,
     TRUNCATED,
     ConnectionFailed,
     failure_kind,
@@ -100,8 +99,8 @@ class LoopClient:
                     return False
         except BlockingIOError:
             return False
-        except MalformedResponse:
-            raise ConnectionFailed(NOT_HTTP) from None
+        except MalformedResponse as malformed:
+            raise ConnectionFailed(str(malformed)) from None
         except OSError as error:
             raise ConnectionFailed(failure_kind(error)) from None
 

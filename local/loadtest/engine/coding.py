@@ -4,6 +4,8 @@ import importlib
 import zlib
 from typing import Final
 
+from local.loadtest.engine.response import BODY_LIMIT, TOO_LARGE
+
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 """For `zlib.decompressobj`: the format is detected by its header."""
 
@@ -33,6 +35,8 @@ def _decode(body: bytes, coding: str) -> bytes:
             return _deflated(body)
         module, function = _DECODERS[coding]
         decoded: bytes = getattr(importlib.import_module(module), function)(body)
+    except UndecodableBody:
+        raise
     except (KeyError, ImportError):
         raise UndecodableBody(f"content coding {coding[:20]}") from None
     except Exception:  # each package has its own
@@ -50,7 +54,9 @@ def _deflated(body: bytes) -> bytes:
 
 def _inflate(body: bytes, window: int) -> bytes:
     decoder = zlib.decompressobj(window)
-    decoded = decoder.decompress(body)
+    decoded = decoder.decompress(body, BODY_LIMIT + 1)
+    if len(decoded) > BODY_LIMIT:
+        raise UndecodableBody(TOO_LARGE)
     if not decoder.eof:
         raise zlib.error("truncated")
     return decoded

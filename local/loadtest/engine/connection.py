@@ -18,11 +18,14 @@ REFUSED: Final = "refused"
 RESET: Final = "reset"
 TRUNCATED: Final = "truncated response"
 NO_RESPONSE: Final = "closed without a response"
-NOT_HTTP: Final = "not an HTTP response"
 TLS_ERROR: Final = "TLS error"
 
 _RECEIVE_BYTES: Final = 64 * 1024
 """A larger buffer would be mapped and unmapped for each call."""
+
+_RECEIVED_AT_ONCE: Final = 16
+"""Calls of recv between two looks at other requests and at the time. The selector reports what is
+left: a record of TLS fits into the buffer, so nothing stays in its layer."""
 
 _CONNECTING: Final = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR}
 _NOT_YET: Final = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOTCONN}
@@ -108,8 +111,8 @@ class HttpConnection:
             raise ConnectionFailed(TRUNCATED if self.response.started else NO_RESPONSE) from None
         except ssl.SSLError:
             raise ConnectionFailed(TLS_ERROR) from None
-        except MalformedResponse:
-            raise ConnectionFailed(NOT_HTTP) from None
+        except MalformedResponse as malformed:
+            raise ConnectionFailed(str(malformed)) from None
         except OSError as error:
             if error.errno in _NOT_YET:
                 return WRITE if self._unsent else READ
@@ -161,7 +164,7 @@ class HttpConnection:
         self.sent = perf_counter()
 
     def _receive(self) -> bool:
-        while True:
+        for _ in range(_RECEIVED_AT_ONCE):
             data = self.socket.recv(_RECEIVE_BYTES)
             if not data:
                 if self.response.close():
@@ -171,6 +174,7 @@ class HttpConnection:
                 self.first_byte = perf_counter()
             if self.response.feed(data):
                 return True
+        return False
 
     def _read_early_response(self, error: OSError) -> int:
         """Read a response that arrives before the request was sent completely (413, for

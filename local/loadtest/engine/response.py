@@ -8,8 +8,15 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 _HEAD_LIMIT: Final = 64 * 1024
 
 
+BODY_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of a body, with and without content coding; those of the service have about a kilobyte."""
+
+NOT_HTTP: Final = "not an HTTP response"
+TOO_LARGE: Final = "response too large"
+
+
 class MalformedResponse(Exception):
-    """The data is not an HTTP/1.x response."""
+    """The data is not an HTTP/1.x response, or is too large; the message is the kind of failure."""
 
 
 class Response:
@@ -20,14 +27,18 @@ class Response:
         self.status = 0
         self.headers: dict[str, str] = {}
         """By lower-case name; several of one name are one list (RFC 9110, section 5.3)."""
-        self.body = b""
-        """The body so far, without transfer coding."""
+        self._body = bytearray()
         self.keeps_open = False
         """Whether the connection may be used again; known when the response is complete."""
         self._parser = HttpResponseParser(self)
         self._head_bytes = 0
         self._head_complete = False
         self._complete = False
+
+    @property
+    def body(self) -> bytes:
+        """The body so far, without transfer coding."""
+        return bytes(self._body)
 
     @property
     def started(self) -> bool:
@@ -40,9 +51,11 @@ class Response:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             if not self._complete:  # else the error is in data after the response
-                raise MalformedResponse from None
+                raise MalformedResponse(NOT_HTTP) from None
         if not self._head_complete and self._head_bytes > _HEAD_LIMIT:
-            raise MalformedResponse
+            raise MalformedResponse(NOT_HTTP)
+        if len(self._body) > BODY_LIMIT:
+            raise MalformedResponse(TOO_LARGE)
         return self._complete
 
     def close(self) -> bool:
@@ -68,7 +81,7 @@ class Response:
 
     def on_body(self, data: bytes) -> None:
         if not self._complete:
-            self.body += data
+            self._body += data
 
     def on_message_complete(self) -> None:
         if not self._complete and self._head_complete:
