@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from pathlib import Path
 from typing import Final
 
@@ -164,10 +164,11 @@ def _limit(text: str, name: str, number: str, unit: str) -> float:
         named = " or ".join(unit for unit in units if unit)
         raise UsageError(f"{text!r}: {unit} is not a unit of {name}. Use {named}, or no unit.")
     try:
-        exact = Decimal(number) * _SCALES.get(unit, 1)
+        limit = float(Decimal(number) * _SCALES.get(unit, 1))
+    except Overflow:
+        limit = math.inf
     except InvalidOperation:
         raise UsageError(f"{text!r}: {number} is not a number.") from None
-    limit = float(exact)
     if not math.isfinite(limit):
         raise UsageError(f"{text!r}: {number} is too large.")
     if name == FAILURES and not unit and not limit.is_integer():

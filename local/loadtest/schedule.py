@@ -72,8 +72,10 @@ class WavePlan:
 
     def schedule(self) -> Schedule:
         one = self.repeat == 1
+        with np.errstate(over="ignore"):  # a run refuses such times
+            waves = np.arange(self.repeat) * float(self.period)
         return Schedule(
-            due=np.repeat(np.arange(self.repeat) * float(self.period), self.parallel),
+            due=np.repeat(waves, self.parallel),
             span=self.period * self.repeat if self.period > 0 and not one else None,
             description=f"{self.parallel} in parallel"
             if one
@@ -122,7 +124,8 @@ class RateProfile:
     @property
     def requests(self) -> float:
         """The expected number of requests: the integral of the rate."""
-        return float(np.trapezoid(self.rates, self.times))
+        with np.errstate(over="ignore"):
+            return float(np.trapezoid(self.rates, self.times))
 
     def schedule(self, arrivals: Arrivals = "constant", seed: int = 0) -> Schedule:
         """seed: of the Poisson process. Raises `UsageError` if that has no arrivals."""
@@ -191,6 +194,7 @@ class RateProfile:
 def check_requests(requests: float, advice: str) -> None:
     """Raises `UsageError` if a run has more requests than the client can hold."""
     if requests > MOST_REQUESTS:
+        shown = f"{requests:,.0f}" if requests < 1e15 else "far more"
         raise UsageError(
-            f"A run has at most {MOST_REQUESTS:,} requests; this one has {requests:,.0f}. {advice}."
+            f"A run has at most {MOST_REQUESTS:,} requests; this one has {shown}. {advice}."
         )

@@ -88,6 +88,8 @@ def test_failures_of_a_run_without_answers_are_measured() -> None:
         ("p99<5%", "% is not a unit of p99. Use ms or s, or no unit."),
         ("rate>5ms", "ms is not a unit of rate. Use /s, or no unit."),
         ("p99<1e999", "1e999 is too large"),
+        ("p99<1e999999s", "1e999999 is too large"),
+        ("p99<1e999999999", "1e999999999 is too large"),
         ("failures<0.001", "For a share write 'failures<0.1%'."),
     ],
 )
