@@ -18,24 +18,34 @@ _COMMON: Final = re.compile(r"\S+ \S+ .*?\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]
 _MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
 """`strptime` would take the names of the locale."""
 
-_TIME_FIELDS: Final = ("time", "timestamp", "@timestamp", "ts", "time_iso8601", "datetime", "date")
-"""Names of the time in JSON lines; the service and nginx's and Docker's usual formats are among
-them."""
+_TIME_FIELDS: Final = (
+    "time",
+    "timestamp",
+    "@timestamp",
+    "ts",
+    "time_iso8601",
+    "time_local",
+    "msec",
+    "datetime",
+    "date",
+)
+"""Names of the time in JSON lines: of the service, of Docker, and of nginx's variables."""
 
 
 def read_access_log(path: Path, speed: float = 1.0) -> Schedule:
     """A schedule with the times between the requests of an access log, divided by `speed`.
 
     A line is in the common or combined log format, or a JSON object with a time (`_TIME_FIELDS`:
-    ISO 8601, or seconds or milliseconds since 1970). Lines need not be in order, as servers write
-    them when a request ends. The common log format has whole seconds; the requests of a second are
-    spread over it evenly. Raises `UsageError` with the number of the line.
+    ISO 8601, that of the common log format, or seconds, milli-, micro- or nanoseconds since 1970).
+    Lines need not be in order, as servers write them when a request ends. The common log format has
+    whole seconds; the requests of a second are spread over it evenly. Raises `UsageError` with the
+    number of the line.
     """
     if not (math.isfinite(speed) and speed > 0):
         raise UsageError(f"--speed must be more than 0; it is {speed:g}.")
     times: list[float] = []
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     times.append(_time_of(path, number, line.strip()))
@@ -47,12 +57,13 @@ def read_access_log(path: Path, speed: float = 1.0) -> Schedule:
     due = _spread(np.sort(np.array(times, np.float64)))
     due = (due - due[0]) / speed
     span = float(due[-1]) * len(due) / (len(due) - 1) if due[-1] > 0 else None
+    name = path.name.encode(errors="replace").decode()
     faster = "" if speed == 1 else f", {speed:g} times as fast"
     return Schedule(
         due=due,
         span=span,
-        description=f"replay of {path.name}, {len(due):,} requests in {due[-1]:,.4g} s{faster}",
-        plan={"kind": "replay", "file": path.name, "requests": len(due), "speed": speed},
+        description=f"replay of {name}, {len(due):,} requests in {due[-1]:,.4g} s{faster}",
+        plan={"kind": "replay", "file": name, "requests": len(due), "speed": speed},
     )
 
 
@@ -87,34 +98,39 @@ def _common_time(text: str) -> float | None:
 def _json_time(line: str) -> float | None:
     try:
         content = json.loads(line)
-    except ValueError:
-        return None
-    for name in _TIME_FIELDS:
-        if name in content:
-            ended = _timestamp(content[name])
-            return None if ended is None else ended - _duration(content)
+        for name in _TIME_FIELDS:
+            if name in content:
+                ended = _timestamp(content[name])
+                return None if ended is None else ended - _duration(content)
+    except (ValueError, OverflowError, RecursionError):
+        pass
     return None
 
 
 def _duration(content: dict[str, Any]) -> float:
     """The service's own lines have the time at which a request ended, and its milliseconds."""
     milliseconds = content.get("ms")
-    return milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
+    if not isinstance(milliseconds, int | float) or not math.isfinite(milliseconds):
+        return 0.0
+    return milliseconds / 1000
 
 
 def _timestamp(value: Any) -> float | None:
-    """Numbers above 10^11 are milliseconds: as seconds, they would be in the year 5138."""
+    """Numbers above 10^11 are milli-, micro- or nanoseconds: as seconds, they would be in the year
+    5138. Raises `OverflowError`."""
     try:
         seconds = float(value)
         if not math.isfinite(seconds):
             return None
-        return seconds / 1000 if seconds > 1e11 else seconds
+        while seconds > 1e11:
+            seconds /= 1000
+        return seconds
     except (TypeError, ValueError):
         pass
     try:
         return datetime.fromisoformat(value).timestamp()
     except (TypeError, ValueError):
-        return None
+        return _common_time(value.strip("[]")) if isinstance(value, str) else None
 
 
 def _spread(times: "np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":

@@ -149,6 +149,10 @@ def test_times_of_a_combined_log_are_replayed(tmp_path: Path) -> None:
         ('{"time": "1700000000.500"}', '{"time": "1700000001.750"}'),
         ('{"time": 20.5, "ms": 500}', '{"time": 21.5, "ms": 250}'),
         ('{"time": 1.75}', '{"time": 0.5}'),
+        ('{"time": 1700000000500000}', '{"time": 1700000001750000}'),
+        ('{"time": 1700000000500000000}', '{"time": 1700000001750000000}'),
+        ('{"msec": 1700000000.5}', '{"msec": 1700000001.75}'),
+        ('\ufeff{"time": 0.5, "ms": NaN}', '{"time": 1.75, "ms": Infinity}'),
     ],
 )
 def test_times_of_json_lines_are_replayed(times: Sequence[str], tmp_path: Path) -> None:
@@ -156,6 +160,16 @@ def test_times_of_json_lines_are_replayed(times: Sequence[str], tmp_path: Path) 
     assert schedule.due == pytest.approx([0, 1.25])
     assert schedule.span == pytest.approx(2.5)
     assert schedule.plan["kind"] == "replay"
+
+
+@pytest.mark.parametrize("name", ["time_local", "time"])
+def test_json_lines_may_have_the_time_of_the_common_format(name: str, tmp_path: Path) -> None:
+    """As nginx's $time_local, or Apache's %t with its brackets."""
+    time = (
+        "10/Oct/2000:13:55:{:02} -0700" if name == "time_local" else "[10/Oct/2000:13:55:{:02} Z]"
+    )
+    path = file_of(tmp_path, *(f'{{"{name}": "{time.format(second)}"}}' for second in (1, 1, 3)))
+    assert read_access_log(path).due.tolist() == [0, 0.5, 2]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +180,8 @@ def test_times_of_json_lines_are_replayed(times: Sequence[str], tmp_path: Path) 
         (('{"time": 1}', "{"), "line 2: no time found."),
         (('{"time": "now"}',), "line 1: no time found."),
         (('{"status": 200}',), "line 1: no time found."),
+        (('{"time": ' + "[" * 100_000,), "line 1: no time found."),
+        (('{"time": 1' + "0" * 400 + "}",), "line 1: no time found."),
         ((COMMON.replace("Oct", "ctN").format(1),), "line 1: no time found."),
         ((COMMON.format(77),), "line 1: no time found."),
     ],
@@ -213,6 +229,7 @@ def test_replay_as_a_command(stub: Stub, tmp_path: Path) -> None:
         (("--rate", "-5"), "Rates and times must be 0 or more."),
         (("--rate", "nan"), "Rates and times must be 0 or more."),
         (("--for", "1e12"), "A run has at most 20,000,000 requests"),
+        (("--rate", "1e308", "--for", "1e308"), "this one has far more. Use a lower rate"),
         (("--rate", "5", "--ramp", "1:2"), "Use one of --rate and --ramp."),
         (("--ramp", "5"), "--ramp must be two rates such as 10:200; it is '5'."),
         (("--profile", "no.csv"), "'no.csv' cannot be read: No such file or directory."),
