@@ -32,7 +32,9 @@ def environment(arguments: Sequence[str] | None = None) -> Environment:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return Environment(shlex.join(without_secrets(arguments or sys.argv)), found)
+    command = shlex.join(without_secrets(arguments or sys.argv))
+    # Names of files need not be UTF-8.
+    return Environment(command.encode(errors="replace").decode(), found)
 
 
 def without_secrets(arguments: Sequence[str]) -> list[str]:

@@ -50,7 +50,7 @@ def multipart(filename: str, data: bytes) -> Payload:
         f'Content-Disposition: form-data; name="file"; filename="{quoted}"\r\n'
         f"Content-Type: {media_type}\r\n\r\n"
     )
-    content = b"".join([head.encode(), data, f"\r\n--{boundary}--\r\n".encode()])
+    content = b"".join([head.encode(errors="replace"), data, f"\r\n--{boundary}--\r\n".encode()])
     return Payload(content, f"multipart/form-data; boundary={boundary}")
 
 

@@ -38,7 +38,8 @@ def test_sample_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:8000", "ftp://x/", "http://", "http://x:y/", "http://x/ y"]
+    "url",
+    ["localhost:8000", "ftp://x/", "http://", "http://x:y/", "http://x/ y", "http://x/\udce9"],
 )
 def test_invalid_url_raises(url: str) -> None:
     with pytest.raises(UsageError, match="is not a URL"):
