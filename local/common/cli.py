@@ -1,6 +1,7 @@
 """Command-line conventions: one-line errors, exit status, option types, output files."""
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -44,6 +45,12 @@ def check_outputs(*paths: Path | None) -> None:
             )
 
 
+def unwritable(error: OSError) -> UsageError:
+    """For a report that cannot be written. Unlike `open`, a failed `write` does not name the
+    file."""
+    return UsageError(f"{error.filename or 'A report'} cannot be written: {error.strerror}.")
+
+
 def exit_on_sigterm() -> None:
     """Have SIGTERM raise `SystemExit`, so that servers and temporary files do not outlive it."""
     signal.signal(signal.SIGTERM, _exit)
@@ -61,6 +68,9 @@ def print_progress(line: str) -> None:
 
 def main(command: Callable[[], int]) -> None:
     """Run `command` and exit with its status; a `UsageError` is one line on stderr and status 2."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed when the program was started
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
         status = command()
         sys.stdout.flush()
@@ -68,8 +78,19 @@ def main(command: Callable[[], int]) -> None:
         print(f"error: {error}", file=sys.stderr)
         status = 2
     except BrokenPipeError:  # the reader closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         status = 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"error: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        _drop_output()
+        status = 2
     except KeyboardInterrupt:  # before or after a run
         status = 128 + signal.SIGINT
     sys.exit(status)
+
+
+def _drop_output() -> None:
+    """Python writes what is left at its exit, where a failure is a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

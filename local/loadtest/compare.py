@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from local.common.cli import OneLineParser, UsageError, check_outputs
+from local.common.cli import OneLineParser, UsageError, check_outputs, unwritable
 from local.loadtest.blocks import Blocks, join
 from local.loadtest.comparison import (
     JUDGED,
@@ -87,7 +87,7 @@ def compare() -> int:
     try:
         _write(options, found, reports, blocks, notes, status)
     except OSError as error:
-        raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None
+        raise unwritable(error) from None
     return status
 
 

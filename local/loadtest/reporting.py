@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.common.cli import UsageError, check_outputs
+from local.common.cli import UsageError, check_outputs, unwritable
 from local.loadtest.blocks import blocks_of
 from local.loadtest.environment import environment
 from local.loadtest.report import data, text
@@ -75,11 +75,13 @@ def report(options: argparse.Namespace, done: Run, view: ServiceView | None = No
     """Print and write the reports of a run. Returns the exit status. `view` is that of the
     service."""
     summary = summarize(done, environment(), view)
-    print(text.format_report(summary))
     not_met = broken(options.require, figures_of(summary))
-    if options.require:
-        print(text.format_verdict(len(options.require), not_met))
-    _write(options, done, summary)
+    try:
+        print(text.format_report(summary))
+        if options.require:
+            print(text.format_verdict(len(options.require), not_met), flush=True)
+    finally:  # also if nobody reads the output to its end
+        _write(options, done, summary)
     return exit_status(
         summary,
         done.stopped_by,
@@ -131,4 +133,4 @@ def _write(options: argparse.Namespace, done: Run, summary: Summary) -> None:
             measured = measured_of(summary)
             write_verdict(options.junit, measured, options.require, late_ok=options.late_ok)
     except OSError as error:
-        raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None
+        raise unwritable(error) from None

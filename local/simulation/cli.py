@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from local.common.cli import UsageError, check_outputs, print_progress
+from local.common.cli import UsageError, check_outputs, print_progress, unwritable
 from local.loadtest import requirements
 from local.loadtest.schedule import Schedule
 from local.simulation import aws_figures
@@ -230,8 +230,12 @@ def _verdict(options: argparse.Namespace, rows: Sequence[Row]) -> int:
 
 
 def _write_json(options: argparse.Namespace, content: dict[str, Any]) -> None:
-    if options.json:
+    if not options.json:
+        return
+    try:
         options.json.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        raise unwritable(error) from None
 
 
 def _plot(options: argparse.Namespace, prediction: Prediction) -> None:

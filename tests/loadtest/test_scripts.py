@@ -1,6 +1,7 @@
 """test_script.py and run_multiple_tests.py, run as commands."""
 
 import csv
+import json
 import math
 import os
 import pty
@@ -226,6 +227,64 @@ def test_closed_stdout_is_not_an_error(stub: Stub) -> None:
     assert "Traceback" not in process.stderr
 
 
+def test_reports_are_written_if_nobody_reads_the_output(stub: Stub, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    subprocess.run(
+        f"{sys.executable} {WAVES} -N 2 -R 1 --url {stub.url} --json {path} | true",
+        shell=True, cwd=ROOT, capture_output=True, timeout=HANG_SECONDS, check=False,
+    )  # fmt: skip
+    assert json.loads(path.read_text())["answered"] == 2
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_may_be_closed_from_the_start(stub: Stub, closed: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    process = subprocess.run(
+        f"{sys.executable} {ONE} 2 --late-ok --url {stub.url} --json {path} {closed}",
+        shell=True, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
+    )  # fmt: skip
+    assert (process.returncode, "Traceback" in process.stderr) == (0, False)
+    assert json.loads(path.read_text())["answered"] == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (">/dev/full", "error: The output cannot be written: No space left on device.\n"),
+        ("--json /dev/full", "error: A report cannot be written: No space left on device.\n"),
+    ],
+)
+def test_full_disk_is_one_line(stub: Stub, output: str, message: str) -> None:
+    process = subprocess.run(
+        f"{sys.executable} {ONE} 2 --url {stub.url} {output}",
+        shell=True, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
+    )  # fmt: skip
+    assert process.returncode == 2
+    assert process.stderr.endswith(message)
+    assert "Traceback" not in process.stderr
+
+
+def test_file_names_need_not_be_utf8(stub: Stub, tmp_path: Path) -> None:
+    image = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    image.write_bytes(b"jpg")
+    page = tmp_path / os.fsdecode(b"\xe9.html")
+    done = script(ONE, "--image", image, "--html", page, "--url", stub.url)
+    assert done.returncode == 0, done.stderr
+    assert b'filename="caf?.jpg"' in stub.received[0].body
+    assert page.stat().st_size
+
+
+def test_credentials_in_the_url_are_sent_and_not_shown(stub: Stub, tmp_path: Path) -> None:
+    url = stub.url.replace("//", "//me:s%3Acret@")
+    page, verdict = tmp_path / "report.html", tmp_path / "report.xml"
+    done, report = measured(ONE, "--url", url, "--html", page, "--junit", verdict, folder=tmp_path)
+    assert stub.received[0].headers["authorization"] == "Basic bWU6czpjcmV0"
+    assert report["target"] == stub.url.replace("//", "//...@")
+    for text in (done.stdout, json.dumps(report), page.read_text(), verdict.read_text()):
+        assert "s%3Acret" not in text
+
+
 UNUSABLE = [
     ([ONE, "0"], "N must be 1 or more; it is 0."),
     ([ONE, "-3"], "N must be 1 or more; it is -3."),
@@ -234,7 +293,9 @@ UNUSABLE = [
     ([WAVES, "-N", "0"], "N must be 1 or more; it is 0."),
     ([WAVES, "-T", "-1"], "T must be 0 seconds or more; it is -1."),
     ([WAVES, "-T", "nan"], "T must be 0 seconds or more; it is nan."),
+    ([WAVES, "-T", "1e308"], "A run takes at most a year"),
     ([WAVES, "-R", "0"], "R must be 1 or more; it is 0."),
+    ([WAVES, "-N", "9" * 400], "this one has far more. Use a smaller N or R."),
     ([WAVES, "--what"], "unrecognized arguments: --what"),
     ([ONE, "1", "--image", "no/such.jpg"], "'no/such.jpg' does not exist. Name an image"),
     ([ONE, "1", "--image", "tests/docs"], "The folder 'tests/docs' has no images."),

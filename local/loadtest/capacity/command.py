@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
 
-from local.common.cli import UsageError, check_outputs
+from local.common.cli import UsageError, check_outputs, unwritable
 from local.loadtest import cli
 from local.loadtest.capacity.experiment import Experiment
 from local.loadtest.capacity.result import Result, introduction
@@ -242,4 +242,4 @@ def write(options: Namespace, result: Result) -> None:
 
             save_plot(result, options.plot)
     except OSError as error:
-        raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None
+        raise unwritable(error) from None
