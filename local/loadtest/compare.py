@@ -82,12 +82,11 @@ def compare() -> int:
         tolerance=options.tolerance,
     )
     notes = warnings(reports)
-    print(compare_text.format_comparison(found, titles(reports), notes))
     status = exit_status(found, reports, late_ok=options.late_ok)
     try:
+        print(compare_text.format_comparison(found, titles(reports), notes))
+    finally:  # also if nobody reads the output to its end
         _write(options, found, reports, blocks, notes, status)
-    except OSError as error:
-        raise unwritable(error) from None
     return status
 
 
@@ -236,30 +235,33 @@ def _write(  # noqa: PLR0913, PLR0917
     status: int,
 ) -> None:
     sentence = compare_text.sentence(found)
-    if options.json:
-        content = {
-            "sentence": sentence,
-            "verdict": compare_text.verdict(found),
-            "status": status,
-            "warnings": list(notes),
-            "a": [_about(report) for report in reports[::2]],
-            "b": [_about(report) for report in reports[1::2]],
-            **found.as_dict(),
-        }
-        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    if options.html:
-        from local.loadtest.report.compare_html import write_html
+    try:
+        if options.json:
+            content = {
+                "sentence": sentence,
+                "verdict": compare_text.verdict(found),
+                "status": status,
+                "warnings": list(notes),
+                "a": [_about(report) for report in reports[::2]],
+                "b": [_about(report) for report in reports[1::2]],
+                **found.as_dict(),
+            }
+            options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        if options.html:
+            from local.loadtest.report.compare_html import write_html
 
-        write_html(found, blocks, titles(reports), notes, options.html)
-    if options.junit:
-        write_junit(
-            options.junit,
-            "load tests compared",
-            cases(found, reports, late_ok=options.late_ok),
-            properties={"verdict": sentence, **dict(zip("ab", titles(reports), strict=True))},
-            seconds=0,
-            start=str(reports[1].summary.get("start", ""))[: len("2027-01-15T08:00:00")],
-        )
+            write_html(found, blocks, titles(reports), notes, options.html)
+        if options.junit:
+            write_junit(
+                options.junit,
+                "load tests compared",
+                cases(found, reports, late_ok=options.late_ok),
+                properties={"verdict": sentence, **dict(zip("ab", titles(reports), strict=True))},
+                seconds=0,
+                start=str(reports[1].summary.get("start", ""))[: len("2027-01-15T08:00:00")],
+            )
+    except OSError as error:
+        raise unwritable(error) from None
 
 
 def _about(report: Report) -> dict[str, Any]:

@@ -77,8 +77,10 @@ def capacity() -> int:
     finally:
         experiment.progress.clear()
     unmet = broken(options.require, {RATE: result.rate})
-    print("\n".join(["", result.verdict(), *(f"not met     {line}" for line in unmet)]))
-    write(options, result)
+    try:
+        print("\n".join(["", result.verdict(), *(f"not met     {line}" for line in unmet)]))
+    finally:  # also if nobody reads the output to its end
+        write(options, result)
     if result.stopped_by is not None:
         return 128 + result.stopped_by
     if result.client_limit:
