@@ -73,9 +73,11 @@ def compare() -> int:
         raise UsageError("Plots need matplotlib: pip install -r requirements.txt")
     reports = read_reports(options.reports)
     blocks = [join([report.blocks for report in side]) for side in (reports[::2], reports[1::2])]
-    if estimates(blocks[0])["p50"] is None:
-        name = str(reports[0].path)
-        raise UsageError(f"{name!r}: no request was answered, so nothing can be compared.")
+    for report, side in zip(reports, blocks, strict=False):
+        # If all requests of b have failed, that is a result.
+        if estimates(side)["p50"] is None and (side is blocks[0] or not side.failures.any()):
+            name = str(report.path)
+            raise UsageError(f"{name!r}: no request was answered, so nothing can be compared.")
     found = compare_blocks(
         *blocks,
         judged=options.metric or JUDGED,

@@ -304,3 +304,13 @@ def test_missing_file_is_refused() -> None:
 def test_run_without_answers_has_nothing_to_compare_with() -> None:
     line = refused(SCRIPT, write("a.json", 1, failing=1), write("b.json", 2))
     assert "no request was answered, so nothing can be compared" in line
+
+
+def test_run_without_answers_and_failures_cannot_be_compared() -> None:
+    """Its requests were in flight until it was stopped."""
+    path = write("b.json", 2)
+    found = json.loads(path.read_text())
+    found["blocks"]["latency"] = [""] * len(found["blocks"]["latency"])
+    path.write_text(json.dumps(found))
+    line = refused(SCRIPT, write("a.json", 1), path)
+    assert "b.json': no request was answered, so nothing can be compared" in line
