@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import local.common.interrupts  # noqa: F401
 from local.common.cli import main
 from local.completion.command import batch_report
 

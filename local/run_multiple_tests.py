@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import local.common.interrupts  # noqa: F401
 from local.common.cli import main
 from local.loadtest import cli, reporting
 from local.loadtest.schedule import WavePlan

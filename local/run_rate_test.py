@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import local.common.interrupts  # noqa: F401
 from local.common.cli import UsageError, main, whole_number
 from local.loadtest import cli, reporting
 from local.loadtest.rate_options import add_rate_options, schedule_of

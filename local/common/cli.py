@@ -71,6 +71,8 @@ def main(command: Callable[[], int]) -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed when the program was started
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # of `interrupts`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         status = command()
         sys.stdout.flush()

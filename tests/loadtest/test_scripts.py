@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -245,6 +246,26 @@ def test_streams_may_be_closed_from_the_start(stub: Stub, closed: str, tmp_path:
     )  # fmt: skip
     assert (process.returncode, "Traceback" in process.stderr) == (0, False)
     assert json.loads(path.read_text())["answered"] == 2
+
+
+IMPORTING = """
+import os, runpy, signal, sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "numpy":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("name", [ONE, WAVES, "local/run_rate_test.py", "local/compare.py",
+                                  "local/capacity.py", "local/forecast.py"])  # fmt: skip
+def test_ctrl_c_during_imports_is_no_traceback(name: str) -> None:
+    done = script("-c", IMPORTING, name)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
