@@ -287,12 +287,12 @@ def test_full_disk_is_one_line(stub: Stub, output: str, message: str) -> None:
 
 
 def test_file_names_need_not_be_utf8(stub: Stub, tmp_path: Path) -> None:
-    image = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    image = tmp_path / os.fsdecode(b"\xe9.jpg")
     image.write_bytes(b"jpg")
     page = tmp_path / os.fsdecode(b"\xe9.html")
     done = script(ONE, "--image", image, "--html", page, "--url", stub.url)
     assert done.returncode == 0, done.stderr
-    assert b'filename="caf?.jpg"' in stub.received[0].body
+    assert b'filename="?.jpg"' in stub.received[0].body
     assert page.stat().st_size
 
 
