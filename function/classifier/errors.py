@@ -63,15 +63,10 @@ class InternalError(ServiceError):
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     slug = "internal-error"
+    label = "Internal"
 
-    def __init__(self, cause: Exception) -> None:
+    def __init__(self) -> None:
         super().__init__("The service failed; its log has the details. Try again later.")
-        self._cause = cause
-
-    @property
-    def kind(self) -> str:
-        """The class of the cause."""
-        return type(self._cause).__name__
 
 
 # Images

@@ -61,6 +61,7 @@ def test_an_address_gets_alarms_of_this_function_and_this_queue(
         "ThrottleAlarm": {"FunctionName": function},
         "SlowAlarm": {"function": function},
         "StoreAlarm": {"function": function, "kind": "Store"},
+        "InternalAlarm": {"function": function, "kind": "Internal"},
         "FailedEventAlarm": {"QueueName": queue},
         "CostAlarm": {},  # of the account
     }

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from classifier.errors import InternalError, StoreError
 from classifier.telemetry.emf import NAMESPACE, EmbeddedMetrics
 from tests.support.cloudformation import decide, rules_broken, source, transform
 from tests.support.paths import ROOT
@@ -216,7 +217,7 @@ def test_alarms_stop_a_gradual_deployment() -> None:
     group = resources["ClassifierDeploymentGroup"]["Properties"]
     bound = {each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]}
     assert group["AlarmConfiguration"]["Enabled"]
-    assert bound == {"FailureAlarm", "ThrottleAlarm", "SlowAlarm", "StoreAlarm"}
+    assert bound == {"FailureAlarm", "ThrottleAlarm", "SlowAlarm", "StoreAlarm", "InternalAlarm"}
     assert bound <= set(resources)
     assert GRADUAL in str(group["DeploymentConfigName"])
     policy = resources["ClassifierAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
@@ -270,6 +271,16 @@ def test_alarms_and_dashboard_read_metrics_that_the_function_writes() -> None:
     assert {name for _, name, _ in own} == {name for _, name, _ in emitted()}
 
 
+def test_alarms_have_the_kinds_of_errors_of_the_service() -> None:
+    kinds = {
+        dimension["Value"]
+        for each in alarms().values()
+        for dimension in each.get("Dimensions", [])
+        if dimension["Name"] == "kind"
+    }
+    assert kinds == {StoreError.label, InternalError().kind}
+
+
 def graphs() -> Iterator[tuple[str, str, frozenset[str]]]:
     body = json.loads(source()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
     for widget in body["widgets"]:
@@ -293,8 +304,8 @@ def test_the_page_lists_the_metrics_of_all_alarms() -> None:
     listed = set(re.findall(r"`((?:AWS/)?\w+) (\w+)`", section.split("\n\n")[0]))
     used = {(namespace, name) for namespace, name, _ in metrics(list(alarms().values()))}
     assert listed == used
-    assert "AlarmEmail` creates all six" in PAGE
-    assert len(alarms()) == 6
+    assert "AlarmEmail` creates all seven" in PAGE
+    assert len(alarms()) == 7
 
 
 @needs(SAM)

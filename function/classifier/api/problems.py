@@ -55,7 +55,7 @@ class ErrorResponder:
             case HTTPException():
                 refusal = _routing_error(request, error)
             case _:
-                refusal = InternalError(error)
+                refusal = InternalError()
         if refusal.counted:
             self._metrics.count_error(refusal.kind)
         if isinstance(refusal, StoreError):

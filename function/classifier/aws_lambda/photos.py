@@ -12,6 +12,7 @@ from classifier.aws_lambda.event_errors import MalformedEvent, OutOfTime
 from classifier.classifier import Classification
 from classifier.errors import (
     ImageError,
+    InternalError,
     ObjectNotFound,
     ObjectUnreadable,
     StoreError,
@@ -153,7 +154,7 @@ class Photos:
             self._service.metrics.count_error(error.kind)
             _log.error("%s", error)
             return
-        self._service.metrics.count_error(type(error).__name__)
+        self._service.metrics.count_error(InternalError.label)
         _log.error("%s failed", photo, exc_info=error)
 
     def _see(self, photo: Photo, top_k: int) -> _Seen:

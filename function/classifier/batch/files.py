@@ -43,7 +43,7 @@ class FileClassifier:
             outcome = error
         except Exception as error:
             print(f"{path!r}: {type(error).__name__}: {error}", file=sys.stderr)
-            outcome = InternalError(error)
+            outcome = InternalError()
         return {"path": path, **result_json(outcome, self._classifier.model.card.name)}
 
     def _classify(self, path: str) -> Outcome:

@@ -41,6 +41,15 @@ def test_image_needs_no_api_key(model: Model, function: Function, image: str) ->
     assert protected({"image": image})["predictions"][0]["label"] == SAMPLE_LABEL
 
 
+def test_exceptions_over_http_are_counted_as_internal_errors(
+    function: Function, sample: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda's own metric does not count them: the invocation succeeds."""
+    monkeypatch.setattr(function.service.classifier, "classify", None)
+    assert function(v2("POST", "/", sample, {"content-type": "image/jpeg"}))["statusCode"] == 500
+    assert function.metrics.errors == {"Internal": 1}
+
+
 @pytest.mark.parametrize("place", [None, "images", OTHER])
 def test_key_gets_the_response_of_http(
     function: Function, sample: bytes, image: str, place: str | None
