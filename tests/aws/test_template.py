@@ -13,6 +13,7 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from classifier.errors import InternalError, StoreError
+from classifier.origins import parse_origins
 from classifier.telemetry.emf import NAMESPACE, EmbeddedMetrics
 from tests.support.cloudformation import decide, rules_broken, source, transform
 from tests.support.paths import ROOT
@@ -153,6 +154,26 @@ def test_combinations_that_cannot_work_are_refused(chosen: dict[str, str], sente
 )
 def test_other_combinations_are_accepted(chosen: dict[str, str]) -> None:
     assert rules_broken(**chosen) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "*", "https://a.example", "HTTP://localhost:3000", "http://[::1]:8080"),
+        *("https://a.example,https://b.example", "https://a.example , https://b.example,"),
+        *("chrome-extension://abc", "https://a_b.example", "capacitor://localhost"),
+        *("example.com", "https://a.example/", "https://a.example https://b.example", "*,*"),
+        *("https://", "https://a.example:123456", "null", "https://*.example.com", "https://a b"),
+    ],
+)
+def test_origins_are_refused_that_the_function_would_refuse(text: str) -> None:
+    """It would not start."""
+    try:
+        parse_origins(text)
+        valid = True
+    except ValueError:
+        valid = False
+    assert bool(re.fullmatch(parameters()["CorsOrigins"]["AllowedPattern"], text)) is valid
 
 
 @pytest.mark.parametrize(
