@@ -105,7 +105,10 @@ class _Asker:
 
     def _client(self, service: str) -> Any:
         config = Config(retries={"total_max_attempts": 2}, connect_timeout=10)
-        return self._session.client(service, config=config)  # type: ignore[call-overload]
+        try:
+            return self._session.client(service, config=config)  # type: ignore[call-overload]
+        except ValueError as error:  # AWS_ENDPOINT_URL
+            raise UsageError(f"AWS cannot be asked: {error}") from None
 
     def _needed(self, service: str, operation: str) -> Any:
         try:
@@ -141,13 +144,17 @@ class _Asker:
             if _code(error) == "ValidationError":  # there is no such stack
                 return {}
             raise
-        return {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
+        return {
+            each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])
+        }
 
     def _reserved(self, stack: str) -> int:
         resource = self._client("cloudformation").describe_stack_resource(
             StackName=stack, LogicalResourceId=_FUNCTION
         )["StackResourceDetail"]
-        name = resource["PhysicalResourceId"]
+        name = resource.get("PhysicalResourceId")
+        if not name:  # its creation failed
+            return 0
         found = self._client("lambda").get_function_concurrency(FunctionName=name)
         return int(found.get("ReservedConcurrentExecutions", 0))
 

@@ -177,14 +177,15 @@ def _timeout(values: Mapping[str, str]) -> Iterator[Finding]:
 def _rates(values: Mapping[str, str], account: Account) -> Iterator[Finding]:
     if values["Endpoint"] != "HttpApi":
         return
-    name, asked = "ThrottleRate", int(values["ThrottleRate"])
+    name, text = "ThrottleRate", values["ThrottleRate"]
+    asked = float(text)
     reserved = int(values["ReservedConcurrency"])
     concurrency = account.unreserved + account.reserved if reserved == -1 else reserved
     rate = REQUESTS_PER_UNIT * concurrency
     if asked > HTTP_API_RATE:
         yield Finding(
             name,
-            str(asked),
+            text,
             str(HTTP_API_RATE),
             None,
             f"All APIs of an account together may get {HTTP_API_RATE} requests per second, unless "
@@ -193,11 +194,11 @@ def _rates(values: Mapping[str, str], account: Account) -> Iterator[Finding]:
     elif asked > rate:
         yield Finding(
             name,
-            str(asked),
+            text,
             str(rate),
             None,
             f"{concurrency} executions serve at most {rate} requests per second, "
             f"{REQUESTS_PER_UNIT} each. Of more, Lambda rejects the rest.",
         )
     else:
-        yield Finding(name, str(asked), str(rate), True)
+        yield Finding(name, text, str(rate), True)

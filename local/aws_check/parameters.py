@@ -18,6 +18,12 @@ Json = dict[str, Any]
 _TEMPLATE: Final = ROOT / "template.yaml"
 _SAMCONFIG: Final = ROOT / "samconfig.toml"
 
+_FRACTIONS: Final = {"ThrottleRate", "SlowMilliseconds"}
+"""Numbers that may have a fraction: API Gateway and CloudWatch take them."""
+
+_MAX_LENGTH: Final = 4096
+"""Bytes of a parameter's value (AWS CloudFormation User Guide, "CloudFormation quotas")"""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -55,22 +61,29 @@ def read_template(path: Path = _TEMPLATE) -> Json:
 def read_samconfig(environment: str, path: Path = _SAMCONFIG) -> Config:
     """What the section `environment` says of `sam deploy`. Raises `UsageError`."""
     try:
-        content = tomllib.loads(_text(path)) if path.exists() else {}
+        content: Json = tomllib.loads(_text(path)) if path.exists() else {}
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path.name} is not TOML: {error}.") from None
-    if content and environment not in content:
+    if content and not isinstance(content.get(environment), dict):
         raise UsageError(f"{path.name} has no section {environment!r}.")
     section = content.get(environment, {})
-    merged: Json = {
-        **section.get("global", {}).get("parameters", {}),
-        **section.get("deploy", {}).get("parameters", {}),
-    }
+    merged = {**_parameters(section, "global"), **_parameters(section, "deploy")}
+    for name in ("region", "profile", "stack_name"):
+        if not isinstance(merged.get(name, ""), str):
+            raise UsageError(f"{name} of {path.name} must be a string.")
     return Config(
         _overrides(merged.get("parameter_overrides", [])),
         merged.get("region"),
         merged.get("profile"),
         merged.get("stack_name"),
     )
+
+
+def _parameters(section: Json, command: str) -> Json:
+    match section.get(command):
+        case {"parameters": dict(parameters)}:
+            return parameters
+    return {}
 
 
 def given_values(
@@ -96,7 +109,9 @@ def all_values(
 
 def refusals(template: Json, values: Mapping[str, str]) -> dict[str, str]:
     """Why CloudFormation refuses a value by itself, by the parameter's name."""
-    found = {name: _refusal(each, values[name]) for name, each in template["Parameters"].items()}
+    found = {
+        name: _refusal(name, each, values[name]) for name, each in template["Parameters"].items()
+    }
     return {name: reason for name, reason in found.items() if reason}
 
 
@@ -131,26 +146,27 @@ def _operand(operand: object, values: Mapping[str, str]) -> str:
     return values[operand["Ref"]] if isinstance(operand, dict) else str(operand)
 
 
-def _refusal(parameter: Json, value: str) -> str:
+def _refusal(name: str, parameter: Json, value: str) -> str:
+    longest = int(parameter.get("MaxLength", _MAX_LENGTH))
+    if len(value) > longest:
+        return f"may have {longest} characters"
     allowed = [str(each) for each in parameter.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return f"must be one of {', '.join(allowed)}"
     if parameter["Type"] == "Number":
-        return _number_refusal(parameter, value)
-    if len(value) > int(parameter.get("MaxLength", 4096)):
-        return f"may have {parameter['MaxLength']} characters"
+        return _number_refusal(parameter, value, fraction=name in _FRACTIONS)
     if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
         return str(parameter.get("ConstraintDescription", "does not match AllowedPattern"))
     return ""
 
 
-def _number_refusal(parameter: Json, value: str) -> str:
-    if not re.fullmatch(r"-?\d+", value):
-        return "must be a whole number"
+def _number_refusal(parameter: Json, value: str, *, fraction: bool) -> str:
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?" if fraction else r"-?[0-9]+", value):
+        return "must be a number" if fraction else "must be a whole number"
     least, most = parameter.get("MinValue"), parameter.get("MaxValue")
-    if least is not None and int(value) < least:
+    if least is not None and float(value) < least:
         return f"must be {least} or more"
-    if most is not None and int(value) > most:
+    if most is not None and float(value) > most:
         return f"must be at most {most}"
     return ""
 
@@ -159,10 +175,12 @@ def _overrides(given: object) -> dict[str, str]:
     """`parameter_overrides` in each of the forms that the SAM CLI accepts."""
     if isinstance(given, Mapping):
         return {str(name): str(value) for name, value in given.items()}
-    if isinstance(given, str):
-        return _pairs(shlex.split(given))
-    if isinstance(given, list):
-        return _pairs(part for each in given for part in shlex.split(str(each)))
+    if isinstance(given, str | list):
+        texts = [given] if isinstance(given, str) else map(str, given)
+        try:
+            return _pairs([part for text in texts for part in shlex.split(text)])
+        except ValueError:
+            pass  # a quote without its second
     raise UsageError("parameter_overrides of samconfig.toml must be Name=Value pairs.")
 
 
@@ -185,3 +203,5 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8")
     except OSError as error:
         raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{str(path)!r} cannot be read: it is not UTF-8.") from None

@@ -1,6 +1,7 @@
 """`make aws-check`: the real boto3 against moto, over HTTP."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from local.aws_check.__main__ import aws_check
-from local.aws_check.parameters import read_samconfig, read_template, refusals
+from local.aws_check.parameters import Config, read_samconfig, read_template, refusals
 from local.common.cli import UsageError
 from tests.support.aws_account import Quotas
 from tests.support.cloudformation import IMAGE, STACK, Cloud, aws_server, defaults, source
@@ -151,6 +152,13 @@ def test_what_the_stack_has_reserved_is_free_for_it_and_its_parameters_stay(
         (["MemorySize=100"], "The template refuses it: it must be 512 or more."),
         (["MemorySize=big"], "it must be a whole number"),
         (["Endpoint=Rest"], "it must be one of HttpApi, FunctionUrl"),
+        (["MemorySize=512.5"], "it must be a whole number"),
+        (["MemorySize=\u0665\u0661\u0662"], "it must be a whole number"),
+        (["MemorySize=" + "1" * 5000], "it may have 4096 characters."),
+        (["ThrottleRate=0.5"], "it must be 1 or more"),
+        (["ThrottleRate=fast"], "it must be a number"),
+        (["ApiKey=" + "k" * 5000], "it may have 4096 characters."),
+        (["CorsOrigins=example.com"], "it must be * or origins without a path"),
         (["AlarmEmail=nobody"], "it must be an e-mail address or empty"),
         (
             ["Deployment=Canary10Percent5Minutes"],
@@ -175,6 +183,7 @@ def test_what_cannot_be_deployed_does_not_fit(
         (["Endpoint=FunctionUrl"], "only they limit its cost"),
         (["ReservedConcurrency=5"], "5 executions serve at most 50 requests per second"),
         (["ThrottleRate=10001"], "All APIs of an account together"),
+        (["ThrottleRate=1.5", "SlowMilliseconds=12.5"], "| ThrottleRate | 1.5 | 10000 | yes |"),
     ],
 )
 def test_what_may_surprise_is_said_and_fits(
@@ -272,6 +281,13 @@ def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quotas")
+def test_address_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")
+    with pytest.raises(UsageError, match="AWS cannot be asked: Invalid endpoint: nowhere"):
+        aws_check([])
+
+
+@pytest.mark.usefixtures("quotas")
 def test_the_key_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "ApiKey=secret of mine")[0] == 1
     assert aws_check(["ApiKey=secret of mine"]) == 1
@@ -297,6 +313,34 @@ def test_samconfig_in_each_form(text: str, tmp_path: Path) -> None:
     config = read_samconfig("default", file)
     assert config.overrides == {"MemorySize": "512", "CorsOrigins": "https://a.example"}
     assert (config.stack, config.region) == ("photos", "eu-north-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("version = 0.1", "has no section 'version'"),
+        ("version = ", "is not TOML"),
+        ("\xff", "is not UTF-8"),
+        ('version.global.parameters.region = ["eu-central-1"]', "region of samconfig.toml must be"),
+        (
+            'version.deploy.parameters.parameter_overrides = "ApiKey=\'x"',
+            "must be Name=Value pairs",
+        ),
+        ("version.deploy.parameters.parameter_overrides = 5", "must be Name=Value pairs"),
+    ],
+)
+def test_unusable_samconfig(text: str, sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "samconfig.toml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        read_samconfig("version", file)
+
+
+@pytest.mark.parametrize("text", ["version.deploy = 5", "version.deploy.parameters = []"])
+def test_samconfig_without_parameters(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "samconfig.toml"
+    file.write_text(text)
+    assert read_samconfig("version", file) == Config({})
 
 
 def test_the_template_is_read_as_cloudformation_reads_it() -> None:
