@@ -23,9 +23,9 @@ FACTS: Final = (
         "stated in one copy of the page; older copies have the old name",
     ),
     Fact(
-        "Web Functions run only Node.js, on demand.",
-        _TOOLKIT,
-        "stated in AWS's repository",
+        "Web Functions run only Node.js 24, deployed as a .zip file, not as a container image.",
+        _GUIDE + "web-functions-runtimes.html",
+        "stated on the page; the .zip file on web-functions.html, which knows no container images",
     ),
     Fact(
         "MicroVMs (since 2026-06-22) are virtual machines with sessions of at most 8 hours.",
@@ -53,7 +53,7 @@ FACTS: Final = (
         "serverless/serverless#13147 and anomalyco/sst#6202",
     ),
     Fact(
-        "Python 3.13 and 3.14 on Lambda end on the same day, 2029-06-30.",
+        "Python 3.13 and 3.14 (since 2025-11-18) on Lambda end on the same day, 2029-06-30.",
         "https://endoflife.date/aws-lambda",
         "a third party that reads AWS's table of runtimes",
     ),

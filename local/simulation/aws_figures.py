@@ -24,6 +24,7 @@ class Figure(NamedTuple):
 
 _PRICING = "https://aws.amazon.com/lambda/pricing/"
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg/"
+_INVOKE = _GUIDE + "API_Invoke.html"
 _GATEWAY = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
 _GATEWAY_PRICES = (
     "https://docs.aws.amazon.com/whitepapers/latest/"
@@ -100,7 +101,8 @@ NEW_ACCOUNT: Final = Figure(
     "be reserved until AWS raises it",
     _GUIDE + "gettingstarted-limits.html",
     "the page says that new accounts have reduced concurrency and memory, without a number; the "
-    "number is from aws-samples/alarm-context-tool#2 and awslabs/fhir-works-on-aws-deployment#691",
+    "number is from aws-samples/alarm-context-tool#2, awslabs/fhir-works-on-aws-deployment#691 and "
+    "aws-samples/one-observability-demo#278",
 )
 NEW_ACCOUNT_MEMORY: Final = Figure(
     3008,
@@ -177,15 +179,16 @@ PAYLOAD_LIMIT: Final = Figure(
     6,
     "MB",
     "a synchronous request or response, base64 included; 6,291,456 bytes by the error's text",
-    _GUIDE + "gettingstarted-limits.html",
-    "not verified on the page, quoted from it by a third party on 2026-10-01",
+    _INVOKE,
+    _PAGE,
 )
 PAYLOAD_ASYNC: Final = Figure(
     1,
     "MB",
     "an asynchronous event, since October 2025",
-    _GUIDE + "gettingstarted-limits.html",
-    "not verified on the page, quoted from it by a third party on 2026-10-01",
+    _INVOKE,
+    "stated on the page; the date by third parties, the change by the AWS Compute Blog: "
+    "more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb",
 )
 HTTP_API_PAYLOAD: Final = Figure(
     10, "MB", "a request through an HTTP API, of which Lambda takes less", _GATEWAY, _PAGE
