@@ -24,6 +24,11 @@ MEMORY_QUOTA: Final = "Function memory maximum"
 _FUNCTION: Final = "Classifier"
 """The function's logical id in the template"""
 
+HTTP_RATE: Final = 10_000
+HTTP_BURST: Final = 5000
+"""Of all APIs of an account, by default; in some regions a quarter (Amazon API Gateway Developer
+Guide, "Amazon API Gateway quotas")"""
+
 Answer = TypeVar("Answer")
 
 _DENIED: Final = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
@@ -36,14 +41,17 @@ _NOT_VALID: Final = {
 @dataclass(frozen=True)
 class Account:
     """Quotas are those of the account in the region; `memory` is in MB, None if it is not known.
-    `reserved` is what the stack's function has reserved already, 0 for a new stack, and `deployed`
-    are the stack's parameters, which an update keeps."""
+    `http_rate` and `http_burst` are those of all its APIs together, in requests per second and in
+    requests. `reserved` is what the stack's function has reserved already, 0 for a new stack, and
+    `deployed` are the stack's parameters, which an update keeps."""
 
     number: str
     region: str
     concurrency: int
     unreserved: int
     memory: int | None
+    http_rate: int
+    http_burst: int
     reserved: int
     deployed: Mapping[str, str]
     notes: tuple[str, ...] = ()
@@ -82,6 +90,11 @@ class _Asker:
         memory = self._optional(
             self._memory, "servicequotas:ListServiceQuotas", "the quota of memory is not known"
         )
+        rate, burst = self._optional(
+            self._throttle,
+            "apigateway:GET",
+            f"APIs are taken to get {HTTP_RATE} requests per second",
+        ) or (HTTP_RATE, HTTP_BURST)
         deployed = self._optional(
             lambda: self._parameters(stack),
             "cloudformation:DescribeStacks",
@@ -98,6 +111,8 @@ class _Asker:
             int(limits["ConcurrentExecutions"]),
             int(limits["UnreservedConcurrentExecutions"]),
             memory,
+            rate,
+            burst,
             reserved or 0,
             deployed or {},
             tuple(self._notes),
@@ -136,6 +151,10 @@ class _Asker:
                 if quota["QuotaName"].lower() == MEMORY_QUOTA.lower():
                     return int(quota["Value"])
         return None
+
+    def _throttle(self) -> tuple[int, int]:
+        found = self._client("apigateway").get_account()["throttleSettings"]
+        return int(found["rateLimit"]), int(found["burstLimit"])
 
     def _parameters(self, stack: str) -> dict[str, str]:
         try:

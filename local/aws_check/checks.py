@@ -25,8 +25,6 @@ landing-zone-accelerator-on-aws#1139, aws/aws-dotnet-deploy#684)"""
 
 MOST_SECONDS: Final = 900
 HTTP_API_SECONDS: Final = 30
-HTTP_API_RATE: Final = 10_000
-"""Requests per second of all APIs of an account (Amazon API Gateway Developer Guide, "Quotas")"""
 
 CONCURRENCY_QUOTA: Final = "L-B99A9384"
 
@@ -182,15 +180,8 @@ def _rates(values: Mapping[str, str], account: Account) -> Iterator[Finding]:
     reserved = int(values["ReservedConcurrency"])
     concurrency = account.unreserved + account.reserved if reserved == -1 else reserved
     rate = REQUESTS_PER_UNIT * concurrency
-    if asked > HTTP_API_RATE:
-        yield Finding(
-            name,
-            text,
-            str(HTTP_API_RATE),
-            None,
-            f"All APIs of an account together may get {HTTP_API_RATE} requests per second, unless "
-            "API Gateway's throttle quota was raised.",
-        )
+    if asked > account.http_rate:
+        yield Finding(name, text, str(account.http_rate), None, _shared(account))
     elif asked > rate:
         yield Finding(
             name,
@@ -201,4 +192,17 @@ def _rates(values: Mapping[str, str], account: Account) -> Iterator[Finding]:
             f"{REQUESTS_PER_UNIT} each. Of more, Lambda rejects the rest.",
         )
     else:
-        yield Finding(name, text, str(rate), True)
+        yield Finding(name, text, str(min(rate, account.http_rate)), True)
+    name, text = "ThrottleBurst", values["ThrottleBurst"]
+    fits = int(text) <= account.http_burst
+    yield Finding(
+        name, text, str(account.http_burst), fits or None, "" if fits else _shared(account)
+    )
+
+
+def _shared(account: Account) -> str:
+    return (
+        f"All APIs of the account together may get {account.http_rate} requests per second in this "
+        f'region, and {account.http_burst} at once. "Throttle quota per account" of API Gateway in '
+        "the Service Quotas console raises both."
+    )

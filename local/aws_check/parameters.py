@@ -149,7 +149,7 @@ def _operand(operand: object, values: Mapping[str, str]) -> str:
 def _refusal(name: str, parameter: Json, value: str) -> str:
     longest = int(parameter.get("MaxLength", _MAX_LENGTH))
     if len(value) > longest:
-        return f"may have {longest} characters"
+        return f"may have at most {longest} characters"
     allowed = [str(each) for each in parameter.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return f"must be one of {', '.join(allowed)}"

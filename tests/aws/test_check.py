@@ -154,10 +154,10 @@ def test_what_the_stack_has_reserved_is_free_for_it_and_its_parameters_stay(
         (["Endpoint=Rest"], "it must be one of HttpApi, FunctionUrl"),
         (["MemorySize=512.5"], "it must be a whole number"),
         (["MemorySize=\u0665\u0661\u0662"], "it must be a whole number"),
-        (["MemorySize=" + "1" * 5000], "it may have 4096 characters."),
+        (["MemorySize=" + "1" * 5000], "it may have at most 4096 characters."),
         (["ThrottleRate=0.5"], "it must be 1 or more"),
         (["ThrottleRate=fast"], "it must be a number"),
-        (["ApiKey=" + "k" * 5000], "it may have 4096 characters."),
+        (["ApiKey=" + "k" * 5000], "it may have at most 4096 characters."),
         (["CorsOrigins=example.com"], "it must be * or origins without a path"),
         (["AlarmEmail=nobody"], "it must be an e-mail address or empty"),
         (
@@ -182,7 +182,11 @@ def test_what_cannot_be_deployed_does_not_fit(
         (["Timeout=60"], "An HTTP API waits 30 s"),
         (["Endpoint=FunctionUrl"], "only they limit its cost"),
         (["ReservedConcurrency=5"], "5 executions serve at most 50 requests per second"),
-        (["ThrottleRate=10001"], "All APIs of an account together"),
+        (["ThrottleRate=10001"], "All APIs of the account together may get 10000"),
+        (
+            ["ThrottleBurst=5001"],
+            "may get 10000 requests per second in this region, and 5000 at once",
+        ),
         (["ThrottleRate=1.5", "SlowMilliseconds=12.5"], "| ThrottleRate | 1.5 | 10000 | yes |"),
     ],
 )
@@ -192,6 +196,16 @@ def test_what_may_surprise_is_said_and_fits(
     status, report = run(capsys, *asked)
     assert status == 0
     assert sentence in report
+
+
+def test_regions_have_quotas_for_apis(quotas: Quotas, capsys: pytest.CaptureFixture[str]) -> None:
+    quotas.http_rate, quotas.http_burst = 2500, 1250
+    status, report = run(capsys, "ThrottleRate=2501", "ThrottleBurst=1250")
+    assert status == 0
+    assert row(report, "ThrottleRate") == ["2501", "2500", "see below"]
+    assert row(report, "ThrottleBurst") == ["1250", "1250", "yes"]
+    report = run(capsys, "Endpoint=FunctionUrl", "ThrottleRate=2501")[1]
+    assert "Throttle" not in report
 
 
 ONLY = "The quota of the account is 3008 MB."
@@ -225,10 +239,12 @@ def test_optional_permissions_are_noted(quotas: Quotas, capsys: pytest.CaptureFi
     quotas.refused = {
         "ListServiceQuotas": (400, "AccessDeniedException"),
         "DescribeStacks": (403, "AccessDenied"),
+        "GetAccount": (403, "AccessDeniedException"),
     }
     status, report = run(capsys)
     assert status == 0
     assert "No answer (AccessDeniedException) to servicequotas:ListServiceQuotas" in report
+    assert "to apigateway:GET: APIs are taken to get 10000 requests per second." in report
     assert "the stack 'image-classifier' is taken to be new." in report
 
 

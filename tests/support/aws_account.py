@@ -16,14 +16,17 @@ Json = dict[str, Any]
 
 @dataclass
 class Quotas:
-    """Answers as the AWS Lambda API Reference, "GetAccountSettings", and the Service Quotas API
-    Reference, "ListServiceQuotas", have it; everything else is for moto."""
+    """Answers as the AWS Lambda API Reference, "GetAccountSettings", the Service Quotas API
+    Reference, "ListServiceQuotas", and the API Gateway API Reference, "GetAccount", have it;
+    everything else is for moto."""
 
     concurrency: int = 1000
     reserved: int = 0
     """By all functions of the account"""
     memory: int | None = 10_240
     """None: Service Quotas does not list it"""
+    http_rate: int = 10_000
+    http_burst: int = 5000
     refused: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Status and code of the error, by operation"""
 
@@ -34,6 +37,9 @@ class Quotas:
                 return _error(operation, *self.refused[operation])(environ, start)
             if operation == "GetAccountSettings":
                 return _json(self._settings())(environ, start)
+            if operation == "GetAccount":
+                throttle = {"rateLimit": float(self.http_rate), "burstLimit": self.http_burst}
+                return _json({"throttleSettings": throttle})(environ, start)
             if operation == "ListServiceQuotas":
                 return _json(self._quotas(environ))(environ, start)
             return moto(environ, start)
@@ -88,6 +94,8 @@ def _operation(environ: Json) -> str:
     path = environ["PATH_INFO"]
     if path.endswith("/account-settings"):
         return "GetAccountSettings"
+    if path == "/account":
+        return "GetAccount"
     if path.endswith("/concurrency"):
         return "GetFunctionConcurrency"
     if environ["REQUEST_METHOD"] == "POST" and path == "/":
