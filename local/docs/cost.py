@@ -50,11 +50,12 @@ def cost_table() -> str:
 def cost_parts_table() -> str:
     """What the services around the function add, and how to change it."""
     size = container()["sizes"][-1]
-    function = steady_cost(size["memory_mb"], size["cold_ms"], size["warm_ms"])
+    figures = size["memory_mb"], size["cold_ms"], size["warm_ms"]
+    function, arm = steady_cost(*figures), steady_cost(*figures, "arm64")
     everything, quiet = Services(COSTS), Services(COSTS, platform_lines=False)
     stored = Services(COSTS, stored=1, object_kb=OBJECT_KB)
     rows = [
-        ("Lambda, 1,769 MB", function, "`MemorySize`; `arm64` costs 20 % less"),
+        ("Lambda, 1,769 MB", function, f"`MemorySize`; `arm64`, if it is as fast: {arm:.2f}"),
         ("HTTP API", aws_figures.HTTP_API_CALL.value * _MILLION, "`Endpoint=FunctionUrl`: 0"),
         (
             "logs",
@@ -105,10 +106,12 @@ def batch_table() -> str:
     return f"{table(header, cells, numbers_from=0)}\n\n{note}"
 
 
-def steady_cost(memory_mb: int, cold_ms: float, warm_ms: float) -> float:
+def steady_cost(
+    memory_mb: int, cold_ms: float, warm_ms: float, architecture: str = "x86_64"
+) -> float:
     """USD per million requests of `STEADY`, without a gateway; durations in milliseconds."""
     times = Times(durations_from_json(cold_ms), durations_from_json(warm_ms))
-    return _million(_forecast(STEADY, times, FunctionConfig(memory_mb, "x86_64")))
+    return _million(_forecast(STEADY, times, FunctionConfig(memory_mb, architecture)))
 
 
 def _rows() -> Iterator[tuple[str, ...]]:

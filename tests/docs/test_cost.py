@@ -17,6 +17,9 @@ def test_parts_around_the_function() -> None:
     5.00 + 0.40, and 500 GB for a day of a month at 0.023."""
     parts = rows(cost_parts_table())
 
+    usd, change = parts["Lambda, 1,769 MB"]
+    arm = 0.20 + 0.8 * (float(usd) - 0.20)  # requests cost the same
+    assert float(change.rpartition(": ")[2]) == pytest.approx(arm, abs=0.01)
     assert parts["HTTP API"][0] == "1.00"
     assert parts["logs"] == [
         "0.53",
