@@ -89,8 +89,9 @@ def _parameters(section: Json, command: str) -> Json:
 def given_values(
     template: Json, overrides: Mapping[str, str], arguments: Sequence[str]
 ) -> dict[str, str]:
-    """The values that a deployment names. Raises `UsageError` for one that the template lacks."""
-    given = {**overrides, **_pairs(arguments)}
+    """The values that a deployment names: `arguments`, or without any the `overrides` of
+    samconfig.toml, as `sam deploy` does. Raises `UsageError` for one that the template lacks."""
+    given = _pairs(arguments) or dict(overrides)
     for name in given:
         if name not in template["Parameters"]:
             names = ", ".join(template["Parameters"])

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from local.aws_check.__main__ import aws_check
-from local.aws_check.parameters import Config, read_samconfig, read_template, refusals
+from local.aws_check.parameters import Config, given_values, read_samconfig, read_template, refusals
 from local.common.cli import UsageError
 from tests.support.aws_account import Quotas
 from tests.support.cloudformation import IMAGE, STACK, Cloud, aws_server, defaults, source
@@ -357,6 +357,12 @@ def test_samconfig_without_parameters(text: str, tmp_path: Path) -> None:
     file = tmp_path / "samconfig.toml"
     file.write_text(text)
     assert read_samconfig("version", file) == Config({})
+
+
+def test_arguments_replace_all_overrides_as_those_of_sam() -> None:
+    template, overrides = read_template(), {"MemorySize": "512", "ThrottleRate": "7"}
+    assert given_values(template, overrides, []) == overrides
+    assert given_values(template, overrides, ["MemorySize=1024"]) == {"MemorySize": "1024"}
 
 
 def test_the_template_is_read_as_cloudformation_reads_it() -> None:
