@@ -157,7 +157,7 @@ def _refusal(name: str, parameter: Json, value: str) -> str:
     if parameter["Type"] == "Number":
         return _number_refusal(parameter, value, fraction=name in _FRACTIONS)
     if "AllowedPattern" in parameter and not re.fullmatch(parameter["AllowedPattern"], value):
-        return str(parameter.get("ConstraintDescription", "does not match AllowedPattern"))
+        return str(parameter["ConstraintDescription"])
     return ""
 
 

@@ -75,6 +75,7 @@ def test_every_parameter_has_a_default_and_a_description() -> None:
     for name, each in parameters().items():
         assert "Default" in each, name
         assert each["Description"], name
+        assert ("ConstraintDescription" in each) is ("AllowedPattern" in each), name
 
 
 def test_the_page_has_every_parameter_with_its_default() -> None:
