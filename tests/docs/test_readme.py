@@ -1,11 +1,13 @@
 """The documentation matches the code and the measurements; its links work."""
 
+import json
 import re
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
+import httpx
 import pytest
 
 from classifier.settings import Settings
@@ -51,6 +53,27 @@ def test_every_setting_is_documented() -> None:
     ]
     assert len(settings) > 5
     assert [name for name in settings if f"| `{name}` |" not in readme] == []
+
+
+def test_responses_in_the_readme_are_those_of_the_service(
+    client: httpx.Client, sample: bytes
+) -> None:
+    """The readme shortens lists; probabilities may differ in the last bits of a float."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shown = [
+        json.loads(re.sub(r",? ?…", "", block))
+        for block in re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    ]
+    plain, explained = (
+        client.post("/", params=params, files={"file": sample}).json()
+        for params in ({}, {"explain": 1, "top_k": 1})
+    )
+    assert shown[0] == plain | {"predictions": [pytest.approx(plain["predictions"][0], abs=1e-5)]}
+    first_cells = [explained["explanation"]["grid"][0][:2]]
+    assert shown[1] == explained | {
+        "predictions": [],
+        "explanation": explained["explanation"] | {"grid": first_cells},
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
