@@ -155,7 +155,7 @@ class MalformedMultipart(UploadError):
 
 
 class MalformedEncoding(UploadError):
-    """The body does not decode as its Content-Encoding says."""
+    """The body cannot be decoded with its Content-Encoding."""
 
     status = HTTPStatus.BAD_REQUEST
     slug = "malformed-encoding"
@@ -204,12 +204,12 @@ class UnsupportedBody(UploadError):
 
     def __init__(self, content_type: str) -> None:
         super().__init__(
-            f"A body of the content type {content_type or 'none'} cannot be read. {_HOW_TO_SEND}"
+            f"A body with the content type {content_type or 'none'} cannot be read. {_HOW_TO_SEND}"
         )
 
 
 class UnsupportedEncoding(UploadError):
-    """The service does not decode the Content-Encoding of the body."""
+    """The Content-Encoding of the body is not supported."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     slug = "unsupported-encoding"
@@ -234,7 +234,7 @@ class NoImage(UploadError):
 
 
 class InvalidJson(UploadError):
-    """The JSON body has no images in base64, where they are expected."""
+    """The JSON body does not have the expected members, or an image is not valid base64."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug = "invalid-json"
@@ -261,14 +261,14 @@ class KeyNotOffered(UploadError):
 
 
 class ObjectNotFound(UploadError):
-    """The bucket has no object under this key."""
+    """The bucket has no object with this key."""
 
     status = HTTPStatus.NOT_FOUND
     slug = "object-not-found"
 
 
 class ObjectUnreadable(UploadError):
-    """The object in the bucket is archived, or its encryption key may not be used."""
+    """The object in the bucket is archived, or the service may not use its encryption key."""
 
     status = HTTPStatus.FORBIDDEN
     slug = "object-unreadable"
@@ -276,7 +276,7 @@ class ObjectUnreadable(UploadError):
     @property
     def message(self) -> str:
         """The operator finds the details in the log."""
-        return "The object is archived, or its encryption key may not be used."
+        return "The object is archived, or the service may not use its encryption key."
 
 
 class ObjectTooLarge(UploadError):
@@ -309,7 +309,7 @@ _BUSY: Final = {"Retry-After": str(RETRY_SECONDS), "Connection": "close"}
 
 
 class QueueFull(ServiceError):
-    """As many images are queued as the service allows."""
+    """The queue for images is full."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "queue-full"
@@ -321,7 +321,7 @@ class QueueFull(ServiceError):
 
 
 class TooManyUploads(ServiceError):
-    """The uploads in progress fill the memory for them."""
+    """The uploads in progress fill the memory for request bodies."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "too-many-uploads"
@@ -333,7 +333,7 @@ class TooManyUploads(ServiceError):
 
 
 class NotReady(ServiceError):
-    """`GET /readyz`: the service is shutting down, or its queue has been full for seconds."""
+    """`GET /readyz`: the service is shutting down, or its queue has been full for 3 seconds."""
 
     counted = False
     status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -342,7 +342,7 @@ class NotReady(ServiceError):
 
 
 class BodyTimeout(ServiceError):
-    """The body arrived with a long pause, or too slowly."""
+    """The body paused for too long, or arrived too slowly."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
     slug = "body-timeout"
@@ -354,7 +354,7 @@ class BodyTimeout(ServiceError):
     @classmethod
     def pause(cls, seconds: float) -> Self:
         """Nothing has arrived for `seconds`."""
-        return cls(f"The body did not continue for {seconds:g} seconds. Retry.")
+        return cls(f"No more of the body arrived for {seconds:g} seconds. Retry.")
 
     @classmethod
     def rate(cls, limit: int, seconds: float) -> Self:
@@ -407,7 +407,7 @@ class InvalidEvent(ServiceError, ValueError):
 
 
 class NotFound(ServiceError):
-    """There is nothing at this path."""
+    """The path does not exist."""
 
     counted = False
     status = HTTPStatus.NOT_FOUND
@@ -415,14 +415,14 @@ class NotFound(ServiceError):
 
 
 class MethodNotAllowed(ServiceError):
-    """The path does not take this method."""
+    """The path does not support this method."""
 
     counted = False
     status = HTTPStatus.METHOD_NOT_ALLOWED
     slug = "method-not-allowed"
 
     def __init__(self, method: str, path: str, allowed: list[str]) -> None:
-        super().__init__(f"{method} is not possible at {path}. See /docs.")
+        super().__init__(f"{method} is not supported at {path}. See /docs.")
         self.headers = {"Allow": ", ".join(allowed)}
 
 
@@ -440,7 +440,7 @@ class MalformedRequest(ServiceError):
 
 
 class UnsupportedMethod(ServiceError):
-    """No path takes this method."""
+    """No path supports this method."""
 
     status = HTTPStatus.NOT_IMPLEMENTED
     slug = "unsupported-method"
@@ -450,7 +450,7 @@ class UnsupportedMethod(ServiceError):
 
 
 class UnsupportedTransferCoding(ServiceError):
-    """The transfer coding of the body is not chunked."""
+    """The body has a Transfer-Encoding other than chunked."""
 
     status = HTTPStatus.NOT_IMPLEMENTED
     slug = "unsupported-transfer-coding"
@@ -460,7 +460,7 @@ class UnsupportedTransferCoding(ServiceError):
 
 
 class UnsupportedVersion(ServiceError):
-    """The request has another version of HTTP than 1.0 or 1.1."""
+    """The HTTP version of the request is neither 1.0 nor 1.1."""
 
     status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
     slug = "unsupported-http-version"
@@ -476,7 +476,10 @@ class HeadTooLarge(ServiceError):
     slug = "head-too-large"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The request line and the headers are longer than {limit} bytes.")
+        super().__init__(
+            f"The request line and the headers are longer than {limit} bytes. Send fewer or "
+            "shorter headers."
+        )
 
 
 class HeadTimeout(ServiceError):

@@ -1,4 +1,4 @@
-"""The types of problems, as `classifier.errors` declares them."""
+"""The problem types, as `classifier.errors` declares them."""
 
 from classifier.api.problem_types import meaning, problem_types
 from local.common.markdown import table

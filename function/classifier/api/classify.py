@@ -163,7 +163,7 @@ class ClassifyEndpoint:
 
     async def _fetch(self, request: Request, key: str, body: BodyStream) -> list[bytes]:
         if not self._settings.bucket:
-            raise InvalidKey("This deployment takes no uploads: BUCKET is not set.")
+            raise InvalidKey("This deployment accepts no uploads: BUCKET is not set.")
         find = self._pool.submit(self._find_upload, key)
         (found,) = await self._pool.gather([find], request)
         body.take(found.size)

@@ -22,7 +22,7 @@ IMAGES: Final = "Images"
 SERVICE: Final = "Service"
 TAGS: Final = [
     {"name": IMAGES, "description": "Classify images."},
-    {"name": SERVICE, "description": "The page, the health and the model of the service."},
+    {"name": SERVICE, "description": "The page, health and model of the service."},
 ]
 
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -83,8 +83,8 @@ def classify_body(*, bucket: bool) -> Json:
     if bucket:
         json_body = {"oneOf": [json_body, _reference(schemas.UploadedImage)]}
     return {
-        "description": "One image as the body itself, whose type may also be that of the image "
-        "(`image/jpeg`), or one image or several as a form or in base64.",
+        "description": "One image as the body itself, also with its own content type "
+        "(`image/jpeg`), or one or more images as a form or in base64.",
         "required": True,
         "content": {
             "multipart/form-data": {

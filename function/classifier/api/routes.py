@@ -28,18 +28,18 @@ _BEARER: Final = HTTPBearer(
     scheme_name="key", description="The API key of this deployment", auto_error=False
 )
 
-AsList = Annotated[bool, Query(alias="list", description="A list of results, also for one image")]
+AsList = Annotated[bool, Query(alias="list", description="Return a list, even for one image")]
 
 TopK = Annotated[int, Query(ge=1, le=MAX_TOP_K, description="Number of classes in the response")]
 
 MinProbability = Annotated[
     float,
-    Query(ge=0, le=1, description="Classes with a lower probability are left out, perhaps all"),
+    Query(ge=0, le=1, description="Leave out classes with a lower probability, possibly all"),
 ]
 
 
 _EXPLAIN: Final = (
-    "The result has an `explanation`: how much each part of the image contributes to the first "
+    "Add an `explanation` to the result: how much each part of the image contributes to the first "
     "class"
 )
 
@@ -87,10 +87,11 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
         ] = False,
         as_list: AsList = False,
     ) -> None:
-        """Send the image as the body itself, or one image or several as a form, in the field
+        """Send one image as the body itself, or one or more images as a form, in the field
         `file`, or as JSON, in base64. The response is a result for one image, and a list of
-        results, in order, for several. If an image of several fails, the response is its problem,
-        with the `results` of all. Hugging Face's clients get a list of labels and scores."""
+        results, in order, for several. If one of several images fails, the response is its
+        problem, with the `results` of all. Hugging Face's clients get a list of labels and
+        scores."""
 
     app.router.add_api_route(
         "/",
@@ -129,7 +130,7 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
         """POST the image there as a form: the `fields`, a `Content-Type` that starts with
         `image/`, and last the `file`. Then POST `{"key": ...}` to `/`."""
         if not has_bucket:
-            raise NotFound("This deployment takes no uploads: BUCKET is not set.")
+            raise NotFound("This deployment accepts no uploads: BUCKET is not set.")
         service.pool.ensure_capacity()
         job = service.pool.submit(lambda: service.store.offer_upload())  # noqa: PLW0108 - lazily
         (offer,) = await service.pool.gather([job], request)
@@ -137,7 +138,7 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
 
     @app.get(
         "/",
-        summary="The page",
+        summary="Show the page",
         operation_id="show_page",
         tags=[SERVICE],
         response_class=HTMLResponse,

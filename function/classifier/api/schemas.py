@@ -46,14 +46,14 @@ class Base64Image(BaseModel):
     ]
     top_k: Annotated[
         int | None,
-        Field(ge=1, le=MAX_TOP_K, description="In place of the parameter of the same name"),
+        Field(ge=1, le=MAX_TOP_K, description="Overrides the query parameter top_k"),
     ] = None
 
 
 class UploadedImage(BaseModel):
     """An image that was sent to the URL of `POST /uploads`."""
 
-    key: Annotated[str, Field(description="From POST /uploads")]
+    key: Annotated[str, Field(description="The key that POST /uploads returned")]
 
 
 class Prediction(BaseModel):
@@ -61,12 +61,12 @@ class Prediction(BaseModel):
 
     label: Annotated[str, Field(description="Name of the class")]
     index: Annotated[int, Field(ge=0, description="Position of the class in the labels file")]
-    wnid: Annotated[str | None, Field(description="WordNet id, where the class has one")]
+    wnid: Annotated[str | None, Field(description="WordNet ID, if the class has one")]
     probability: Annotated[float, Field(ge=0, le=1, description="From 0 to 1")]
 
 
 class Box(BaseModel):
-    """A part of the upright image, in its pixels."""
+    """A part of the upright image, in pixels."""
 
     x: Annotated[float, Field(description="Left edge")]
     y: Annotated[float, Field(description="Top edge")]
@@ -82,10 +82,10 @@ class Explanation(BaseModel):
         list[list[float]],
         Field(
             description="Rows of equal cells, from the top left of the box. The mean of all cells "
-            "plus a constant of the class is its logit; negative cells speak against the class"
+            "plus a constant of the class is its logit; negative cells are evidence against it"
         ),
     ]
-    box: Annotated[Box, Field(description="The part of the image that the model got")]
+    box: Annotated[Box, Field(description="The part of the image that is the model's input")]
 
 
 class Result(BaseModel):
@@ -99,14 +99,14 @@ class Result(BaseModel):
         bool,
         Field(
             default_factory=bool,  # no default in the document: absent does not mean false
-            description="Whether the most probable class of all, also one that `min_probability` "
-            "leaves out, reaches the `threshold` of `GET /model`; absent if the model has none",
+            description="Whether the most probable class reaches the `threshold` of `GET /model`, "
+            "even if `min_probability` leaves it out; absent if the model has no threshold",
         ),
     ]
     model: Annotated[str, Field(description="Name of the model")]
     explanation: Annotated[
         Explanation | SkipJsonSchema[None],
-        Field(description="Only if `explain` is true", json_schema_extra=_without_default),
+        Field(description="Present only if `explain` is true", json_schema_extra=_without_default),
     ] = None
 
 
@@ -117,21 +117,21 @@ class Results(RootModel[list[Result]]):
 class Problem(BaseModel):
     """Problem details (RFC 9457): the error and the remedy."""
 
-    type: Annotated[str, Field(description="Type of the problem; /problems lists all")]
-    title: Annotated[str, Field(description="Phrase of the status")]
-    status: Annotated[int, Field(description="Status of the response")]
+    type: Annotated[str, Field(description="Problem type; /problems lists all")]
+    title: Annotated[str, Field(description="Reason phrase of the status")]
+    status: Annotated[int, Field(description="HTTP status of the response")]
     detail: Annotated[str, Field(description="The error and the remedy, for people")]
     results: Annotated[
         "list[Result | Problem]",
         Field(
             default_factory=list,
-            description="With several images: the result of each, or its problem, in order",
+            description="If there are several images: the result or the problem of each, in order",
         ),
     ]
 
 
 class Index(BaseModel):
-    """The service for programs."""
+    """The name, the model and the documentation of the service."""
 
     name: Annotated[str, Field(description="Name of the service")]
     model: Annotated[str, Field(description="Name of the model")]
@@ -155,8 +155,8 @@ class Status(BaseModel):
 class Upload(BaseModel):
     """A presigned POST for an image that is too large for a request."""
 
-    url: Annotated[str, Field(description="Where to POST the form")]
+    url: Annotated[str, Field(description="Address to which to POST the form")]
     fields: Annotated[dict[str, str], Field(description="Form fields to send before the file")]
-    key: Annotated[str, Field(description="For POST /, after the upload")]
+    key: Annotated[str, Field(description="The key to send to POST / after the upload")]
     max_bytes: Annotated[int, Field(description="Maximum size of the image in bytes")]
     expires_in: Annotated[int, Field(description="Seconds until the URL expires")]

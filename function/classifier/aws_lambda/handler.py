@@ -73,7 +73,7 @@ def _answer(event: Event, context: Any, service: Service, handle_http: Handler) 
     if isinstance(event, dict) and is_warm_up(event):
         return warm_up(service.classifier.model.card.name)
     raise UnknownEvent(
-        "This function takes HTTP events (API Gateway, function URL, load balancer), new objects "
+        "This function accepts HTTP events (API Gateway, function URL, load balancer), new objects "
         "of S3 (directly, or through EventBridge, SNS or SQS), tasks of S3 Batch Operations, "
         '{"image": ...}, {"key": ...} and {"warmup": true}. This event is none of them: '
         f"{outline(event)}."

@@ -68,7 +68,7 @@ class FileClassifier:
             raise UploadTooLarge(
                 f"The file has {status.st_size / 2**20:.4g} MiB; at most "
                 f"{self._max_bytes / 2**20:.4g} MiB are accepted. Make the image smaller: the "
-                "model sees only a few hundred pixels a side."
+                "model sees only a few hundred pixels per side."
             )
         return status.st_size
 

@@ -65,7 +65,7 @@ _REPLACEMENT_BYTES: Final = 64 * 1024
 _SIGNATURE_BYTES: Final = 16
 
 _DAMAGED: Final = (
-    "The image does not decode ({}). It may be damaged or cut off: "
+    "The image cannot be decoded ({}). It may be damaged or cut off: "
     "open it in an image viewer, save it again and send that."
 )
 

@@ -115,7 +115,7 @@ def test_file_that_is_not_an_image_gets_415(client: httpx.Client) -> None:
 
 def test_truncated_image_gets_422(client: httpx.Client, sample: bytes) -> None:
     response = client.post("/", files={"file": sample[: len(sample) // 2]})
-    assert_problem(response, 422, "does not decode")
+    assert_problem(response, 422, "cannot be decoded")
 
 
 def test_problem_of_one_image_carries_all_results(client: httpx.Client, sample: bytes) -> None:

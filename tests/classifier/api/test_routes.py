@@ -129,7 +129,7 @@ def test_both_routing_tables_give_the_same_response(
 def test_unknown_path_gets_404_and_unknown_method_405(client: httpx.Client) -> None:
     assert_problem(client.get("/nothing"), 404, "nothing at /nothing")
     refused = client.put("/")
-    assert_problem(refused, 405, "PUT is not possible at /")
+    assert_problem(refused, 405, "PUT is not supported at /")
     assert "POST" in refused.headers["allow"]
 
 

@@ -31,7 +31,7 @@ class Limits(NamedTuple):
     def too_large(self) -> UploadTooLarge:
         return UploadTooLarge(
             f"The request holds more than {self.bytes / 2**20:.4g} MiB of images, the limit. "
-            "Send fewer or smaller images: the model sees only a few hundred pixels a side."
+            "Send fewer or smaller images: the model sees only a few hundred pixels per side."
             f"{self.alternative}"
         )
 

@@ -19,17 +19,17 @@ _PAGE: Final = """<!doctype html>
 <meta charset="utf-8">
 {base}<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Types of problems</title>
+<title>Problem types</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="page/page.css">
 </head>
 <body>
 <main>
-<h1>Types of problems</h1>
+<h1>Problem types</h1>
 {rows}
 </main>
 <footer>
-<p><a href="./">The page</a> · <a href="docs">API</a> · <a href="model">Model card</a></p>
+<p><a href="./">Home</a> · <a href="docs">API</a> · <a href="model">Model card</a></p>
 </footer>
 </body>
 </html>
@@ -37,7 +37,7 @@ _PAGE: Final = """<!doctype html>
 
 
 def problems_response(request: Request) -> HTMLResponse:
-    """The types of problems, to which the `type` of each problem refers."""
+    """The problem types, to which the `type` of each problem refers."""
     rows = "".join(
         f'<section id="{kind.slug}"><h2><code>/problems#{kind.slug}</code></h2>'
         f"<p>{kind.status.value} {kind.status.phrase}. {escape(meaning(kind))}</p></section>"

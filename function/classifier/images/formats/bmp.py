@@ -26,10 +26,10 @@ _RAW, _RLE8, _RLE4, _BITFIELDS = range(4)
 _OTHER_CODINGS: Final = {
     4: "a BMP that holds a JPEG",
     5: "a BMP that holds a PNG",
-    6: "a BMP of Windows CE with fields for opacity",
-    11: "a BMP of CMYK colours",
-    12: "a BMP of CMYK colours",
-    13: "a BMP of CMYK colours",
+    6: "a Windows CE BMP with opacity fields",
+    11: "a BMP with CMYK colours",
+    12: "a BMP with CMYK colours",
+    13: "a BMP with CMYK colours",
 }
 
 _DEPTHS: Final = (1, 4, 8, 16, 24, 32)
@@ -140,14 +140,14 @@ def _check_coding(data: bytes, header: _Header) -> bool:
     if header.coding in _OTHER_CODINGS:
         raise UnsupportedCoding(_OTHER_CODINGS[header.coding])
     if header.depth in _OTHER_DEPTHS:
-        raise UnsupportedCoding(f"a BMP of {header.depth} bits a pixel")
+        raise UnsupportedCoding(f"a BMP with {header.depth} bits per pixel")
     if header.depth not in _DEPTHS or header.coding > _BITFIELDS:
         raise UnusualStructure("its header is damaged")
     if header.coding != _BITFIELDS:
         return True
     masks = _masks(data, header)
     if masks not in _MASKS.get(header.depth, ()):
-        raise UnsupportedCoding("a BMP of unusual bit fields")
+        raise UnsupportedCoding("a BMP with unusual bit fields")
     return header.depth != 32 or (masks[3] == 0 and masks != (0, 0, 0, 0))
 
 

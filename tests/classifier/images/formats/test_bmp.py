@@ -111,22 +111,22 @@ def test_bit_fields_behind_a_short_header_are_read() -> None:
     [
         (file(coding=4, depth=0), "a BMP that holds a JPEG"),
         (file(coding=5, depth=0), "a BMP that holds a PNG"),
-        (file(coding=6, depth=32), "a BMP of Windows CE"),
-        (file(coding=11, depth=32), "a BMP of CMYK colours"),
+        (file(coding=6, depth=32), "a Windows CE BMP"),
+        (file(coding=11, depth=32), "a BMP with CMYK colours"),
         (file(header=64, coding=3, depth=1), "an OS/2 BMP with OS/2 compression"),
         (file(header=64, coding=4, depth=24), "an OS/2 BMP with OS/2 compression"),
         (file(header=16), "an OS/2 BMP with a short header"),
-        (file(depth=2), "a BMP of 2 bits a pixel"),
-        (file(depth=64), "a BMP of 64 bits a pixel"),
+        (file(depth=2), "a BMP with 2 bits per pixel"),
+        (file(depth=64), "a BMP with 64 bits per pixel"),
         (
             file(header=108, depth=16, coding=3, masks=(0xF00, 0xF0, 0xF, 0xF000)),
-            "a BMP of unusual bit fields",
+            "a BMP with unusual bit fields",
         ),
         (
             file(header=108, depth=32, coding=3, masks=(0x3FF00000, 0xFFC00, 0x3FF, 0)),
-            "a BMP of unusual bit fields",
+            "a BMP with unusual bit fields",
         ),
-        (file(depth=8, coding=3, masks=MASKS), "a BMP of unusual bit fields"),
+        (file(depth=8, coding=3, masks=MASKS), "a BMP with unusual bit fields"),
     ],
 )
 def test_kinds_that_are_not_read_are_named(data: bytes, kind: str) -> None:

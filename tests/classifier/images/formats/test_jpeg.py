@@ -101,7 +101,7 @@ def test_other_processes_are_unsupported(cat: Image.Image, marker: int) -> None:
 
 
 def test_twelve_bits_a_sample_are_unsupported(cat: Image.Image) -> None:
-    with pytest.raises(UnsupportedFormat, match="12 bits a sample"):
+    with pytest.raises(UnsupportedFormat, match="12 bits per sample"):
         read_image(with_frame(encode(cat, "JPEG"), 4, b"\x0c"), SIZE)
 
 
@@ -115,7 +115,7 @@ def test_two_components_are_unsupported(cat: Image.Image) -> None:
 
 def test_height_behind_the_first_scan_is_unsupported(cat: Image.Image) -> None:
     data = with_frame(encode(cat, "JPEG"), 5, b"\0\0")
-    with pytest.raises(UnsupportedFormat, match="states its height behind its pixels"):
+    with pytest.raises(UnsupportedFormat, match="states its height after its pixels"):
         read_image(data[:-2] + segment(0xDC, b"\1\x2c") + END, SIZE)
     with pytest.raises(UnreadableImage, match="no pixels"):
         read_image(data, SIZE)

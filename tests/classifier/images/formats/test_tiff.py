@@ -254,7 +254,7 @@ UNREAD: Final[dict[str, dict[str, Any]]] = {
     "ICCLAB": {"photometric": 9},
     "mask": {"photometric": 4, "samples": 1, "bits": 1},
     "photometric 77": {"photometric": 77},
-    "9 samples a pixel": {"samples": 9},
+    "9 samples per pixel": {"samples": 9},
     "CMYK with 4 samples of 8 bits": {
         "photometric": CMYK, "samples": 4, "more": {Base.InkSet: (tiffs.SHORT, [2])},
     },
@@ -492,7 +492,7 @@ def test_too_many_tiles_are_refused_by_number() -> None:
         tag: (tiffs.LONG, [1000]) for tag in (Base.ImageWidth, Base.ImageLength)
     }
     data = make_tiff(np.zeros((3, 1, 1), np.uint8), compression=DEFLATE, more=size | tile)
-    with pytest.raises(UnsupportedFormat, match="a TIFF of 1000000 strips or tiles"):
+    with pytest.raises(UnsupportedFormat, match="a TIFF with 1000000 strips or tiles"):
         read_image(data, SIZE)
 
 

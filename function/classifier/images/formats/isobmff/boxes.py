@@ -202,7 +202,7 @@ def read_items(data: bytes, tables: dict[bytes, Box]) -> Items:
         _read_properties(data, tables[b"iprp"], items)
     ids = {*items.by_id, *items.extents, *items.properties, *items.references}
     if len(ids.union(*(to for each in items.references.values() for _, to in each))) > MAX_ITEMS:
-        raise UnsupportedCoding(f"an image file of more than {MAX_ITEMS} items")
+        raise UnsupportedCoding(f"an image file with more than {MAX_ITEMS} items")
     return items
 
 
@@ -215,7 +215,7 @@ def _read_infos(data: bytes, box: Box, items: Items) -> None:
     first = box.start + _FULL + (4 if data[box.start] else 2)
     for number, info in enumerate(walk(data, first, box.end)):
         if number >= MAX_ITEMS:
-            raise UnsupportedCoding(f"an image file of more than {MAX_ITEMS} items")
+            raise UnsupportedCoding(f"an image file with more than {MAX_ITEMS} items")
         version = data[info.start]
         if info.kind != b"infe" or version < 2:
             continue
@@ -253,7 +253,7 @@ def _read_locations(data: bytes, box: Box, idat: Box | None, items: Items) -> No
         position += 2
         left -= extents + 1
         if left < 0:
-            raise UnsupportedCoding(f"an image file of more than {MAX_LINKS} pieces")
+            raise UnsupportedCoding(f"an image file with more than {MAX_LINKS} pieces")
         pieces = []
         for _ in range(extents):
             position += index_size
@@ -274,7 +274,7 @@ def _read_references(data: bytes, box: Box, items: Items) -> None:
         item, count = unpack_from(f">{letter}H", data, reference.start)
         left -= count + 1
         if left < 0:
-            raise UnsupportedCoding(f"an image file of more than {MAX_LINKS} references")
+            raise UnsupportedCoding(f"an image file with more than {MAX_LINKS} references")
         to = unpack_from(f">{count}{letter}", data, reference.start + size + 2)
         items.references.setdefault(item, []).append((reference.kind, to))
         if reference.kind == b"cdsc":
@@ -292,7 +292,7 @@ def _read_properties(data: bytes, box: Box, items: Items) -> None:
                 properties.append(each)
                 if len(properties) > MAX_PROPERTIES:
                     raise UnsupportedCoding(
-                        f"an image file of more than {MAX_PROPERTIES} properties"
+                        f"an image file with more than {MAX_PROPERTIES} properties"
                     )
         elif child.kind == b"ipma":
             tables.append(child)
@@ -320,7 +320,7 @@ def _read_associations(
         position += id_size + 1
         left -= linked + 1
         if left < 0:
-            raise UnsupportedCoding(f"an image file of more than {MAX_LINKS} properties")
+            raise UnsupportedCoding(f"an image file with more than {MAX_LINKS} properties")
         mask = 0x7FFF if wide else 0x7F
         indices = [
             _number(data, position + index_size * each, index_size) & mask for each in range(linked)

@@ -34,7 +34,7 @@ def check(items: Items) -> None:
     """Raises `UnsupportedCoding` if libheif refuses so many."""
     if len(items.by_id) > MAX_ITEMS or len(items.all_properties) > MAX_PROPERTIES:
         raise UnsupportedCoding(
-            f"a HEIC photo (HEIF) of more than {MAX_ITEMS} items or {MAX_PROPERTIES} properties"
+            f"a HEIC photo (HEIF) with more than {MAX_ITEMS} items or {MAX_PROPERTIES} properties"
         )
 
 

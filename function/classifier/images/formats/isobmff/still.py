@@ -76,9 +76,9 @@ def coded_items(items: Items, item: int) -> tuple[bytes, tuple[int, ...]]:
     if not tiles or b"" in kinds:
         raise UnusualStructure("its tiles are missing")
     if len(tiles) > MAX_TILES:
-        raise UnsupportedCoding(f"a HEIF file (HEIC, AVIF) of more than {MAX_TILES} tiles")
+        raise UnsupportedCoding(f"a HEIF file (HEIC, AVIF) with more than {MAX_TILES} tiles")
     if len(kinds) > 1 or GRID in kinds:
-        raise UnsupportedCoding("a HEIF file (HEIC, AVIF) of tiles of several kinds")
+        raise UnsupportedCoding("a HEIF file (HEIC, AVIF) with tiles of several kinds")
     return kinds.pop(), tiles
 
 

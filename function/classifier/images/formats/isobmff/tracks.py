@@ -34,7 +34,7 @@ def read(data: bytes, moov: Box) -> Still:
     found: list[_Track] = []
     boxes = [box for box in walk(data, moov.start, moov.end) if box.kind == b"trak"]
     if len(boxes) > MAX_TRACKS:
-        raise UnsupportedCoding(f"an AVIF sequence of more than {MAX_TRACKS} tracks")
+        raise UnsupportedCoding(f"an AVIF sequence with more than {MAX_TRACKS} tracks")
     for box in boxes:
         table = find(data, box, b"mdia", b"minf", b"stbl")
         if table is not None:
@@ -85,7 +85,7 @@ def _check_frames(data: bytes, boxes: dict[bytes, Box]) -> None:
     shown = sum(_values(data, boxes, b"stts", entry=8, offset=0))
     samples = _count(data, boxes, b"stsz", at=8) if b"stsz" in boxes else 0
     if max(in_chunk * chunks, shown, samples) > MAX_FRAMES:
-        raise UnsupportedCoding(f"an AVIF sequence of more than {MAX_FRAMES} frames")
+        raise UnsupportedCoding(f"an AVIF sequence with more than {MAX_FRAMES} frames")
 
 
 def _count(data: bytes, boxes: dict[bytes, Box], kind: bytes, at: int = 4) -> int:
@@ -98,7 +98,7 @@ def _values(
     """The number at `offset` in each entry of `entry` bytes."""
     count = _count(data, boxes, kind)
     if count > MAX_FRAMES:
-        raise UnsupportedCoding(f"an AVIF sequence of more than {MAX_FRAMES} frames")
+        raise UnsupportedCoding(f"an AVIF sequence with more than {MAX_FRAMES} frames")
     if kind not in boxes:
         return []
     first = boxes[kind].start + 2 * _FULL + offset

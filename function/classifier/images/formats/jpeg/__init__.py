@@ -397,15 +397,15 @@ def _parse_frame(segment: bytes, data: bytes, first_scan: int) -> _Frame:
         raise UnusualStructure("its frame header is damaged")
     precision, height, width = unpack_from(">BHH", segment, 4)
     if precision != 8:
-        raise UnsupportedCoding(f"a JPEG of {precision} bits a sample")
+        raise UnsupportedCoding(f"a JPEG with {precision} bits per sample")
     if count not in _COMPONENTS:
-        raise UnsupportedCoding(f"a JPEG of {count} components")
+        raise UnsupportedCoding(f"a JPEG with {count} components")
     if not height and data.find(bytes([0xFF, DNL]), first_scan) >= 0:
-        raise UnsupportedCoding("a JPEG that states its height behind its pixels")
+        raise UnsupportedCoding("a JPEG that states its height after its pixels")
     if not height or not width:
         raise UnusualStructure("its frame header says that it has no pixels")
     if max(width, height) > MAX_EDGE:
-        raise UnsupportedCoding(f"a JPEG of more than {MAX_EDGE:,} pixels a side")
+        raise UnsupportedCoding(f"a JPEG of more than {MAX_EDGE:,} pixels per side")
     components = tuple(
         _Component(identifier, factors >> 4, factors & 15)
         for identifier, factors in zip(segment[10::3], segment[11::3], strict=True)

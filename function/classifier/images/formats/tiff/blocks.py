@@ -47,7 +47,7 @@ def read_blocks(data: bytes, header: Header, picture: Picture) -> Blocks:
     """Raises `UnusualStructure` and `UnsupportedCoding`."""
     layout, tags = picture.layout, picture.tags
     if layout.blocks > _MAX_BLOCKS:
-        raise UnsupportedCoding(f"a TIFF of {layout.blocks} strips or tiles")
+        raise UnsupportedCoding(f"a TIFF with {layout.blocks} strips or tiles")
     in_tiles = layout.tiled and TILE_OFFSETS in tags
     where, sizes = (TILE_OFFSETS, TILE_BYTES) if in_tiles else (STRIP_OFFSETS, STRIP_BYTES)
     if where not in tags:

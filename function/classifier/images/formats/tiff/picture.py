@@ -257,7 +257,7 @@ def _read_kind(fields: Fields) -> Kind:
     extra = fields.values(EXTRA_SAMPLES)
     tags: dict[int, tuple[int, ...]] = {}
     if not 0 < samples <= _MAX_SAMPLES:
-        raise UnsupportedCoding(f"a TIFF of {samples} samples a pixel")
+        raise UnsupportedCoding(f"a TIFF of {samples} samples per pixel")
     if len(bits) > samples:
         bits = tags[BITS] = bits[:samples]
     if len(bits) == 1:
