@@ -77,14 +77,14 @@ class Settings:
         default=250_000_000,
     )
     memory_bytes: int = _setting(
-        "Memory for images and request bodies together. The default is what the process may use, "
-        "less what the service needs",
+        "Memory for images and request bodies together. The default is the memory that the "
+        "process may use, less the service's own",
         "bytes",
         default=0,
     )
     max_held_bytes: int = _setting(
-        "The part of it that request bodies may take; further requests wait. The default is a "
-        "quarter",
+        "The part of MEMORY_BYTES that request bodies may take; further requests wait. The "
+        "default is a quarter",
         "bytes",
         default=0,
     )
@@ -95,20 +95,20 @@ class Settings:
         default_factory=usable_cores,
     )
     queue: int = _setting(
-        "Maximum number of queued images; further requests wait, and get 503 after a second or "
-        "more. The default is about a second's work",
+        "Maximum number of queued images; further requests wait, and may get 503 after a second "
+        "or more. The default is about a second's work",
         "images",
         default_factory=lambda: 128 * usable_cores(),
     )
     web_concurrency: int = _setting(
-        "Worker processes, which divide THREADS, QUEUE and memory. The default of "
-        "python -m classifier.server follows from cores and memory",
+        "Worker processes, which divide THREADS, QUEUE and memory. By default, "
+        "python -m classifier.server derives the number from cores and memory",
         "processes",
         default=0,
     )
     body_seconds: int = _setting(
-        "Maximum pause in a request body, which must bring 1 kB/s on average over this time; while "
-        "bodies fill half of their memory, the time for the whole body",
+        "Maximum pause in a request body, which must average 1 kB/s over this time; while bodies "
+        "fill half of their memory, the maximum time for the whole body",
         "seconds",
         default=30,
     )
@@ -116,14 +116,14 @@ class Settings:
         "Maximum time for request headers to arrive", "seconds", default=10
     )
     keep_alive_seconds: int = _setting(
-        "Maximum idle time between two requests of a connection; longer than a load balancer's, "
-        "often 60. If uvicorn's --timeout-keep-alive is not 5, its default, it overrides this",
+        "Maximum idle time between two requests on a connection; must exceed the load balancer's, "
+        "often 60. uvicorn's --timeout-keep-alive overrides it, unless that is 5, its default",
         "seconds",
         default=75,
     )
     drain_seconds: int = _setting(
-        "Time from SIGTERM until the service stops listening: /readyz is 503 and requests are "
-        "served meanwhile, so that load balancers can notice",
+        "Time from SIGTERM until the service stops listening: meanwhile /readyz is 503, so that "
+        "load balancers notice, and requests are served",
         "seconds",
         least=0,
         default=0,
@@ -139,11 +139,11 @@ class Settings:
         "Maximum size of an image in the bucket", "bytes", default=96 * 1024 * 1024
     )
     base_path: str = _setting(
-        "Path of a custom domain's mapping, such as /photos (a stage is detected)",
+        "Path of a custom domain's mapping, such as /photos (an API's stage is detected)",
         default="",
     )
     api_key: str = _setting(
-        "Key required for POST requests, as Authorization: Bearer KEY; empty: no key required",
+        "Key that POST requests must send, as Authorization: Bearer KEY; empty: no key required",
         default="",
         repr=False,
     )

@@ -62,7 +62,8 @@ def _default(setting: Field[Any], environment: Callable[[int], Mapping[str, str]
     if one == two:
         return _shown(one, setting.metadata["least"])
     if two == 2 * one:
-        return f"{one} a core" if environment is _here else f"{one} a vCPU ({VCPU.value:.0f} MB)"
+        unit = "core" if environment is _here else f"vCPU ({VCPU.value:.0f} MB)"
+        return f"{one} per {unit}"
     raise ValueError(f"the default of {name} is neither fixed nor a multiple of the cores")
 
 

@@ -109,7 +109,7 @@ def test_every_change_of_the_function_publishes_a_version() -> None:
     described = references({"Fn::Sub": description})
     assert described == configured - IN_THE_IMAGE - NOT_IN_A_VERSION - WITH_A_RELEASE
     for name in WITH_A_RELEASE:
-        assert "another Release as well" in parameters()[name]["Description"]
+        assert "change Release as well" in parameters()[name]["Description"]
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::Lambda::Version")
     assert "/properties/Description" in schema.schema["createOnlyProperties"]
     longest = description

@@ -129,7 +129,7 @@ def test_tables_do_not_depend_on_the_number_of_cpus() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == PARTS["settings"]()
-    assert "| 1 a core |" in done.stdout
+    assert "| 1 per core |" in done.stdout
 
 
 def test_every_metric_is_documented() -> None:

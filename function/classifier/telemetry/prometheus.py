@@ -75,7 +75,7 @@ class PrometheusMetrics(Metrics):
 
         self._seconds = histogram(
             "request_duration_seconds",
-            "From a request's head to its response's end",
+            "Time from the head of a request to the end of its response",
             "method",
             "route",
             "status",
@@ -87,25 +87,29 @@ class PrometheusMetrics(Metrics):
             "status",
         )
         self._in_flight = gauge(
-            "requests_in_flight", "Requests in flight, those that wait included"
+            "requests_in_flight", "Requests in flight, including those that wait"
         )
-        self._waiting = gauge("requests_waiting", "Requests that wait for room in the queue")
+        self._waiting = gauge(
+            "requests_waiting", "Requests that wait for room in the queue or in memory"
+        )
         self._queue_length = gauge("queue_length", "Images in the queue for a thread")
-        self._queue_limit = gauge("queue_limit", "Queued images from which on requests wait")
+        self._queue_limit = gauge("queue_limit", "Number of queued images at which requests wait")
         self._memory_used = gauge(
-            "memory_used_bytes", "Memory that images and request bodies hold of their budget"
+            "memory_used_bytes", "Part of the memory budget that images and request bodies use"
         )
         self._memory_limit = gauge(
             "memory_limit_bytes", "The memory budget of images and request bodies"
         )
         self._rejected = counter("rejected", "Requests rejected with 503")
         self._errors = counter("errors", "Errors by kind", "kind")
-        self._queue = histogram("queue_duration_seconds", "Time in the queue of each image")
-        self._decode = histogram(
-            "decode_duration_seconds", "Decoding of each image, wait for memory included"
+        self._queue = histogram(
+            "queue_duration_seconds", "Time that each image spends in the queue"
         )
-        self._infer = histogram("infer_duration_seconds", "Inference of each image")
-        self._images = counter("images", "Classified images by the format of the file", "format")
+        self._decode = histogram(
+            "decode_duration_seconds", "Time to decode each image, including the wait for memory"
+        )
+        self._infer = histogram("infer_duration_seconds", "Inference time of each image")
+        self._images = counter("images", "Classified images by file format", "format")
         self._top = histogram(
             "top_probability",
             "Probability of the first class of each image",
