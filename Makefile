@@ -63,10 +63,10 @@ image: ## build the web image, labelled with the commit (TAG=classifier-web SOUR
 	docker build --target web --tag "$(or $(TAG),classifier-web)" $(if $(MODEL),--build-arg MODEL="$(MODEL)") \
 	  --build-arg REVISION="$$(git rev-parse HEAD)" --build-arg SOURCE="$(SOURCE)" .
 
-base-digest: $(VENV)/.run ## pin the base image to the newest of its tag, in the Dockerfile (needs Docker and the network)
+base-digest: $(VENV)/.run ## pin the newest image of the base tag in the Dockerfile (needs Docker and the network)
 	$(BIN)/python -m local.base_digest $(ARGS)
 
-sbom: $(SBOM)/.made ## list what an image holds in build/sbom.json, as CycloneDX (IMAGE=classifier-web; needs Docker)
+sbom: $(SBOM)/.made ## list the contents of an image in build/sbom.json, as CycloneDX (IMAGE=classifier-web; needs Docker)
 	@mkdir -p build
 	$(SBOM)/bin/python -m local.sbom $(or $(IMAGE),classifier-web) --output build/sbom.json
 
@@ -79,7 +79,7 @@ locust: $(VENV)/.run ## Locust's page on http://localhost:8089, for the running 
 capacity: $(VENV)/.run ## the steady rate that the running service sustains (LIMIT=… ms for p99, ARGS="--arrivals waves")
 	$(BIN)/python local/capacity.py --url http://localhost:$(PORT)/ --limit $(or $(LIMIT),500) --plot capacity.svg $(ARGS)
 
-forecast: $(VENV)/.run ## what Lambda would do (ARGS="-N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500")
+forecast: $(VENV)/.run ## simulate a load on Lambda (ARGS="-N 100 -T 1 -R 60 --warm-ms 25 --cold-ms 1500")
 	$(BIN)/python local/forecast.py $(ARGS)
 
 aws-check: $(VENV)/.run ## whether the template's parameters fit the AWS account (ARGS="ReservedConcurrency=50")
@@ -125,7 +125,7 @@ bench-telemetry: $(VENV)/.test ## CPU that metrics and traces take in a request
 bench-load: $(VENV)/.test ## lateness and CPU of the load client, beside Locust, wrk and hey
 	$(BIN)/python -m tests.measure.load_client $(ARGS)
 
-bench-truth: $(VENV)/.test ## what the load tests report of servers whose latencies are known
+bench-truth: $(VENV)/.test ## load-test reports beside the known latencies of exact servers
 	$(BIN)/python -m tests.measure.load_truth $(ARGS)
 
 bench-plan: $(VENV)/.test ## one plan in the classic script, Locust and the forecast
@@ -190,7 +190,7 @@ clients: $(VENV)/.test $(CLIENTS)/python/.made $(CLIENTS)/node/.made ## classify
 	$(BIN)/python -m tests.clients $(if $(BEFORE),--before "$(BEFORE)") --json docs/measured/clients.json
 	$(BIN)/python -m local.docs
 
-soak: $(VENV)/.test ## 100,000 requests of every kind: nothing may grow (ARGS="--requests 20000")
+soak: $(VENV)/.test ## 100,000 requests of every kind: no resource may grow (ARGS="--requests 20000")
 	$(BIN)/python -m tests.measure.soak $(ARGS)
 
 # Here only a figure that misses twice its target, three times in a row, fails.
@@ -247,17 +247,17 @@ measure: build/fp32.onnx ## renew the figures of those tables (two hours; needs 
 	$(BIN)/python -m local.benchmark.cores --json docs/measured/cores.json
 	$(BIN)/python -m local.docs
 
-lock: $(VENV)/.test ## pin, with hashes, what the requirements.in ask for; what is pinned stays
+lock: $(VENV)/.test ## pin the packages of each requirements.in with hashes; pinned versions stay
 	for each in $(REQUIREMENTS); do $(LOCK) $$each.in -o $$each.txt || exit; done
 
 upgrade: ## the same, with the newest releases
 	$(MAKE) lock UPGRADE=--upgrade
 
-audit: $(AUDIT)/.made ## known vulnerabilities of what ships (ARGS="requirements.txt …"; needs the network)
+audit: $(AUDIT)/.made ## known vulnerabilities in what ships (ARGS="requirements.txt …"; needs the network)
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
 	  $(addprefix -r ,$(or $(ARGS),function/requirements.txt))
 
-clean: ## remove what the targets made
+clean: ## remove the files that the targets made
 	rm -rf $(VENV) $(SAM) $(AUDIT) $(SBOM) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache \
 	  .ruff_cache
 

@@ -57,7 +57,7 @@ def add_arguments(parser: LocustArgumentParser) -> None:
     add(
         "--cacert",
         metavar="FILE",
-        help="trust these authorities, PEM",
+        help="trust the authorities in this PEM file",
         include_in_web_ui=False,
     )
     add(

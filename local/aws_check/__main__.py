@@ -1,9 +1,9 @@
 """Compare the parameters of template.yaml with an AWS account, before a deployment.
 
-Asks for the account's quotas, changes nothing, and says what will not fit, why, and what to do.
+Reads the account's quotas, changes nothing, and reports what will not fit, why, and what to do.
 Values are those of the arguments, or without any those of samconfig.toml, as for `sam deploy`; all
 others are those of the deployed stack, or the template's defaults. The exit status is 0 if all
-fits, 1 if something does not, and 2 if the account cannot be asked.
+fits, 1 if something does not, and 2 if the account cannot be queried.
 
 examples:
   make aws-check                                            the parameters of samconfig.toml

@@ -76,7 +76,7 @@ def ask(*, profile: str | None, region: str | None, stack: str) -> Account:
     except EndpointConnectionError as error:
         raise UsageError(f"AWS does not respond: {error} Is the region right?") from None
     except BotoCoreError as error:
-        raise UsageError(f"AWS cannot be asked: {error}") from None
+        raise UsageError(f"AWS cannot be queried: {error}") from None
 
 
 class _Asker:
@@ -141,7 +141,7 @@ class _Asker:
         try:
             return question()
         except ClientError as error:
-            self._notes.append(f"No answer ({_code(error)}) to {names}: {without}.")
+            self._notes.append(f"{names} failed ({_code(error)}): {without}.")
             return None
 
     def _memory(self) -> int | None:

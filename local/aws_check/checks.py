@@ -166,7 +166,7 @@ def _timeout(values: Mapping[str, str]) -> Iterator[Finding]:
             str(HTTP_API_SECONDS),
             None,
             f"An HTTP API waits {HTTP_API_SECONDS} s and then responds with 503, while the "
-            "function continues and is billed. Only events from the bucket profit from more.",
+            "function continues and is billed. Only events from the bucket benefit from more.",
         )
     else:
         yield Finding("Timeout", str(asked), str(MOST_SECONDS), True)
@@ -189,7 +189,7 @@ def _rates(values: Mapping[str, str], account: Account) -> Iterator[Finding]:
             str(rate),
             None,
             f"{concurrency} executions serve at most {rate} requests per second, "
-            f"{REQUESTS_PER_UNIT} each. Of more, Lambda rejects the rest.",
+            f"{REQUESTS_PER_UNIT} each. Lambda rejects requests above that rate.",
         )
     else:
         yield Finding(name, text, str(min(rate, account.http_rate)), True)

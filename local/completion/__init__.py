@@ -1,1 +1,1 @@
-"""Completion reports of S3 Batch Operations: what became of every photo of a job."""
+"""Completion reports of S3 Batch Operations: the result of every photo of a job."""

@@ -1,4 +1,4 @@
-"""Read the completion reports of S3 Batch Operations: what became of every photo?"""
+"""Read the completion reports of S3 Batch Operations and count the result of every photo."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ examples:
 Reports are folders or prefixes with the manifest.json of one or several jobs, such a manifest.json,
 or single CSV files. If several jobs ran a photo, the latest one counts. --failed writes a manifest
 of all photos that another run may classify: those whose failure was temporary, and with --manifest
-those without a task. docs/bucket.md describes the whole way.
+those without a task. docs/bucket.md describes all steps.
 
 exit status: 0 every photo has exactly one task, which classified it, 1 some failed, are missing or
 occur twice, or there are none, 2 invalid arguments or reports
@@ -134,7 +134,7 @@ def _parser() -> OneLineParser:
     parser.add_argument(
         "--manifest",
         metavar="FILE",
-        help="the job's manifest, a file or s3://…: photos that no report has are missing",
+        help="the job's manifest, a file or s3://…: its photos without a task count as missing",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="the summary as JSON; - for stdout"

@@ -38,7 +38,13 @@ def speed_table() -> str:
     kilobytes = figures["images"]["mean_bytes"] / 1000
     header = (
         f"JPEGs of {kilobytes:.0f} kB",
-        *("requests/s", "CPU ms per request", "÷ baseline", "p50 / p99 ms, 2 connections", "peak MB"),
+        *(
+            "requests/s",
+            "CPU ms per request",
+            "÷ baseline",
+            "p50 / p99 ms, 2 connections",
+            "peak MB",
+        ),
     )
     made = f"{where(figures)}; {sampling(figures)}."
     return f"{table(header, _speed_rows(figures), numbers_from=1)}\n\n{made}"

@@ -212,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--late-ok", action="store_true", help="no exit status 4 if the client was the limit"
     )
-    parser.add_argument("--html", type=Path, metavar="FILE", help="draw both runs in one page")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="draw both runs on one page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the comparison as JSON")
     parser.add_argument(
         "--junit", type=Path, metavar="FILE", help="write the verdict as JUnit XML for a pipeline"

@@ -83,7 +83,9 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="begin a trace with each request (W3C Trace Context); --csv has the ids",
     )
-    where.add_argument("--cacert", type=Path, metavar="FILE", help="trust these authorities, PEM")
+    where.add_argument(
+        "--cacert", type=Path, metavar="FILE", help="trust the authorities in this PEM file"
+    )
     where.add_argument("--insecure", action="store_true", help="do not verify certificates")
 
 

@@ -168,7 +168,7 @@ def _add_costs(parser: argparse.ArgumentParser) -> None:
         type=_costs,
         default=COSTS,
         metavar="PART,PART",
-        help=f"what the bill has: all, or some of {', '.join(COSTS)} (all)",
+        help=f"parts of the bill: all, or some of {', '.join(COSTS)} (all)",
     )
     add(
         "--http-api",
@@ -180,14 +180,14 @@ def _add_costs(parser: argparse.ArgumentParser) -> None:
         "--system-log-level",
         choices=("INFO", "WARN"),
         default="INFO",
-        help="WARN: Lambda logs no start and report of each invocation (%(default)s)",
+        help="WARN: Lambda does not log the start and report of each invocation (%(default)s)",
     )
     add(
         "--stored",
         type=_share,
         default=0.0,
         metavar="SHARE",
-        help="requests whose photo comes by S3, such as 10%% (0%%)",
+        help="share of requests whose photo comes through S3, such as 10%% (0%%)",
     )
     add(
         "--object-kb",
@@ -225,7 +225,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         type=_share,
         default=0.0,
         metavar="SHARE",
-        help="objects that fail for a temporary reason and run again, such as 1%% (0%%)",
+        help="share of objects that fail temporarily and run again, such as 1%% (0%%)",
     )
     add(
         "--results",
@@ -236,7 +236,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         "--manifest",
         choices=MANIFESTS,
         default=MANIFESTS[0],
-        help="where the list of objects is from: S3 Batch Operations itself, S3 Inventory, or a "
+        help="source of the list of objects: S3 Batch Operations itself, S3 Inventory, or a "
         "CSV of your own (%(default)s)",
     )
     add(

@@ -220,7 +220,7 @@ def _limits_passed(prediction: Prediction) -> list[str]:
         and slowest > aws_figures.HTTP_API_TIMEOUT.value * 1000
     ):
         notes.append(
-            f"A request takes {slowest:,.0f} ms. An HTTP API answers 503 after "
+            f"A request takes {slowest:,.0f} ms. An HTTP API responds with 503 after "
             f"{aws_figures.HTTP_API_TIMEOUT.value:g} s; the simulation does not."
         )
     return notes

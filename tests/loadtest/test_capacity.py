@@ -114,7 +114,7 @@ def test_stopped_search_reports_what_is_known_and_no_result(
         process.terminate()
     done = finish(process)
     assert (done.returncode, done.stderr) == (128 + number, "")
-    assert "incomplete, as it was stopped" in done.stdout
+    assert "incomplete, because it was stopped" in done.stdout
     assert "sustainable" not in done.stdout
     report = read(table)
     assert (report["status"], report["stopped"]) == ("incomplete", True)

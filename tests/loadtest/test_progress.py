@@ -71,7 +71,7 @@ def test_the_end_of_the_plan_is_not_the_end_of_the_run() -> None:
     shown = Progress(schedule, stream, clock)
     clock.set(1.05)
     shown.add(ended(schedule, 0, 1.05))
-    assert stream.getvalue().endswith("waiting for the last answers")
+    assert stream.getvalue().endswith("waiting for the last responses")
     clock.set(1.1)
     shown.add(ended(schedule, 1.05, 2))
     last = stream.getvalue().rpartition("\r")[2]

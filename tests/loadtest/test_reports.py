@@ -63,7 +63,7 @@ def test_text_names_the_time_over_which_throughput_counts() -> None:
     assert "10.0 responses/s (10.0/s due), over the 2 s in which requests were due" in (
         text.format_report(summarize(make_run(steady(10, 2), [0.01] * 20)))
     )
-    assert "20.0 responses/s, over the 0.100 s to the last answer" in (
+    assert "20.0 responses/s, over the 0.100 s to the last response" in (
         text.format_report(summarize(make_run(waves(2, 0, 1), [0.1, 0.1])))
     )
 

@@ -131,14 +131,14 @@ def parse() -> Namespace:
         type=float,
         default=1000,
         metavar="MS",
-        help="most p99 latency in ms (default: %(default)g)",
+        help="maximum p99 latency in ms (default: %(default)g)",
     )
     search.add_argument(
         "--failures",
         type=share,
         default=0.001,
         metavar="SHARE",
-        help="most failures, such as 0.1%% or 0 (default: 0.1%%)",
+        help="maximum share of failures, such as 0.1%% or 0 (default: 0.1%%)",
     )
     search.add_argument(
         "--for",
@@ -146,7 +146,7 @@ def parse() -> Namespace:
         dest="seconds",
         default=120.0,
         metavar="SECONDS",
-        help="time for the search at most; measurements are longer if there is more of it "
+        help="maximum time for the search; with more time, measurements are longer "
         "(default: %(default)g)",
     )
     search.add_argument(

@@ -45,7 +45,7 @@ class Progress:
         passed = now - self._started
         state = f"{passed:.0f} of {self._seconds:.0f} s"
         if passed > self._seconds:
-            state = "waiting for the last answers"
+            state = "waiting for the last responses"
         self._line.write(
             f"{self._name}: {self._ended}/{self._requests}, {state}; "
             f"at most {duration(max(0.0, self._end - now))} left"

@@ -29,7 +29,7 @@ class Result:
     alone: str = ""
     """What became of single requests, if that ended the search."""
     ended: bool = False
-    """Whether the search came to its end: not if it was stopped, or the time was over."""
+    """Whether the search came to its end: not if it was stopped, or the time was up."""
     stopped_by: int | None = None
 
     @property
@@ -142,8 +142,9 @@ class Result:
 
     def _why_incomplete(self) -> str:
         if self.stopped_by is not None:
-            return "as it was stopped"
-        return "as the client was the limit" if self.client_limit else "as the time was over"
+            return "because it was stopped"
+        reason = "the client was the limit" if self.client_limit else "the time was up"
+        return f"because {reason}"
 
     def _limits(self) -> str:
         return f"p99 within {self.criteria.limit_ms:g} ms, failures within " + (

@@ -209,7 +209,7 @@ def _slowest(slowest: Sequence[SlowRequest]) -> str:
         for request in slowest
     )
     return (
-        "<section><h2>Slowest answers</h2>"
+        "<section><h2>Slowest responses</h2>"
         "<p>Due times in s, durations in ms; the id is that of the service's log.</p>"
         f'<table class="parts"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
         "</section>"

@@ -92,7 +92,7 @@ class Progress:
             parts.append(f"p99 {percentile(latencies, 99) * 1000:.0f} ms")
         if self._over < self._total:
             left = self._last_due - elapsed
-            parts.append(f"{duration(left)} left" if left > 0 else "waiting for the last answers")
+            parts.append(f"{duration(left)} left" if left > 0 else "waiting for the last responses")
         return "  ".join(parts)
 
 

@@ -82,7 +82,7 @@ def throughput_over(summary: Summary) -> str:
         return f"over the {summary.throughput_s:g} s in which requests were due"
     if summary.throughput_over == "time until the stop":
         return f"over the {summary.throughput_s:.3f} s until the stop"
-    return f"over the {summary.throughput_s:.3f} s to the last answer"
+    return f"over the {summary.throughput_s:.3f} s to the last response"
 
 
 def connections(summary: Summary) -> str:
