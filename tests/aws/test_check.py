@@ -244,6 +244,7 @@ def test_optional_permissions_are_noted(quotas: Quotas, capsys: pytest.CaptureFi
     status, report = run(capsys)
     assert status == 0
     assert "servicequotas:ListServiceQuotas failed (AccessDeniedException)" in report
+    assert "apigateway:GET failed (AccessDeniedException)" in report
     assert "APIs are taken to get 10000 requests per second." in report
     assert "the stack 'image-classifier' is taken to be new." in report
 
