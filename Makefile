@@ -152,7 +152,7 @@ bench-explain: $(VENV)/.test ## whether the maps of ?explain=1 show where the mo
 	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make bench-explain PHOTOS=folder" >&2; exit 2; }
 	$(BIN)/python -m tests.measure.explain --photos "$(PHOTOS)" $(ARGS)
 
-bench-cores: $(VENV)/.test ## cores that one process feeds, and the rate of 4, 16 and 64 cores (ARGS="--quick")
+bench-cores: $(VENV)/.test ## cores that one process keeps busy, and the rate of 4, 16 and 64 cores (ARGS="--quick")
 	$(BIN)/python -m local.benchmark.cores $(ARGS)
 
 bench-cpus: build/fp32.onnx ## logits on emulated processors of x86-64 and arm64 (see CONTRIBUTING.md); PHOTOS=folder

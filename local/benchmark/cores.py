@@ -1,4 +1,4 @@
-"""How many cores one process feeds, and the rate of 4, 16 and 64 cores by number of processes.
+"""How many cores one process keeps busy, and the rate of 4, 16 and 64 cores by number of processes.
 
     python -m local.benchmark.cores [--quick] [--json FILE]
 

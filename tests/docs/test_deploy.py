@@ -37,7 +37,7 @@ def test_sizes_are_those_of_the_manifests_and_of_the_service() -> None:
     assert PROCESS_BYTES == 2**30
     assert f"Add {THREAD_BYTES >> 20} MB for each core" in PAGE
     assert CORES_PER_PROCESS == 4
-    assert "A process feeds four cores" in PAGE
+    assert "A process keeps four cores busy" in PAGE
     objective = read(DEPLOY / "prometheus" / "rules" / "recording.yml")["groups"][1]["rules"][0]
     assert objective["expr"] == "vector(0.001)"
     assert "the objective: 99.9 % in 30 days" in PAGE

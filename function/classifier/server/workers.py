@@ -10,10 +10,10 @@ from classifier.memory import usable_memory
 from classifier.settings import Settings
 
 CORES_PER_PROCESS: Final = 4
-"""Cores that one process feeds. A request holds the GIL for 1.5 ms and takes 11.6 ms outside it, or
-7 with AVX-512 VNNI: with four cores the GIL is held for 45 % or, at most, 71 % of the time, and the
-rate is 87 or 89 % of what the cores allow; with eight it is 86 or 69 %, with sixteen 60 or 37 %
-(`make bench-cores`)."""
+"""Cores that one process keeps busy. A request holds the GIL for 1.5 ms and takes 11.6 ms outside
+it, or 7 with AVX-512 VNNI: with four cores the GIL is held for 45 % or, at most, 71 % of the time,
+and the rate is 87 or 89 % of what the cores allow; with eight it is 86 or 69 %, with sixteen 60 or
+37 % (`make bench-cores`)."""
 
 PROCESS_BYTES: Final = 2**30
 """Memory that each process should have: a container of 1 GB takes the largest photos."""
@@ -59,7 +59,7 @@ def service_processes(settings: Settings) -> int:
         return workers or 1
     if not settings.web_concurrency and default_workers(settings) > 2:
         _log.warning(
-            "One process feeds about %d of %d cores. To use them all, run: "
+            "One process keeps about %d of %d cores busy. To use all of them, run: "
             "python -m classifier.server",
             CORES_PER_PROCESS,
             usable_cores(),
