@@ -29,9 +29,9 @@ def add_arguments(parser: LocustArgumentParser) -> None:
         "--image",
         type=_checked(lambda text: find_images(Path(text))),
         default=str(SAMPLE),
-        help="an image, or a folder whose images take turns",
+        help="an image, or a folder whose images are sent in turn",
     )
-    add("--request-timeout", type=positive, default=60.0, help="seconds without a response")
+    add("--request-timeout", type=positive, default=60.0, help="maximum seconds of a request")
     # Not on the page, which others may read.
     add(
         "--header",

@@ -15,7 +15,7 @@ from local.loadtest.schedule import RateProfile, Schedule
 def add_arguments(parser: LocustArgumentParser) -> None:
     add = parser.add_argument
     add("--rate", type=positive, default=10.0, help="requests per second")
-    add("--for", type=positive, default=10.0, help="seconds")
+    add("--for", type=positive, default=10.0, help="duration in seconds")
     add("--ramp", type=_ramp, default="", help="FIRST:LAST requests per second, instead of --rate")
     add(
         "--arrivals",
@@ -23,7 +23,7 @@ def add_arguments(parser: LocustArgumentParser) -> None:
         default="constant",
         help="constant intervals, or random ones (a Poisson process)",
     )
-    add("--seed", type=whole_number(0), default=0, help="of the random arrivals")
+    add("--seed", type=whole_number(0), default=0, help="seed of the random arrivals")
 
 
 def schedule_of(options: Options) -> Schedule:

@@ -174,7 +174,7 @@ class Verdict:
     def _changed_load(self) -> str | None:
         """A sentence if workers were lost or joined late."""
         said = self._shape.disturbance
-        return f"The load was not what was asked: {said}." if said else None
+        return f"The load differed from the plan: {said}." if said else None
 
     def _say(self, sentence: str) -> None:
         """Once for each run; also among the exceptions on the page and in the reports."""

@@ -49,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("values", nargs="*", metavar="Name=Value", help="parameters")
     parser.add_argument("--region", help="default: that of samconfig.toml, or boto3's")
-    parser.add_argument("--profile", help="of ~/.aws/config; default: as --region")
-    parser.add_argument("--stack", help="its name; default: as --region")
+    parser.add_argument("--profile", help="profile of ~/.aws/config; default: as for --region")
+    parser.add_argument("--stack", help="name of the stack; default: as for --region")
     parser.add_argument(
         "--config-env", default="default", help="section of samconfig.toml (default: default)"
     )

@@ -2,11 +2,12 @@
 
     python -m local.benchmark.crowd [--clients N ...] [--mix] [--seconds S]
 
-Each client sends an allowed PNG of 18.75 MB again as soon as it has a response, whatever that is:
-the bodies alone are more than the container's memory. The service must refuse with 503 what finds
-no room, respond to the others, and never be killed. --mix measures two more crowds: half of the
-clients send small JPEGs, and half of them send their PNG slowly. Exit status 1 if a response is
-neither 200 nor 503, the container is killed, or a kind of client waits too long for a 200.
+Each client sends an allowed PNG of 18.75 MB again as soon as it has a response of any kind: the
+bodies alone are larger than the container's memory. The service must refuse with 503 the requests
+for which there is no room, classify the others, and never be killed. --mix measures two more
+crowds: half of the clients send small JPEGs, and half of them send their PNG slowly. Exit status 1
+if a response is neither 200 nor 503, the container is killed, or a kind of client waits too long
+for a 200.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Where the start of the function goes, import by import, and what its processes share.
+"""Measure the start of the function, import by import, and the memory that its processes share.
 
     python -m local.benchmark.lambda_start [--json FILE]
 

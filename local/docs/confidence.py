@@ -56,9 +56,9 @@ def _threshold() -> Sequence[str]:
     if "threshold" not in found:
         return ()
     return (
-        f"From {found['threshold']:.0%} on, {found['precision']:.0%} of the first classes are "
+        f"At {found['threshold']:.0%} or above, {found['precision']:.0%} of the first classes are "
         f"right, {found['precision_validated']:.1%} by cross-validation; "
-        f"{found['share_above']:.0%} have that much.",
+        f"{found['share_above']:.0%} reach it.",
     )
 
 

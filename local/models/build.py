@@ -2,7 +2,7 @@
 
 Writes model.onnx, labels.txt and model.json (the card) to --out, and the float model, for
 `python -m local.models.evaluate`, to --fp32. model.onnx is INT8 if that agrees with the float model
-on photos that are held out of the calibration; else some layers stay floats, or all.
+on photos that are held out of the calibration; otherwise, some or all layers stay floats.
 
 examples:
   python -m local.models.build --calibration PHOTOS

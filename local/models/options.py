@@ -131,7 +131,12 @@ def _add_labelled_photos(parser: argparse.ArgumentParser) -> None:
     )
     _add_split(parser, "evaluation if the calibration split was used to build, else all")
     _add_network(parser)
-    parser.add_argument("--model", type=Path, metavar="DIR", help=_default_help(shipped_model))
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of the served model {_default_help(shipped_model)}",
+    )
 
 
 def set_default_paths(options: argparse.Namespace) -> None:
@@ -146,12 +151,14 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--network",
         choices=NETWORKS,
-        help=f"the network of which the default paths are ({DEFAULT_NETWORK})",
+        help=f"the network, which also sets the default paths ({DEFAULT_NETWORK})",
     )
 
 
 def _add_float_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fp32", type=Path, metavar="FILE", help=_default_help(float_model))
+    parser.add_argument(
+        "--fp32", type=Path, metavar="FILE", help=f"the float model {_default_help(float_model)}"
+    )
 
 
 def _add_wheels(parser: argparse.ArgumentParser) -> None:

@@ -1,14 +1,14 @@
 """Make a model's probabilities agree with how often they are right: fit one temperature.
 
-Fits it on photos of known classes that calibrated nothing else, folds it into the model's graph,
-and writes it to the card, with the calibration error before and after, and the threshold from which
-on 95 % of the first classes are right. Classes and their order do not change. A model that has a
-temperature gets a new one. "After" is measured by cross-validation: the temperature of each photo
-was fitted without it.
+Fits it on photos of known classes that were not used for calibration, folds it into the model's
+graph, and writes it to the card, with the calibration error before and after, and the threshold at
+or above which 95 % of the first classes are right. Classes and their order do not change. A model
+that has a temperature gets a new one. "After" is measured by cross-validation: the temperature of
+each photo was fitted without it.
 
 Photos that the network was trained on, or that are easier than those to come, are right more often
-at the same probability. With --accuracy, right and wrong ones are weighted to have the accuracy on
-other photos.
+at the same probability. With --accuracy, correctly and wrongly classified photos are weighted to
+have the accuracy on other photos.
 
 examples:
   python -m local.models.temperature --images PHOTOS
@@ -191,14 +191,14 @@ def table(result: dict[str, Any]) -> str:
     ]
     if "threshold" in result:
         lines.append(
-            f"From {result['threshold']:.2f} on, {result['precision']:.0%} of the first classes "
-            f"are right ({result['precision_validated']:.1%} by cross-validation); "
-            f"{result['share_above']:.0%} have that much."
+            f"At {result['threshold']:.2f} or above, {result['precision']:.0%} of the first "
+            f"classes are right ({result['precision_validated']:.1%} by cross-validation); "
+            f"{result['share_above']:.0%} reach it."
         )
     else:
         lines.append(
-            f"No probability is known from which on {confidence.PRECISION:.0%} are right: the card "
-            "has no threshold."
+            f"There is no probability at or above which {confidence.PRECISION:.0%} are known to be "
+            "right: the card has no threshold."
         )
     return "\n".join(lines)
 

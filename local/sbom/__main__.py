@@ -1,7 +1,7 @@
-"""A software bill of materials of the image, as CycloneDX 1.6 in JSON.
+"""Write a software bill of materials of an image, as CycloneDX 1.6 in JSON.
 
-It lists the Python packages that the image holds, with their licences, their dependencies and the
-hashes that their files may have, the model, and the base image, but not the packages of that image.
+It lists the Python packages in the image, with their licences, their dependencies and the allowed
+hashes of their files, the model, and the base image, but not the packages of the base image.
 cyclonedx-py reads the packages from the image, not from the requirements.
 
 examples:

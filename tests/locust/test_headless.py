@@ -262,7 +262,7 @@ def test_a_lost_worker_ends_the_run(stub: Stub, number: signal.Signals) -> None:
     session_of(run)[0].send_signal(number)
     done = finish(run)
     assert done.returncode == 4, done.stderr
-    assert "The load was not what was asked: workers lost: 1 of 2." in done.stderr
+    assert "The load differed from the plan: workers lost: 1 of 2." in done.stderr
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
     python -m local.benchmark.photos [--memory SIZE ...] [--json FILE]
 
-Each photo is an enlarged small one, with grain, so that its file weighs about what a camera's does.
+Each photo is an enlarged small one, with grain, so that its file is about as large as a camera's.
 The service runs in a container with one CPU. The figures are the CPU time of the request, the peak
 memory of the service's process, whether the most probable class of the small photo is also that of
 the large one, or within 0.1 of it, and the slowest health check meanwhile. Exit status 1 if a photo
