@@ -19,7 +19,6 @@ from gevent.socket import wait_write
 from local.loadtest.engine.coding import UndecodableBody, decode
 from local.loadtest.engine.connection import (
     NO_RESPONSE,
-    TLS_ERROR,
     TRUNCATED,
     ConnectionFailed,
     failure_kind,
@@ -84,8 +83,6 @@ class Client:
             failure = str(error)
         except MalformedResponse as malformed:
             failure = str(malformed)
-        except ssl.SSLError:
-            failure = TLS_ERROR
         except OSError as error:
             failure = failure_kind(error)
         ended = time.perf_counter()

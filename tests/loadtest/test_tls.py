@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from local.loadtest.engine.connection import UNTRUSTED
 from tests.support.scripts import measured
 from tests.support.stub import Stub, serving_stub
 from tests.support.tls import self_signed
@@ -63,10 +64,10 @@ def test_large_payload_over_tls(tls_stub: Stub, certificate: Path, tmp_path: Pat
     assert all(len(request.body) > 5_000_000 for request in tls_stub.received)
 
 
-def test_untrusted_certificate_is_a_tls_error(tls_stub: Stub, tmp_path: Path) -> None:
+def test_untrusted_certificate_names_the_options_for_it(tls_stub: Stub, tmp_path: Path) -> None:
     done, report = measured(ONE, 3, "--url", tls_stub.url, folder=tmp_path)
     assert done.returncode == 1
-    assert report["failures_by_kind"] == {"TLS error": 3}
+    assert report["failures_by_kind"] == {UNTRUSTED: 3}
     assert tls_stub.received == []
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from local.loadtest.engine.connection import UNTRUSTED
 from local.loadtest.schedule import RateProfile
 from tests.support.locust import (
     ANSWERED,
@@ -306,7 +307,7 @@ def test_a_certificate_is_verified_unless_insecure(tmp_path: Path) -> None:
     with serving_stub(context) as stub:
         run = ("-f", WAVES, "--headless", "--N", 2, "--T", 0, "--R", 2, "-H", stub.url)
         assert locust(*run, "--csv", prefix).returncode in FAILED
-        assert failures(prefix) == {"CatchResponseError('TLS error')": 4}
+        assert failures(prefix) == {f"CatchResponseError('{UNTRUSTED}')": 4}
         done = locust(*run, "--csv", prefix, "--insecure")
         assert done.returncode in ANSWERED, done.stderr
         assert table(prefix)[:2] == (4, 0)

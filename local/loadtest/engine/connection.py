@@ -19,6 +19,7 @@ RESET: Final = "reset"
 TRUNCATED: Final = "truncated response"
 NO_RESPONSE: Final = "closed without a response"
 TLS_ERROR: Final = "TLS error"
+UNTRUSTED: Final = "untrusted certificate (see --cacert and --insecure)"
 
 _RECEIVE_BYTES: Final = 64 * 1024
 """A larger buffer would be mapped and unmapped for each call."""
@@ -109,8 +110,8 @@ class HttpConnection:
             return WRITE
         except ssl.SSLEOFError:
             raise ConnectionFailed(TRUNCATED if self.response.started else NO_RESPONSE) from None
-        except ssl.SSLError:
-            raise ConnectionFailed(TLS_ERROR) from None
+        except ssl.SSLError as error:
+            raise ConnectionFailed(failure_kind(error)) from None
         except MalformedResponse as malformed:
             raise ConnectionFailed(str(malformed)) from None
         except OSError as error:
@@ -191,6 +192,10 @@ class HttpConnection:
 
 def failure_kind(error: OSError) -> str:
     """The kind of failure, for counts."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return UNTRUSTED
+    if isinstance(error, ssl.SSLError):
+        return TLS_ERROR
     if error.errno == errno.ECONNREFUSED:
         return REFUSED
     if error.errno in _GONE or error.errno == errno.ECONNABORTED:
