@@ -7,7 +7,10 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
+
+_MOST_DIGITS: Final = 100
+"""`int` refuses numbers of thousands of digits with an error of its own."""
 
 
 class UsageError(Exception):
@@ -26,8 +29,9 @@ def whole_number(least: int = 1, most: int | None = None) -> Callable[[str], int
     bounds = f"of {least} or more" if most is None else f"from {least:,} to {most:,}"
 
     def parse(text: str) -> int:
-        if text.isdecimal() and int(text) >= least and (most is None or int(text) <= most):
-            return int(text)
+        number = int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else -1
+        if number >= least and (most is None or number <= most):
+            return number
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {bounds}")
 
     return parse
