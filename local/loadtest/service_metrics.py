@@ -6,12 +6,13 @@ on it.
 
 import http.client
 import importlib.util
+import math
 import ssl
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 _TIMEOUT_SECONDS: Final = 1.0
@@ -69,9 +70,25 @@ class Watch:
         request = urllib.request.Request(self._url, headers={"Accept": "text/plain"})
         try:
             with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
-                return parse(response.read(_MOST_BYTES).decode("utf-8"))
+                return parse(read_body(response).decode("utf-8"))
         except (OSError, ValueError, http.client.HTTPException):
             return None
+
+
+class _Response(Protocol):
+    def read1(self, size: int, /) -> bytes: ...
+
+
+def read_body(response: _Response, clock: Callable[[], float] = time.monotonic) -> bytes:
+    """The body, or the start of a long one. The timeout of a connection is for each of its reads:
+    this one is for all. Raises `OSError`."""
+    end = clock() + _TIMEOUT_SECONDS
+    body = b""
+    while len(body) < _MOST_BYTES and (part := response.read1(_MOST_BYTES)):
+        body += part
+        if clock() > end:
+            raise TimeoutError
+    return body
 
 
 def has_metrics(url: str) -> bool:
@@ -89,9 +106,13 @@ def parse(text: str) -> Samples | None:
     from prometheus_client.parser import text_string_to_metric_families
 
     samples: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            samples[sample.name] = samples.get(sample.name, 0.0) + sample.value
+    try:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                samples[sample.name] = samples.get(sample.name, 0.0) + sample.value
+    except IndexError:  # of the parser, at some malformed lines
+        return None
+    samples = {name: value for name, value in samples.items() if math.isfinite(value)}
     return samples if any(name.startswith(_PREFIX) for name in samples) else None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.loadtest.service_metrics import Watch, difference, has_metrics, parse
+from local.loadtest.service_metrics import Watch, difference, has_metrics, parse, read_body
 from tests.support.scripts import measured
 from tests.support.server import Server
 from tests.support.stub import Stub
@@ -86,7 +86,9 @@ def test_watch_reads_before_and_after(stub: Stub) -> None:
     assert stub.received == []
 
 
-@pytest.mark.parametrize("content", ["", "<!DOCTYPE html>", "up 1\n", 'classifier_x{a="} 3'])
+@pytest.mark.parametrize(
+    "content", ["", "<!DOCTYPE html>", "up 1\n", 'classifier_x{a="} 3', '{e="",\u2028={1']
+)
 def test_other_servers_have_no_view(stub: Stub, content: str) -> None:
     stub.metrics = content
     assert Watch(f"{stub.url}/").view() is None
@@ -105,6 +107,31 @@ def test_other_servers_have_no_view(stub: Stub, content: str) -> None:
 )
 def test_functions_are_not_asked(url: str, expected: bool) -> None:
     assert has_metrics(url) is expected
+
+
+def test_numbers_that_are_not_finite_are_left_out(stub: Stub) -> None:
+    stub.metrics = BEFORE
+    watch = Watch(f"{stub.url}/")
+    stub.metrics = AFTER.replace("rejected_total 6", "rejected_total +Inf").replace(
+        "seconds_sum 3", "seconds_sum NaN"
+    )
+    view = watch.view()
+    assert view is not None
+    assert view.requests == 25
+
+
+def test_a_response_that_takes_long_is_not_waited_for() -> None:
+    class Slow:
+        """Brings a byte whenever it is asked for one, without an end."""
+
+        def read1(self, _: int) -> bytes:
+            clock.append(clock[-1] + 0.4)
+            return b"#"
+
+    clock = [0.0]
+    with pytest.raises(TimeoutError):
+        read_body(Slow(), lambda: clock[-1])
+    assert len(clock) == 4
 
 
 def test_report_has_the_view_of_the_service(server: Server, tmp_path: Path) -> None:

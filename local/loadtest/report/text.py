@@ -151,11 +151,10 @@ def _breakdown_lines(breakdown: Breakdown) -> list[str]:
 def service_line(view: ServiceView) -> str:
     """The service's own figures in one line."""
     means = (("queue", view.queue_ms), ("decode", view.decode_ms), ("infer", view.infer_ms))
-    parts = [
-        f"{view.requests} requests",
-        f"{view.rejected} rejected",
-        *(f"{name} {mean:.1f} ms" for name, mean in means if mean is not None),
-    ]
+    averages = [f"{name} {mean:.1f} ms" for name, mean in means if mean is not None]
     if view.cores is not None:
-        parts.append(f"{view.cores:.1f} cores busy")
-    return f"/metrics of the service: {', '.join(parts)} on average"
+        averages.append(f"{view.cores:.1f} cores busy")
+    noun = "request" if view.requests == 1 else "requests"
+    counts = f"{view.requests} {noun}, {view.rejected} rejected"
+    on_average = f", {', '.join(averages)} on average" if averages else ""
+    return f"/metrics of the service: {counts}{on_average}"
