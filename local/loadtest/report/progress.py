@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, else a line every ten seconds.
+"""Progress of a run: a bar on a terminal, else a line every five seconds.
 
 Declined: tqdm, which has no percentile of the last seconds; the load tests do not require it.
 """
@@ -18,7 +18,7 @@ from local.loadtest.schedule import Schedule, Seconds
 
 _WIDTH: Final = 20
 _DRAW_SECONDS: Final = 0.25
-_LINE_SECONDS: Final = 10.0
+_LINE_SECONDS: Final = 5.0
 _RECENT_SECONDS: Final = 5.0
 """Rate and p99 cover the requests that ended within this time."""
 
