@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from local.common.cli import UsageError, check_outputs, print_progress, unwritable
@@ -73,6 +74,8 @@ def forecast(arguments: Sequence[str] | None = None) -> int:
 def _check(options: argparse.Namespace) -> None:
     """Raises `UsageError` for options that do not go together."""
     check_outputs(options.json, options.plot)
+    if options.plot:
+        _check_plot(options.plot)
     check_batch(options)
     if options.sizes and len(options.provisioned) > 1:
         raise UsageError("--sizes needs one value of --provisioned: a table has one of the two.")
@@ -238,14 +241,24 @@ def _write_json(options: argparse.Namespace, content: dict[str, Any]) -> None:
         raise unwritable(error) from None
 
 
+def _check_plot(path: Path) -> None:
+    """Check the format before the simulation, which may take long. Raises `UsageError`."""
+    try:
+        from local.simulation.plot import formats
+    except ImportError:  # `_plot` says so, below the report
+        return
+    if path.suffix.lower() not in formats():
+        raise UsageError(f"--plot must end in {', '.join(formats())}: {str(path)!r}.")
+
+
 def _plot(options: argparse.Namespace, prediction: Prediction) -> None:
     try:
         from local.simulation.plot import plot
-
-        plot(prediction, options.plot)
     except ImportError as error:
         raise UsageError(
             f"--plot needs matplotlib (pip install -r requirements.txt): {error} (see --help)"
         ) from None
-    except ValueError as error:
-        raise UsageError(f"--plot {options.plot}: {error}") from None
+    try:
+        plot(prediction, options.plot)
+    except OSError as error:
+        raise unwritable(error) from None

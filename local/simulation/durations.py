@@ -17,6 +17,10 @@ _BLOCK: Final = 65_536
 """Durations drawn at once."""
 
 
+_MOST_MS: Final = 1e9
+"""12 days; the sum of the durations of all requests fits in 64 bits."""
+
+
 class DurationsError(ValueError):
     """Invalid durations; the message says why."""
 
@@ -30,7 +34,7 @@ class Durations(Protocol):
 
 
 def _microseconds(milliseconds: NDArray[np.float64]) -> Microseconds:
-    return np.maximum(np.rint(milliseconds * 1000), 1).astype(np.int64)
+    return np.clip(np.rint(milliseconds * 1000), 1, _MOST_MS * 1000).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -183,12 +187,17 @@ def durations_from_json(value: object) -> Durations:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DurationsError(f"{value!r} is not a number of milliseconds")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # hundreds of digits
+        return math.inf
 
 
 def _constant(ms: float) -> Constant:
-    if not 0 < ms < math.inf:
+    if not ms > 0:
         raise DurationsError(f"a duration must be above 0 ms, not {ms:g} ms")
+    if ms > _MOST_MS:
+        raise DurationsError(f"a duration must be at most {_MOST_MS:,.0f} ms, not {ms:g} ms")
     return Constant(ms)
 
 

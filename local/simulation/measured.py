@@ -53,7 +53,7 @@ def read_object(path: Path) -> dict[str, object]:
         content = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise MeasuredError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MeasuredError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise MeasuredError(f"{path} must hold a JSON object")

@@ -22,11 +22,17 @@ _POINTS: Final = 1500
 _BINS: Final = 60
 
 
+def formats() -> list[str]:
+    """The suffixes of the files that can be written."""
+    return [f".{name}" for name in sorted(Figure().canvas.get_supported_filetypes())]
+
+
 def plot(prediction: Prediction, path: Path) -> None:
-    """Raises `OSError`, or `ValueError` for an unknown file format."""
+    """The suffix of `path` is one of `formats`. Raises `OSError`."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     time, distribution = figure.subplots(1, 2)
-    figure.suptitle(prediction.schedule.description)
+    # The name of a file may have signs that are mathematics.
+    figure.suptitle(prediction.schedule.description, parse_math=False)
     _plot_concurrency(time, prediction)
     _plot_latencies(distribution, prediction.result)
     figure.savefig(path, dpi=120)

@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 
 from local.loadtest.capacity.progress import Progress
+from local.loadtest.capacity.result import Result
+from local.loadtest.capacity.search import Search
+from local.loadtest.capacity.shapes import Steady
+from local.loadtest.capacity.step import Criteria
 from local.loadtest.run import RECORD
 from tests.support.scripts import finish, interrupt, refused, script, start
 from tests.support.stub import Stub
@@ -170,3 +174,13 @@ def test_progress_is_silent_elsewhere() -> None:
 def test_invalid_arguments_exit_2(stub: Stub, arguments: tuple[str, ...], message: str) -> None:
     assert refused(CAPACITY, "--url", stub.url, *arguments).startswith(f"error: {message}")
     assert stub.received == []
+
+
+def test_address_is_no_mathematics_in_a_plot(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from local.loadtest.capacity.plot import save_plot
+
+    search = Search(Steady("constant", 8.0), 1.0, 10.0, 0.05)
+    result = Result(r"http://localhost/$\bad$", search, Criteria(500, 0.001, 0.02))
+    save_plot(result, tmp_path / "capacity.svg")
+    assert "bad$" in (tmp_path / "capacity.svg").read_text("utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.common.cli import main
+from local.common.cli import UsageError, main
 from local.simulation.cli import forecast
 from tests.support.paths import ROOT
 from tests.support.wait import HANG_SECONDS
@@ -250,16 +250,39 @@ def test_one_request_can_be_plotted(tmp_path: Path, concurrency: str) -> None:
     assert "<svg" in file.read_text()
 
 
-def test_unknown_plot_format_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["forecast.xyz", "forecast"])
+def test_unknown_plot_format_exits_2(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("matplotlib")
 
     with pytest.raises(SystemExit) as ended:
-        main(lambda: forecast([*DURATIONS, "--plot", str(tmp_path / "forecast.xyz")]))
+        main(lambda: forecast([*DURATIONS, "--plot", str(tmp_path / name)]))
 
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
     assert ended.value.code == 2
     assert len(error.splitlines()) == 1
-    assert "xyz" in error
+    assert name in error
+    # before the simulation
+    assert out == ""
+
+
+def test_name_of_a_log_is_no_mathematics_in_a_plot(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    log, file = tmp_path / r"$\bad$.log", tmp_path / "forecast.svg"
+    log.write_text('{"time": 1}\n{"time": 2}\n')
+
+    forecast([*DURATIONS, "--replay", str(log), "--plot", str(file)])
+
+    assert "<svg" in file.read_text()
+
+
+def test_measured_file_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    measured = tmp_path / "measured.json"
+    measured.write_text("[" * 10**5)
+
+    with pytest.raises(UsageError, match="is not JSON"):
+        forecast([*DURATIONS, "--measured", str(measured)])
 
 
 def test_plot_without_matplotlib_exits_2(tmp_path: Path) -> None:

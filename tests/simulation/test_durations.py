@@ -42,7 +42,9 @@ def test_parse_durations(text: str, durations: Durations) -> None:
         ("0", "a duration must be above 0 ms, not 0 ms"),
         ("-3", "a duration must be above 0 ms, not -3 ms"),
         ("nan", "a duration must be above 0 ms, not nan ms"),
-        ("inf", "a duration must be above 0 ms, not inf ms"),
+        ("inf", "a duration must be at most 1,000,000,000 ms, not inf ms"),
+        ("1e10", "a duration must be at most 1,000,000,000 ms, not 1e+10 ms"),
+        ("25/1e10", "a duration must be at most 1,000,000,000 ms, not 1e+10 ms"),
         ("60/25", "p99 (25 ms) is below p50 (60 ms)"),
     ],
 )
@@ -73,6 +75,7 @@ def test_durations_from_json(value: object, durations: Durations) -> None:
         (True, "True is not a number of milliseconds"),
         ({"p50": 1}, "an object of percentiles needs both p50 and p99"),
         ([3, -1], "a duration must be above 0 ms, not -1 ms"),
+        (10**400, "a duration must be at most 1,000,000,000 ms, not inf ms"),
     ],
 )
 def test_invalid_json_durations_raise(value: object, message: str) -> None:
@@ -202,3 +205,11 @@ def test_invalid_file_of_durations_is_an_error(
 
     assert message in str(raised.value)
     assert str(raised.value).startswith(str(file))
+
+
+def test_the_longest_durations_are_whole_microseconds() -> None:
+    longest = 10**12
+    random = np.random.default_rng(0)
+    drawn = Scaled(LogNormal(1e-300, 1e9), 14).draw(random, 1000)
+    assert drawn.min() >= 1
+    assert drawn.max() == longest

@@ -91,6 +91,15 @@ def test_provisioned_environments_are_in_one_table(
     assert [f"{row['month']['usd']:,.2f}" for row in content["rows"]] == [row[-1] for row in table]
 
 
+def test_the_cheapest_says_that_it_throttles(capsys: pytest.CaptureFixture[str]) -> None:
+    # given: 20 requests at once, of which the function answers 5
+    limited = ["-N", "20", "-T", "1", "-R", "3", "--reserved", "5", "--sizes", "512,1769"]
+
+    forecast([*limited, "--warm-ms", "25", "--cold-ms", "25", "--target", "p99<500"])
+
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" a month; but it throttles 75.0%")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [

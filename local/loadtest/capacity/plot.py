@@ -35,7 +35,7 @@ def save_plot(result: Result, path: Path) -> None:
             title += "\nThe client was the limit: the service may sustain more"
         elif result.status == "incomplete":
             title += "\nIncomplete"
-        axes.set_title(title, loc="left", fontsize=13)
+        axes.set_title(title, loc="left", fontsize=13, parse_math=False)
         made.legend(loc="outside lower left", ncols=2)
         made.savefig(path, dpi=150)
 
