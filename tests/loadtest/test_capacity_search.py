@@ -319,6 +319,32 @@ def test_no_load_is_more_than_twice_what_passed() -> None:
         highest = max(highest, measured.load if measured.passed else 0)
 
 
+def test_client_that_is_late_at_first_does_not_raise_the_load() -> None:
+    """One failure of a late client says little, and most of the possible sizes are above it."""
+    shape = Waves(1.0, 5)
+    late = make_run(shape.schedule(1.0, long=True, number=0), [0.1] * 5, lateness=0.09)
+    first = step(late, 1.0, shape, criteria=Criteria(50, 0.001, 0.02))
+    assert first.client_limit
+    wanted = Search(shape, 1.0, 10_000.0, 0.05).next([first])
+    assert wanted is not None
+    assert wanted.load == 1
+
+
+def test_highest_load_that_passes_in_the_end_is_a_bound_of_its_own() -> None:
+    """However late the client was before."""
+    shape = Waves(1.0, 5)
+    loads = {late: shape.schedule(2.0, long=True, number=0) for late in (False, True)}
+    runs = {
+        False: make_run(loads[False], [0.01] * 10),
+        True: make_run(loads[True], [0.1] * 10, lateness=0.09),
+    }
+    search, criteria = Search(shape, 1.0, 2.0, 0.05), Criteria(50, 0.001, 0.02)
+    order = (True, True, False, False, False, False)
+    steps = [step(runs[late], 2.0, shape, criteria=criteria) for late in order]
+    result = Result("simulated", search, criteria, steps)
+    assert (result.status, result.load, result.client_limit) == ("at least", 2, None)
+
+
 def test_search_that_starts_too_high_goes_down() -> None:
     found = find(serve(ONE), first=1000)
     assert found.load == pytest.approx(capacity(ONE), rel=0.05)

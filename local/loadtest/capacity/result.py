@@ -50,9 +50,10 @@ class Result:
 
     @property
     def client_limit(self) -> str | None:
-        """A sentence if measurements fail because of the client where the capacity seems to be."""
+        """A sentence if measurements fail because of the client where the capacity seems to be.
+        None if the highest load of the search passed: that is the bound then."""
         failed = [step for step in self.steps if not step.passed]
-        if not failed:
+        if not failed or self.search.is_lower_bound(self.steps):
             return None
         edge = self.interval.high if self.interval else min(step.load for step in failed)
         near = [step for step in failed if step.load <= _NEAR * edge] or failed

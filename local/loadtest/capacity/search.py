@@ -115,7 +115,9 @@ class Search:
             if sum(step.load <= self.shape.rounded(self.least) for step in steps) >= AGREEING:
                 return None
             lowest = min(step.load for step in steps)
-            return self._wanted(max(interval.median, lowest / _GROW**2), long=False)
+            # Not above it, however little the failure of a late client says.
+            load = min(max(interval.median, lowest / _GROW**2), lowest)
+            return self._wanted(load, long=False)
         if self.is_lower_bound(steps):
             return None
         if self.is_precise(interval):
