@@ -18,8 +18,8 @@ from local.simulation.measured import (
     ARCHITECTURES,
     Measured,
     MeasuredError,
+    read_load_report,
     read_measured,
-    read_object,
 )
 from local.simulation.options import create_parser
 from local.simulation.plan_options import read_schedule
@@ -48,7 +48,7 @@ def forecast(arguments: Sequence[str] | None = None) -> int:
     _check(options)
     try:
         known = [one for path in options.measured for one in read_measured(path)]
-        load_report = read_object(options.compare) if options.compare else None
+        load_report = read_load_report(options.compare) if options.compare else None
     except MeasuredError as error:
         parser.error(str(error))
     if options.objects is not None:

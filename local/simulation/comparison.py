@@ -4,6 +4,7 @@ A report is the JSON that the load test scripts write: `requests`, `failures`, `
 `latency_ms` with percentiles. Quantities missing on either side are left out.
 """
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -29,12 +30,12 @@ def compare(predicted: Mapping[str, object], measured: Mapping[str, object]) -> 
         ("peak_concurrency", ""),
     ]
     rows = [(name, unit, predicted.get(name), measured.get(name)) for name, unit in names]
-    ours, theirs = _mapping(predicted.get("latency_ms")), _mapping(measured.get("latency_ms"))
-    rows += [(f"latency {name}", "ms", value, theirs.get(name)) for name, value in ours.items()]
+    latency, other_latency = (_mapping(one.get("latency_ms")) for one in (predicted, measured))
+    rows += [(f"latency {key}", "ms", latency[key], other_latency.get(key)) for key in latency]
     return [
-        Comparison(name, unit, float(one), float(other))
-        for name, unit, one, other in rows
-        if isinstance(one, int | float) and isinstance(other, int | float)
+        Comparison(name, unit, one, other)
+        for name, unit, ours, theirs in rows
+        if (one := _number(ours)) is not None and (other := _number(theirs)) is not None
     ]
 
 
@@ -48,6 +49,15 @@ def doubts(predicted: Mapping[str, object], measured: Mapping[str, object]) -> l
         described = measured.get("description")
         found.append(f"The load report is of another plan{f': {described}' if described else ''}.")
     return found
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # hundreds of digits
+        return None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -47,6 +47,14 @@ def read_measured(path: Path) -> list[Measured]:
     return [_measured(path, {**shared, **entry}) for entry in entries]
 
 
+def read_load_report(path: Path) -> dict[str, object]:
+    """The JSON of a load test. Raises `MeasuredError`."""
+    content = read_object(path)
+    if "requests" not in content and not isinstance(content.get("latency_ms"), dict):
+        raise MeasuredError(f"{path} is not the report of a load test, written with --json")
+    return content
+
+
 def read_object(path: Path) -> dict[str, object]:
     """The JSON object in a file. Raises `MeasuredError`."""
     try:

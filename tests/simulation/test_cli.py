@@ -110,6 +110,29 @@ def test_compare_option_adds_the_measured_figures(
     ]
 
 
+@pytest.mark.parametrize("content", ["{}", '{"status": "found"}', '{"latency_ms": []}'])
+def test_other_files_are_not_compared(content: str, tmp_path: Path) -> None:
+    load = tmp_path / "capacity.json"
+    load.write_text(content)
+
+    with pytest.raises(UsageError, match="is not the report of a load test"):
+        forecast([*PLAN, *DURATIONS, "--compare", str(load)])
+
+
+def test_figures_that_are_no_numbers_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load = tmp_path / "report.json"
+    figures = f'"requests": 1{"0" * 400}, "failures": true, "throughput_rps": NaN'
+    load.write_text(f'{{{figures}, "latency_ms": {{"p50": 50, "p99": 1e999}}}}')
+
+    forecast([*PLAN, *DURATIONS, "--compare", str(load)])
+
+    *_, head, only = capsys.readouterr().out.splitlines()
+    assert head.startswith("Against the measurement")
+    assert only.split()[:2] == ["latency", "p50,"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
