@@ -11,6 +11,8 @@ LEAST_MS: Final = 2.0
 """A lateness of at most this many milliseconds is never the limit: the operating system wakes a
 process up that late now and then, however little it has to do."""
 
+ADVICE: Final = "Send less, end other programs, or use more cores or machines."
+
 LOST_PROCESSES: Final = ("process killed", "process not started")
 
 OWN_FAILURES: Final = frozenset(
@@ -38,8 +40,7 @@ def client_limit(
         if late > LEAST_MS and late > MOST_SHARE * latency:
             return (
                 f"The client was the limit: its own lateness, {late:.1f} ms at {name}, is more "
-                f"than {MOST_SHARE:.0%} of the latency, {latency:.1f} ms. "
-                "Send less, end other programs, or use more cores or machines."
+                f"than {MOST_SHARE:.0%} of the latency, {latency:.1f} ms. {ADVICE}"
             )
     return None
 

@@ -286,6 +286,20 @@ def test_client_that_is_late_now_and_then_is_not_the_limit() -> None:
     assert found.load == pytest.approx(capacity(ONE), rel=0.05)
 
 
+def test_backlog_of_the_service_is_not_that_of_a_client_which_is_late_all_the_time() -> None:
+    """Both may run on one machine, which is busy at the capacity."""
+
+    def busy(schedule: Schedule, random: np.random.Generator) -> Run:
+        run = serve(ONE)(schedule, random)
+        run.records["started"] += np.where(run.records["request"] % 20 == 0, 0.1, 0.01)
+        run.records["ended"] += 0.1
+        return run
+
+    found = find(busy)
+    assert found.result.client_limit is None
+    assert found.load == pytest.approx(capacity(ONE), rel=0.05)
+
+
 def test_late_client_does_not_spoil_a_load_that_passes() -> None:
     shape = Steady("constant", LONG_SECONDS)
     schedule = shape.schedule(100, long=True, number=0)

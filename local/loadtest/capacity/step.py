@@ -1,14 +1,15 @@
 """One measurement: a run at a load, and whether the service sustained it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from local.loadtest.honesty import lack_of_resources
-from local.loadtest.run import Run, latency
+from local.loadtest.honesty import ADVICE, MOST_SHARE, client_limit, lack_of_resources
+from local.loadtest.run import Records, Run, latency, lateness
 from local.loadtest.schedule import Seconds
 from local.loadtest.stats import summarize
 
@@ -61,16 +62,16 @@ class Growth:
     """Standard error."""
 
     @classmethod
-    def of(cls, run: Run) -> "Growth":
+    def of(cls, run: Run, duration: Callable[[Records], Seconds] = latency) -> "Growth":
         """Between the median latencies of the first and of the last third of the run: a short pause
-        does not move a median."""
+        does not move a median. Or of the medians of another duration."""
         answered = run.answered
         parts, count = _parts(answered["request"], answered["due"], run)
         third = max(1, round(count / 3))
         early, late = parts < third, parts >= count - third
         if count < 2 or not early.any() or not late.any():
             return cls(0.0, 0.0)
-        seconds = latency(answered)
+        seconds = duration(answered)
         between = float(answered["due"][late].mean() - answered["due"][early].mean())
         change = float(np.median(seconds[late]) - np.median(seconds[early]))
         return cls(change / between, _growth_error(seconds, parts, between / (count - third)))
@@ -148,7 +149,14 @@ def step_of(run: Run, load: float, *, rate: float, long: bool, criteria: Criteri
     reason = criteria.reason(summary.requests, summary.failures, p99, growth)
     # Lateness only adds to latency: with it, a load that passes passes all the more.
     own = lack_of_resources(summary.failures_by_kind)
-    limit = own if reason == "failures" else summary.client_limit if reason else None
+    limit = None
+    if reason == "backlog":
+        # Medians: the growth is one between medians, which few late requests do not move.
+        late, taken = summary.lateness_ms.p50, summary.latency_ms.p50
+        limit = own or client_limit(late, None, taken, None)
+        limit = limit or _limit_of_growth(growth, Growth.of(run, lateness))
+    elif reason:
+        limit = own if reason == "failures" else summary.client_limit
     return Step(
         load=load,
         long=long,
@@ -164,4 +172,15 @@ def step_of(run: Run, load: float, *, rate: float, long: bool, criteria: Criteri
         growth_error=round(growth.error, 5),
         reason=reason,
         client_limit=limit,
+    )
+
+
+def _limit_of_growth(growth: Growth, own: Growth) -> str | None:
+    """A sentence if the growth of latency is that of lateness."""
+    if own.value <= MOST_SHARE * growth.value:
+        return None
+    return (
+        f"The client was the limit: its own lateness grew by {own.value * 1000:.1f} ms a second, "
+        f"more than {MOST_SHARE:.0%} of the growth of latency, {growth.value * 1000:.1f} ms. "
+        f"{ADVICE}"
     )
