@@ -176,6 +176,21 @@ def test_invalid_arguments_exit_2(stub: Stub, arguments: tuple[str, ...], messag
     assert stub.received == []
 
 
+def test_service_that_crashes_has_no_result(stub: Stub, tmp_path: Path) -> None:
+    # given: all requests fail after the first two measurements, of one and of two requests
+    table = tmp_path / "capacity.json"
+    url = stub.follow(*["delay/0"] * (PROBES + 3), then="close")
+
+    done = script(CAPACITY, "--url", url, *ONE_WAVE, "--json", table)
+
+    assert done.returncode == 1, done.stderr
+    why = "because the service no longer responds (closed without a response)"
+    assert f"incomplete, {why}; no result" in done.stdout
+    report = read(table)
+    assert (report["status"], report["sustainable_rps"]) == ("incomplete", None)
+    assert [step["load"] for step in report["steps"]] == [1, 2, 4]
+
+
 def test_address_is_no_mathematics_in_a_plot(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     from local.loadtest.capacity.plot import save_plot

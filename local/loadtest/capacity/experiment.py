@@ -24,6 +24,7 @@ _NOISE_SECONDS: Final = 0.02
 """After timeouts, the search waits until a request takes at most this many times as long as alone,
 and so much more."""
 _SETTLE_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.5
 
 
 class Experiment:
@@ -72,7 +73,8 @@ class Experiment:
         return None
 
     def _measure(self, load: float, *, long: bool, alone: float) -> bool:
-        """Add a measurement. Returns whether there was time for it."""
+        """Add a measurement. Returns whether the search goes on: there was time, and the service
+        still answers."""
         result, shape = self._result, self._result.search.shape
         seconds = shape.seconds(load, long=long)
         if time.monotonic() + seconds > self._end:
@@ -85,7 +87,9 @@ class Experiment:
         print(row(step), flush=True)
         if TIMEOUT in done.kinds:
             self._settle(alone)
-        return True
+        if not len(done.answered):
+            result.gone = self._failure()
+        return not result.gone
 
     def _settle(self, alone: float) -> None:
         """Wait for the end of work that the client no longer waits for: after timeouts, a service
@@ -95,6 +99,16 @@ class Experiment:
             one = self._send(WavePlan(1, 0, 1).schedule(), "waiting for the service", 0.0)
             if len(one.answered) and service(one.answered)[0] <= _SETTLED * alone + _NOISE_SECONDS:
                 return
+
+    def _failure(self) -> str:
+        """How single requests fail, if none is answered for some time: the service has crashed."""
+        end = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            one = self._send(WavePlan(1, 0, 1).schedule(), "waiting for the service", 0.0)
+            failure = one.kinds[int(one.records["failure"][0])]
+            if not failure or time.monotonic() > end:
+                return failure
+            time.sleep(_PAUSE_SECONDS)
 
     def _send(self, schedule: Schedule, name: str, seconds: float) -> Run:
         self.progress.start(name, schedule.requests, seconds)

@@ -28,6 +28,8 @@ class Result:
     steps: list[Step] = field(default_factory=list)
     alone: str = ""
     """What became of single requests, if that ended the search."""
+    gone: str = ""
+    """How requests fail since the service crashed, if that ended the search."""
     ended: bool = False
     """Whether the search came to its end: not if it was stopped, or the time was up."""
     stopped_by: int | None = None
@@ -40,7 +42,7 @@ class Result:
 
     @property
     def status(self) -> Status:
-        if self.stopped_by is not None:
+        if self.stopped_by is not None or self.gone:
             return "incomplete"
         if not any(step.passed for step in self.steps):
             return "none" if self.ended and not self.client_limit else "incomplete"
@@ -110,7 +112,8 @@ class Result:
 
     def verdict(self) -> str:
         """The result in a few lines."""
-        lines = [self.client_limit] if self.client_limit and self.status != "none" else []
+        limit = None if self.status == "none" or self.gone else self.client_limit
+        lines = [limit] if limit else []
         lines.append(self._sentence())
         known = [
             f"{word}{self.search.shape.name(load)} ({good} of {measured} measurements passed)"
@@ -144,6 +147,8 @@ class Result:
     def _why_incomplete(self) -> str:
         if self.stopped_by is not None:
             return "because it was stopped"
+        if self.gone:
+            return f"because the service no longer responds ({self.gone})"
         reason = "the client was the limit" if self.client_limit else "the time was up"
         return f"because {reason}"
 
