@@ -160,9 +160,10 @@ class _Asker:
         try:
             (found,) = self._client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         except ClientError as error:
-            if _code(error) == "ValidationError":  # there is no such stack
-                return {}
-            raise
+            if _code(error) != "ValidationError":
+                raise
+            self._notes.append(f"There is no stack {stack!r}: a new one is checked.")
+            return {}
         return {
             each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])
         }
