@@ -20,6 +20,7 @@ _MOST_BYTES: Final = 4_000_000
 _PREFIX: Final = "classifier_"
 _REQUESTS: Final = "classifier_request_duration_seconds_count"
 _OLD_REQUESTS: Final = "classifier_requests_total"
+_PATH: Final = "/metrics"
 
 _LAMBDA_HOSTS: Final = (".on.aws", ".amazonaws.com")
 """Not asked: Lambda has no /metrics, and the request would start an environment before the run."""
@@ -34,6 +35,7 @@ class ServiceView:
     means in milliseconds; None if nothing was counted."""
 
     requests: int
+    """Without those for /metrics; a service of version 1.0 does not tell them apart."""
     rejected: int
     """Requests that got status 503."""
     images: int
@@ -51,7 +53,7 @@ class Watch:
     def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
         """url: that of the target, or the name of a function, which is not watched."""
         parts = urlsplit(url)
-        self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/metrics"
+        self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{_PATH}"
         # No proxy: the load does not go through one either.
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
@@ -109,7 +111,8 @@ def parse(text: str) -> Samples | None:
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                samples[sample.name] = samples.get(sample.name, 0.0) + sample.value
+                if sample.labels.get("route") != _PATH:  # the reading itself
+                    samples[sample.name] = samples.get(sample.name, 0.0) + sample.value
     except IndexError:  # of the parser, at some malformed lines
         return None
     samples = {name: value for name, value in samples.items() if math.isfinite(value)}
