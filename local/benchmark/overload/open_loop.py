@@ -1,7 +1,8 @@
 """An open loop: five times the load that the service sustains, whatever the responses.
 
-Images are slow to decode and small to send, so the service is loaded and its client is not. One
-thread classifies; the queue holds eight images. Only times of the same run are compared.
+Images are slow to decode and small to send, so the service is loaded and its client is not: on a
+fast processor they are larger. One thread classifies; the queue holds eight images. Only times of
+the same run are compared.
 """
 
 import json
@@ -18,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from local.benchmark.overload.bounds import full_queue_seconds
+from local.benchmark.overload.bounds import REFUSALS_PER_SECOND, full_queue_seconds
 from local.benchmark.overload.monitor import Watched, watching
 from local.benchmark.overload.rounds import PROBED
 from local.benchmark.servers.server import SERVICE, MeasurementError, Running, running
@@ -38,6 +39,14 @@ _SERVER: Final = replace(SERVICE, environment={"THREADS": "1", "QUEUE": str(QUEU
 _WAVE_SECONDS: Final = 0.1
 """Requests that are due within this time are sent at once."""
 
+_LEAST_SECONDS: Final = (FACTOR - 1) / REFUSALS_PER_SECOND
+"""Of an image. If images were faster, the load would exceed what the service accepts and refuses
+together; the rest would wait, and be accepted late, when the load has ended."""
+
+_SIDES: Final = (4000, 5000, 6000, 7000, 8000)
+"""Widths of images in pixels: 12 to 48 megapixels. The first one that is slow enough is used."""
+
+_TRIES: Final = 3
 _BEFORE: Final = 30
 _AFTER: Final = 10
 _HANG_SECONDS: Final = 120.0
@@ -93,15 +102,14 @@ class Measured:
 def measure_open_loop(seconds: float) -> Mapping[str, Any]:
     """The figures of one overload of a new service. Raises `MeasurementError`, `OSError` or
     `http.client.HTTPException`, and `SystemExit` if a signal stops it."""
-    image = Payload(slow_image(), "image/png")
     with running(_SERVER) as server:
-        server.wait_for_response(image)
+        image, sent = slow_image(server)
         before = _one_by_one(server, image, _BEFORE)
         rate = FACTOR / statistics.mean(before)
         with watching(server, PROBED) as watched:
             overload = _send(load_target(server.url, image), rate, seconds)
         after = _one_by_one(server, image, _AFTER)
-        work = work_seconds(server.log)[1 + len(before) :][: len(overload.answered)]
+        work = work_seconds(server.log)[sent + len(before) :][: len(overload.answered)]
     start = overload.start_epoch - time.time() + time.monotonic()
     return Measured(before, overload, start, work, watched, after).to_json()
 
@@ -115,10 +123,19 @@ def classify_response(status: int, headers: Mapping[str, str], body: bytes) -> s
     return f"status {status}"
 
 
-def slow_image() -> bytes:
-    buffer = BytesIO()
-    Image.new("RGB", (4000, 3000), "orange").save(buffer, "PNG")
-    return buffer.getvalue()
+def slow_image(server: Running) -> tuple[Payload, int]:
+    """A PNG that the service takes `_LEAST_SECONDS` for, or else the largest one, and the number of
+    requests that were sent to find it."""
+    sent = 0
+    for width in _SIDES:
+        buffer = BytesIO()
+        Image.new("RGB", (width, width * 3 // 4), "orange").save(buffer, "PNG")
+        image = Payload(buffer.getvalue(), "image/png")
+        server.wait_for_response(image)
+        sent += 1 + _TRIES
+        if min(_one_by_one(server, image, _TRIES)) >= _LEAST_SECONDS:
+            break
+    return image, sent
 
 
 def load_target(url: str, image: Payload) -> Target:
