@@ -34,7 +34,27 @@ def test_codings_are_removed(coding: str, body: bytes) -> None:
 
 def test_brotli_is_decoded_if_its_package_is_installed() -> None:
     brotli = pytest.importorskip("brotli")
-    assert decode(brotli.compress(BODY), "br") == BODY
+    coded = brotli.compress(BODY)
+    assert decode(coded, "br") == BODY
+    for body, kind in (
+        (coded[:-1], "invalid br"),
+        (BODY, "invalid br"),
+        (brotli.compress(bytes(BODY_LIMIT + 1), quality=1), "response too large"),
+    ):
+        with pytest.raises(UndecodableBody, match=f"^{kind}$"):
+            decode(body, "br")
+
+
+def test_zstd_is_decoded_if_its_package_is_installed() -> None:
+    zstandard = pytest.importorskip("zstandard")
+    encoder = zstandard.ZstdCompressor()
+    stream = encoder.compressobj()
+    for coded in (encoder.compress(BODY), stream.compress(BODY) + stream.flush()):
+        assert decode(coded, "zstd") == BODY
+        with pytest.raises(UndecodableBody, match=r"^invalid zstd$"):
+            decode(coded[:-1], "zstd")
+    with pytest.raises(UndecodableBody, match=r"^response too large$"):
+        decode(encoder.compress(bytes(BODY_LIMIT + 1)), "zstd")
 
 
 @pytest.mark.parametrize(
