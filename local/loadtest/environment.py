@@ -49,7 +49,7 @@ def without_secrets(arguments: Sequence[str]) -> list[str]:
         elif equals and name in ("--api-key", "--header"):
             shown.append(f"{name}={_hidden(name, value)}")
         else:
-            shown.append(re.sub(r"(?<=://)[^/@\s]+(?=@)", HIDDEN, argument))
+            shown.append(re.sub(r"(?<=://)[^/?#\s]+(?=@)", HIDDEN, argument))
         option = argument
     return shown
 

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from local.common.cli import UsageError
 from local.loadtest.environment import without_secrets
@@ -123,7 +123,7 @@ def _authorization(parts: SplitResult) -> Mapping[str, str]:
     """The credentials of http://user:password@host."""
     if parts.username is None:
         return {}
-    credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    credentials = unquote_to_bytes(f"{parts.username}:{parts.password or ''}")
     return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
 
 

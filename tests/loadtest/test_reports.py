@@ -147,7 +147,10 @@ def test_json_is_standard_and_complete(tmp_path: Path) -> None:
         (["x.py", "--header", "Cookie: s3cret"], ["x.py", "--header", "Cookie: ..."]),
         (["x.py", "--header=Cookie: s3cret"], ["x.py", "--header=Cookie: ..."]),
         (["x.py", "--url", "http://me:s3cret@host/"], ["x.py", "--url", "http://...@host/"]),
+        (["x.py", "--url", "http://me:s3@cret@host/"], ["x.py", "--url", "http://...@host/"]),
+        (["x.py", "--url=http://me:s3@cret@host?a@b"], ["x.py", "--url=http://...@host?a@b"]),
         (["x.py", "--url", "http://host/?a=b"], ["x.py", "--url", "http://host/?a=b"]),
+        (["x.py", "--url", "http://host?a=b@c"], ["x.py", "--url", "http://host?a=b@c"]),
     ],
 )
 def test_the_command_has_no_secrets(arguments: list[str], shown: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Options of the target: headers, keys, certificates."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,22 @@ def test_given_headers_replace_those_of_the_client() -> None:
     assert lines[0] == "POST /p?q=1 HTTP/1.1"
     assert [line for line in lines if line.lower().startswith("accept:")] == ["accept: text/html"]
     assert {"X-A: b", "Host: h:1", "Content-Length: 1", "Connection: close"} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("user", "credentials"),
+    [
+        ("me@", b"me:"),
+        ("me:@", b"me:"),
+        ("me%40home:a%3Ab@", b"me@home:a:b"),
+        ("me:a@b@", b"me:a@b"),
+        ("me:%E9@", b"me:\xe9"),
+    ],
+)
+def test_credentials_of_the_url_are_sent(user: str, credentials: bytes) -> None:
+    lines = post_request(parse_url(f"http://{user}h/"), Payload(b"", "image/png")).splitlines()
+    assert b"Authorization: Basic " + base64.b64encode(credentials) in lines
+    assert b"Host: h" in lines
 
 
 def test_unusable_certificates_are_refused(tmp_path: Path) -> None:
