@@ -20,6 +20,7 @@ _MOST_BYTES: Final = 4_000_000
 _PREFIX: Final = "classifier_"
 _REQUESTS: Final = "classifier_request_duration_seconds_count"
 _OLD_REQUESTS: Final = "classifier_requests_total"
+_COUNTERS: Final = ("_total", "_count", "_sum")
 _PATH: Final = "/metrics"
 
 _LAMBDA_HOSTS: Final = (".on.aws", ".amazonaws.com")
@@ -120,10 +121,15 @@ def parse(text: str) -> Samples | None:
 
 
 def difference(before: Samples, after: Samples, seconds: float) -> ServiceView | None:
-    """seconds: between the two. None if a counter has become smaller: the service was restarted.
+    """seconds: between the two. None if a counter has become smaller, or is missing: the service
+    was restarted.
 
     The metrics have their names of 1.1 or, if the service is older, those of 1.0.
     """
+    if any(
+        value > after.get(name, 0.0) for name, value in before.items() if name.endswith(_COUNTERS)
+    ):
+        return None
     is_new = _REQUESTS in after
     unit = "duration_seconds" if is_new else "seconds"
 
@@ -131,15 +137,14 @@ def difference(before: Samples, after: Samples, seconds: float) -> ServiceView |
         return after.get(name, 0.0) - before.get(name, 0.0)
 
     def mean_ms(name: str) -> float | None:
-        count = change(f"{_PREFIX}{name}_{unit}_count")
-        return round(change(f"{_PREFIX}{name}_{unit}_sum") / count * 1000, 3) if count else None
+        count, total = f"{_PREFIX}{name}_{unit}_count", f"{_PREFIX}{name}_{unit}_sum"
+        if total not in after or not change(count):
+            return None
+        return round(change(total) / change(count) * 1000, 3)
 
-    requests = change(_REQUESTS if is_new else _OLD_REQUESTS)
-    if requests < 0:
-        return None
     has_cpu = "process_cpu_seconds_total" in before and "process_cpu_seconds_total" in after
     return ServiceView(
-        requests=round(requests),
+        requests=round(change(_REQUESTS if is_new else _OLD_REQUESTS)),
         rejected=round(change(f"{_PREFIX}rejected_total")),
         images=round(change(f"{_PREFIX}infer_{unit}_count")),
         queue_ms=mean_ms("queue"),

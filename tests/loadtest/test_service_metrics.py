@@ -111,15 +111,38 @@ def test_functions_are_not_asked(url: str, expected: bool) -> None:
     assert has_metrics(url) is expected
 
 
-def test_numbers_that_are_not_finite_are_left_out(stub: Stub) -> None:
-    stub.metrics = BEFORE
+@pytest.mark.parametrize(
+    ("number", "other"),
+    [("rejected_total 6", "rejected_total +Inf"), ("seconds_sum 3", "seconds_sum NaN")],
+)
+def test_numbers_that_are_not_finite_are_left_out(stub: Stub, number: str, other: str) -> None:
+    stub.metrics = "process_cpu_seconds_total 3\nclassifier_other 1\n"
     watch = Watch(f"{stub.url}/")
-    stub.metrics = AFTER.replace("rejected_total 6", "rejected_total +Inf").replace(
-        "seconds_sum 3", "seconds_sum NaN"
-    )
+    stub.metrics = AFTER.replace(number, other)
     view = watch.view()
     assert view is not None
-    assert view.requests == 25
+    assert view.requests == 36
+    if "rejected" in number:
+        assert (view.rejected, view.queue_ms) == (0, 100)
+    else:
+        assert (view.rejected, view.queue_ms) == (6, None)
+
+
+@pytest.mark.parametrize(
+    ("number", "other"),
+    [
+        ("rejected_total 6", "rejected_total 0"),
+        ("rejected_total 6", "rejected_total +Inf"),
+        ("seconds_sum 3", "seconds_sum NaN"),
+        ("cpu_seconds_total 13", "cpu_seconds_total 1"),
+    ],
+)
+def test_no_figure_is_negative(number: str, other: str) -> None:
+    """A service that was restarted may have counted more requests since, but less of the rest."""
+    before, after = parse(BEFORE), parse(AFTER.replace(number, other))
+    assert before is not None
+    assert after is not None
+    assert difference(before, after, seconds=5) is None
 
 
 def test_a_response_that_takes_long_is_not_waited_for() -> None:
