@@ -184,7 +184,7 @@ def test_service_that_crashes_has_no_result(stub: Stub, tmp_path: Path) -> None:
     done = script(CAPACITY, "--url", url, *ONE_WAVE, "--json", table)
 
     assert done.returncode == 1, done.stderr
-    why = "because the service no longer responds (closed without a response)"
+    why = "because even single requests fail now (closed without a response)"
     assert f"incomplete, {why}; no result" in done.stdout
     report = read(table)
     assert (report["status"], report["sustainable_rps"]) == ("incomplete", None)

@@ -359,6 +359,17 @@ def test_highest_load_that_passes_in_the_end_is_a_bound_of_its_own() -> None:
     assert (result.status, result.load, result.client_limit) == ("at least", 2, None)
 
 
+def test_client_is_not_the_limit_of_a_service_that_crashed() -> None:
+    shape, criteria = Waves(1.0, 5), Criteria(50, 0.001, 0.02)
+    late = make_run(shape.schedule(2.0, long=True, number=0), [0.1] * 10, lateness=0.09)
+    steps = [step(late, 2.0, shape, criteria=criteria)]
+    search = Search(shape, 1.0, 4.0, 0.05)
+    assert Result("simulated", search, criteria, steps).client_limit
+    result = Result("simulated", search, criteria, steps, gone="status 503")
+    assert (result.status, result.client_limit) == ("incomplete", None)
+    assert "even single requests fail now (status 503)" in result.verdict()
+
+
 def test_search_that_starts_too_high_goes_down() -> None:
     found = find(serve(ONE), first=1000)
     assert found.load == pytest.approx(capacity(ONE), rel=0.05)

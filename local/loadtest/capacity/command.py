@@ -83,7 +83,7 @@ def capacity() -> int:
         write(options, result)
     if result.stopped_by is not None:
         return 128 + result.stopped_by
-    if result.client_limit and not result.gone:
+    if result.client_limit:
         return 4
     if unmet:
         return 3

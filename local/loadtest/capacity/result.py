@@ -53,9 +53,10 @@ class Result:
     @property
     def client_limit(self) -> str | None:
         """A sentence if measurements fail because of the client where the capacity seems to be.
-        None if the highest load of the search passed: that is the bound then."""
+        None if the highest load of the search passed, which is the bound then, or if the service
+        crashed."""
         failed = [step for step in self.steps if not step.passed]
-        if not failed or self.search.is_lower_bound(self.steps):
+        if not failed or self.gone or self.search.is_lower_bound(self.steps):
             return None
         edge = self.interval.high if self.interval else min(step.load for step in failed)
         near = [step for step in failed if step.load <= _NEAR * edge] or failed
@@ -112,7 +113,7 @@ class Result:
 
     def verdict(self) -> str:
         """The result in a few lines."""
-        limit = None if self.status == "none" or self.gone else self.client_limit
+        limit = None if self.status == "none" else self.client_limit
         lines = [limit] if limit else []
         lines.append(self._sentence())
         known = [
@@ -148,7 +149,7 @@ class Result:
         if self.stopped_by is not None:
             return "because it was stopped"
         if self.gone:
-            return f"because the service no longer responds ({self.gone})"
+            return f"because even single requests fail now ({self.gone})"
         reason = "the client was the limit" if self.client_limit else "the time was up"
         return f"because {reason}"
 
