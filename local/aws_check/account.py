@@ -123,7 +123,7 @@ class _Asker:
         try:
             return self._session.client(service, config=config)  # type: ignore[call-overload]
         except ValueError as error:  # AWS_ENDPOINT_URL
-            raise UsageError(f"AWS cannot be asked: {error}") from None
+            raise UsageError(f"AWS cannot be queried: {error}") from None
 
     def _needed(self, service: str, operation: str) -> Any:
         try:

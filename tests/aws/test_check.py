@@ -300,7 +300,7 @@ def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quotas")
 def test_address_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")
-    with pytest.raises(UsageError, match="AWS cannot be asked: Invalid endpoint: nowhere"):
+    with pytest.raises(UsageError, match="AWS cannot be queried: Invalid endpoint: nowhere"):
         aws_check([])
 
 
