@@ -1,19 +1,22 @@
 """One sender, in this process: timing, order, and what it reports."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from httptools import HttpResponseParser
 
 from local.common.paths import SAMPLE
 from local.loadtest.engine import channel
 from local.loadtest.engine.channel import Closed, channel_pair
+from local.loadtest.engine.response import Response
 from local.loadtest.engine.sender import Job, Sender
 from local.loadtest.payload import Payload, read_payloads
 from local.loadtest.run import RECORD, Records, latency, lateness, service
-from local.loadtest.target import Target, http_target
+from local.loadtest.target import HttpOptions, Target, http_target
 from tests.support.stub import Stub
 from tests.support.wait import HANG_SECONDS, wait_until
 
@@ -184,3 +187,25 @@ def test_channel_does_not_wait_for_a_reader() -> None:
     with pytest.raises(Closed):
         list(theirs.receive())
     theirs.close()
+
+
+@pytest.mark.parametrize("keep_alive", [False, True])
+def test_responses_leave_no_garbage(stub: Stub, keep_alive: bool) -> None:
+    """Senders have no garbage collection: what refers to itself would stay until their end."""
+    url = stub.follow("delay/0", "delay/0", "cut", "garbage", "status/500")
+    target = http_target(url, read_payloads(SAMPLE), HttpOptions(keep_alive=keep_alive))
+    gc.collect()
+    others = responses()
+    gc.disable()
+    try:
+        parent, _ = send(target, [0, 0.1, 0.2, 0.3, 0.4])
+        left = [one for one in responses() if one not in others]
+    finally:
+        gc.enable()
+    assert len(parent.records) == 5
+    assert left == []
+
+
+def responses() -> list[object]:
+    """All that exist, and their parsers."""
+    return [one for one in gc.get_objects() if type(one) in (Response, HttpResponseParser)]

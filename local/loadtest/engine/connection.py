@@ -87,6 +87,7 @@ class HttpConnection:
         self.started = started
         self.connected = self.sent = self.first_byte = _NEVER
         if self.reused:
+            self.response.release()
             self.response = Response()
         self._unsent: bytes | memoryview = request
 
@@ -134,6 +135,7 @@ class HttpConnection:
 
     def close(self) -> None:
         self.socket.close()
+        self.response.release()
 
     def _handshake(self) -> None:
         """The TLS handshake; starts when TCP is connected."""

@@ -63,6 +63,11 @@ class Response:
         has_end = "content-length" in self.headers or "transfer-encoding" in self.headers
         return self._complete or (self._head_complete and not has_end)
 
+    def release(self) -> None:
+        """Drop the parser, which refers to this response: a sender has no garbage collection. The
+        response can be read, but not be fed, afterwards."""
+        vars(self).pop("_parser", None)
+
     # Callbacks of httptools
 
     def on_header(self, name: bytes, value: bytes) -> None:
