@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from local.benchmark.client.closed_loop import TIMEOUT, ClosedLoop, read_messages
 from local.benchmark.client.load import run_closed_loop, write_requests
+from local.benchmark.client.loop_client import LoopClient
 from local.benchmark.client.loop_plan import LoopPlan
 from local.benchmark.client.loop_result import LoopResult
 from local.common.cli import UsageError
@@ -162,6 +164,14 @@ def test_clients_that_cannot_connect_pause(requests: Path, stub: Stub) -> None:
     result = ClosedLoop(address, read_messages(stub.url, requests), plan).run()
     assert set(result.counts()) == {REFUSED}
     assert 2 <= result.attempts <= 2 * 4
+
+
+def test_a_response_is_freed_by_the_next_request() -> None:
+    """The client has no garbage collection."""
+    client = LoopClient(polite=False)
+    first = weakref.ref(client.response)
+    client.begin(b"", 0.0)
+    assert first() is None
 
 
 def test_as_many_requests_are_in_flight_as_there_are_clients(requests: Path) -> None:

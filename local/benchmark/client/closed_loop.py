@@ -216,7 +216,7 @@ def closed_loop() -> int:
         options.polite,
     )
     loop = ClosedLoop(address, read_messages(options.url, options.requests), plan)
-    gc.disable()  # nothing refers to itself, and the latencies of a large crowd are many
+    gc.disable()  # nothing left refers to itself, and the latencies of a large crowd are many
     print(json.dumps(loop.run().to_json()), flush=True)
     return 0
 

@@ -57,6 +57,7 @@ class LoopClient:
         self.waiting = True
         # The rest of a body whose response came early has to be sent before.
         self.unsent = memoryview(bytes(self.unsent) + request if self.unsent else request)
+        self.response.release()
         self.response = Response()
 
     def connect(self, address: Address) -> None:

@@ -64,7 +64,7 @@ class Response:
         return self._complete or (self._head_complete and not has_end)
 
     def release(self) -> None:
-        """Drop the parser, which refers to this response: a sender has no garbage collection. The
+        """Drop the parser, which refers to this response: senders have no garbage collection. The
         response can be read, but not be fed, afterwards."""
         vars(self).pop("_parser", None)
 
