@@ -56,16 +56,21 @@ class ModelCard(NamedTuple):
     def activation(self) -> str:
         """Of the output: softmax, sigmoid, or none if the network has another; softmax in cards
         that do not state it."""
-        return str(self.content.get("output", {}).get("activation", "softmax"))
+        return str((self.content.get("output") or {}).get("activation", "softmax"))
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """Raises `ValueError`, `KeyError` or `TypeError` if `content` is not a model card."""
-        card = json.loads(content)
+        card = _parse_json(content)
         preprocessing = card["preprocessing"]
+        for member in ("preprocessing", "output", "confidence"):
+            if not isinstance(card.get(member) or {}, dict):
+                raise ValueError(f"{member} must be an object")
+        if not isinstance(card["name"], str):
+            raise ValueError("name must be text")
         threshold = (card.get("confidence") or {}).get("threshold")
         parsed = cls(
-            name=str(card["name"]),
+            name=card["name"],
             sha256=str(card["sha256"]),
             size=int(preprocessing["size"]),
             crop_fraction=float(preprocessing["crop_fraction"]),
@@ -118,6 +123,17 @@ def load_artifact(read: Callable[[str], bytes], location: str) -> Artifact:
     except ValueError as error:
         raise ArtifactError(f"{LABELS_FILE} in {location} cannot be used: {error}") from None
     return Artifact(graph, labels, card)
+
+
+def _parse_json(content: bytes) -> Any:
+    """Only what the service can write again, as `/model` does: no NaN, no infinity, no half of a
+    surrogate pair. Raises `ValueError`."""
+    try:
+        parsed = json.loads(content)
+        json.dumps(parsed, allow_nan=False, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return parsed
 
 
 def directory_reader(directory: Path) -> Callable[[str], bytes]:

@@ -59,6 +59,38 @@ def test_invalid_model_card_refuses_to_start(model_copy: Path, card: str) -> Non
     assert_refused(model_copy, "is not a model card")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"confidence": "high"},
+        {"confidence": {"threshold": float("nan")}},
+        {"output": ["softmax"]},
+        {"name": None},
+        {"name": "half of a pair: \ud83d"},
+        {"preprocessing": []},
+        {"preprocessing": {"size": float("inf")}},
+        {"notes": float("nan")},
+    ],
+    ids=str,
+)
+def test_model_card_with_an_invalid_member_refuses_to_start(
+    model_copy: Path, changes: dict[str, object]
+) -> None:
+    change_card(model_copy, **changes)
+    assert_refused(model_copy, "is not a model card")
+
+
+def test_deeply_nested_model_card_refuses_to_start(model_copy: Path) -> None:
+    (model_copy / "model.json").write_text("[" * 100_000)
+    assert_refused(model_copy, "is not a model card")
+
+
+@pytest.mark.parametrize("output", [None, {}])
+def test_model_card_without_an_activation_has_softmax(model_copy: Path, output: object) -> None:
+    change_card(model_copy, output=output)
+    assert load_model(str(model_copy)).card.activation == "softmax"
+
+
 @pytest.mark.parametrize("field", ["interpolation", "resize"])
 def test_unknown_preprocessing_refuses_to_start(model_copy: Path, field: str) -> None:
     preprocessing = json.loads((model_copy / "model.json").read_text())["preprocessing"]
