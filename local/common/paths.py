@@ -24,3 +24,8 @@ def float_model(network: str) -> Path:
     """The file of the float model of `network`, which is not in the repository."""
     default = network == DEFAULT_NETWORK
     return FLOAT_MODEL if default else FLOAT_MODEL.with_name(f"{network}-fp32.onnx")
+
+
+def own_float_model(folder: Path) -> Path:
+    """The file of the float model of a user's network, whose served model is in `folder`."""
+    return FLOAT_MODEL.parent / "own" / f"{folder.resolve().name}.onnx"

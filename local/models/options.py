@@ -9,7 +9,14 @@ from typing import Final, Literal
 
 from classifier.images import INTERPOLATIONS, RESIZES, Resize
 from local.common.cli import OneLineParser, UsageError, whole_number
-from local.common.paths import DEFAULT_NETWORK, NETWORKS, ROOT, float_model, shipped_model
+from local.common.paths import (
+    DEFAULT_NETWORK,
+    NETWORKS,
+    ROOT,
+    float_model,
+    own_float_model,
+    shipped_model,
+)
 from local.models.exports.presets import preset_name
 from local.models.photos import SPLITS
 
@@ -142,9 +149,23 @@ def _add_labelled_photos(parser: argparse.ArgumentParser) -> None:
 def set_default_paths(options: argparse.Namespace) -> None:
     """Set --network, and those of --out, --model and --fp32 that are not given, in place."""
     options.network = options.network or DEFAULT_NETWORK
-    for name, default in (("out", shipped_model), ("model", shipped_model), ("fp32", float_model)):
+    for name in ("out", "model"):
         if getattr(options, name, "given") is None:
-            setattr(options, name, default(options.network))
+            setattr(options, name, shipped_model(options.network))
+    if getattr(options, "fp32", "given") is None:
+        options.fp32 = _default_float_model(options)
+
+
+def _default_float_model(options: argparse.Namespace) -> Path:
+    """That of the network, or of a model of the user's by the name of its folder: the benchmark
+    reads the network's, and each model is evaluated with its own."""
+    network = float_model(options.network)
+    folder: Path | None = getattr(options, "out", None) or getattr(options, "model", None)
+    if folder is None or folder.resolve() in map(shipped_model, NETWORKS):
+        return network
+    own = own_float_model(folder)
+    is_own = options.onnx or options.export if "onnx" in options else own.is_file()
+    return own if is_own else network
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -157,7 +178,11 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
 
 def _add_float_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--fp32", type=Path, metavar="FILE", help=f"the float model {_default_help(float_model)}"
+        "--fp32",
+        type=Path,
+        metavar="FILE",
+        help=f"the float model {_default_help(float_model)[:-1]}; of a model of your own, "
+        "build/own/FOLDER.onnx)",
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from local.common import paths
 from local.common.paths import FLOAT_MODEL, NETWORKS, ROOT, SHIPPED_MODEL
 from local.models import build, float_model
 from local.models.lite import NETWORKS as BUILDABLE
@@ -44,6 +45,34 @@ def test_given_files_are_kept() -> None:
     options = evaluate_parser(None).parse_args([*arguments, "--fp32", "f.onnx"])
     set_default_paths(options)
     assert (options.model, options.fp32) == (Path("m"), Path("f.onnx"))
+
+
+def test_float_model_of_an_own_network_is_named_for_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a network of the user's that is built to a folder
+    arguments = ["--calibration", "photos", "--onnx", "net.onnx", "--out", "my-model"]
+    built = build_parser(None).parse_args(arguments)
+    arguments = ["--images", "photos", "--model", "my-model/"]
+    before, after = (evaluate_parser(None).parse_args(arguments) for _ in range(2))
+    monkeypatch.setattr(paths, "FLOAT_MODEL", tmp_path / "fp32.onnx")
+    # then it does not replace the float model that the benchmark reads
+    set_default_paths(built)
+    assert built.fp32 == tmp_path / "own" / "my-model.onnx"
+    # and evaluate reads it if it is there, else that of the network
+    set_default_paths(before)
+    assert before.fp32 == tmp_path / "fp32.onnx"
+    built.fp32.parent.mkdir()
+    built.fp32.touch()
+    set_default_paths(after)
+    assert after.fp32 == built.fp32
+
+
+@pytest.mark.parametrize("arguments", [["--out", "elsewhere"], ["--out", str(SHIPPED_MODEL)]])
+def test_network_of_the_project_keeps_its_float_model(arguments: list[str]) -> None:
+    options = build_parser(None).parse_args(["--calibration", "photos", *arguments])
+    set_default_paths(options)
+    assert options.fp32 == FLOAT_MODEL
 
 
 @pytest.mark.parametrize(
