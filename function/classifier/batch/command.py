@@ -29,6 +29,9 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit status. Errors are one line on stderr."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed when the program was started
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
         options = parse(arguments)
         settings = Settings.from_environment()

@@ -83,7 +83,7 @@ def _names(folder: str, skipped: Skipped) -> list[str] | None:
                     names.append(f"{entry.name}/")
                 elif os.path.splitext(entry.name)[1].lower() not in EXTENSIONS:
                     skipped.other += 1
-                elif entry.is_symlink() and entry.is_dir():
+                elif entry.is_symlink() and os.path.isdir(entry.path):  # is_dir may raise
                     skipped.linked += 1
                 else:
                     names.append(entry.name)

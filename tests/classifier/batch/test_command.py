@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -283,6 +284,18 @@ def test_an_invalid_command_gets_one_line_and_status_2(
     assert (done.returncode, done.stdout) == (2, "")
     (found,) = done.stderr.splitlines()
     assert found.startswith(f"error: {line}")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_closed_streams_end_no_run(closed: str, sample: bytes, tmp_path: Path) -> None:
+    table = tmp_path / "out.csv"
+    folder = copies(sample, tmp_path / "photos", 1)
+    command = shlex.join([sys.executable, "-m", "classifier", str(folder), "--csv", str(table)])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"], cwd=FUNCTION, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(rows_of(table)) == 1
 
 
 def test_help_has_examples() -> None:

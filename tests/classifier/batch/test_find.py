@@ -62,6 +62,13 @@ def test_links_to_folders_are_not_followed_but_links_to_files_are(tmp_path: Path
     assert found(tmp_path / "named") == [f"{tmp_path}/named/a.jpg", f"{tmp_path}/named/b.jpg"]
 
 
+def test_links_that_lead_nowhere_are_given_and_hide_no_other_images(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "circle.jpg").symlink_to(tmp_path / "circle.jpg")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    assert [Path(path).name for path in found(tmp_path)] == ["a.jpg", "circle.jpg", "gone.jpg"]
+
+
 def test_a_folder_that_cannot_be_read_is_given_like_an_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
