@@ -44,6 +44,17 @@ def test_equal_probabilities_are_sorted_by_index(
     assert [top["index"] for top in model.predict(pixels, 4)] == [500, 0, 1, 2]
 
 
+@pytest.mark.parametrize("top_k", [1, 5])
+def test_output_that_is_not_a_number_is_an_error(
+    model: Model, monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, top_k: int
+) -> None:
+    with_nan = np.full(1000, 0.001, np.float32)
+    with_nan[500] = np.nan
+    monkeypatch.setattr(model, "probabilities", lambda _: with_nan)
+    with pytest.raises(ArithmeticError):
+        model.predict(pixels, top_k)
+
+
 @pytest.mark.parametrize("warm_up", [True, False])
 def test_model_runs_once_at_the_start_if_asked_to(
     warm_up: bool, monkeypatch: pytest.MonkeyPatch
