@@ -49,6 +49,13 @@ def check_outputs(*paths: Path | None) -> None:
             )
 
 
+def check_folder(path: Path) -> None:
+    """Check that files can be written to the folder, which need not exist. Raises `UsageError`."""
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UsageError(f"{str(path)!r} cannot be written. Name a writable or a new folder.")
+
+
 def unwritable(error: OSError) -> UsageError:
     """For a report that cannot be written. Unlike `open`, a failed `write` does not name the
     file."""

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from classifier.artifact import LABELS_FILE, MODEL_FILE, Label
-from local.common.cli import UsageError
+from local.common.cli import UsageError, check_folder
 from local.models.card import describe, write_card
 from local.models.custom import custom_model, is_custom
-from local.models.float_model import serialized, write_float_model
+from local.models.float_model import check_float_model, serialized, write_float_model
 from local.models.graph.class_map import add_class_map
 from local.models.holdout import hold_out, views
 from local.models.lite import lite_model
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if custom and options.network:
         raise UsageError("--network names a model of the project: remove it, or --onnx and --from.")
     set_default_paths(options)
+    check_folder(options.out)
+    check_float_model(options.fp32)
     source = custom_model(options) if custom else lite_model(options.network, options.wheels)
     size = source.normalization.size
     interpolation = options.interpolation or source.interpolation

@@ -139,7 +139,8 @@ def read_card(directory: Path) -> dict[str, Any]:
         described, found = card["sha256"], sha256((directory / MODEL_FILE).read_bytes())
     except OSError as error:
         raise CardError(f"{error.filename} cannot be read. Build the model first.") from error
-    except (ValueError, KeyError, TypeError) as error:
+        _ = card["preprocessing"], card["calibration"]["split"], card["quantization"]["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CardError(f"{path} is not a model card. Rebuild the model.") from error
     if described != found:
         raise CardError(f"{path} describes another {MODEL_FILE}. Rebuild the model.")

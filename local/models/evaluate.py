@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.update_card:
         write_card(options.model, {**card, "evaluation": result})
         print("The card has been updated.")
-    elif _without_latency(card["evaluation"]) == _without_latency(result):
+    elif _without_latency(card.get("evaluation")) == _without_latency(result):
         print("The card has the same figures.")
     else:
         print("The card has other figures. Use --update-card to update it.")

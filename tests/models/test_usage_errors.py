@@ -1,5 +1,8 @@
 """Invalid input is one line on stderr and exit status 2."""
 
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from local.common.paths import ROOT
 from local.models import build, evaluate, float_model, temperature
 from tests.models.networks import SIZE, Network, flat, grouped_rank_4, small_convolution
 from tests.support.pictures import photo
@@ -184,6 +188,9 @@ def test_undecodable_photo_exits_2(
         (["--layout", "nhwc"], "Set --size and --layout"),
         (["--mean", "123.7,116.3,103.5", "--std", "58,57,57"], "add --pixel-range 255"),
         (["--split", "calibration"], "or use --split all"),
+        (["--mean", "nan"], "argument --mean: 'nan' is not a number"),
+        (["--std", "1,inf,1"], "argument --std: 'inf' is not a number"),
+        (["--size", "100000"], "from 1 to 4,096"),
     ],
 )
 def test_inconsistent_options_exit_2(
@@ -212,6 +219,42 @@ def test_an_activation_that_cannot_be_meant_exits_2(  # noqa: PLR0917
     small_convolution(Path(given["--onnx"]), (end, {}), outputs=outputs)
     arguments = (part for pair in given.items() for part in pair)
     assert message in command(build, *arguments, "--activation", activation)
+
+
+@pytest.mark.parametrize("option", ["--out", "--fp32"])
+@pytest.mark.parametrize("made", ["in a file", "another kind"])
+def test_output_that_cannot_be_written_exits_2_before_the_work(
+    command: Command, given: dict[str, str], tmp_path: Path, option: str, made: str
+) -> None:
+    path = tmp_path / "made"
+    if made == "another kind" and option == "--fp32":
+        path.mkdir()
+    else:
+        path.touch()
+    arguments = given | {option: str(path if made == "another kind" else path / "in" / "it")}
+    line = command(build, *(part for pair in arguments.items() for part in pair))
+    assert str(path) in line
+    assert " Name a " in line
+
+
+def test_network_whose_output_is_not_a_number_exits_2(
+    command: Command, given: dict[str, str]
+) -> None:
+    ends: list[tuple[str, dict[str, object]]] = [("Abs", {}), ("Neg", {}), ("Sqrt", {})]
+    small_convolution(Path(given["--onnx"]), *ends)
+    line = command(build, *(part for pair in given.items() for part in pair), "--parity", "0")
+    assert "not a number (NaN)" in line
+
+
+@pytest.mark.parametrize("output", ["| head -1", "> /dev/full"])
+def test_output_that_nobody_takes_is_no_traceback(given: dict[str, str], output: str) -> None:
+    arguments = [part for pair in given.items() for part in pair]
+    command = shlex.join([sys.executable, "-m", "local.models.build", *arguments])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {output}"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
 
 
 def test_onnx_without_labels_exits_2(command: Command, given: dict[str, str]) -> None:

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from local.models.exports.export import ExportError
 
 _COLOURS: Final = 3
+
+_LARGEST: Final = 1e30
+"""More than any number of an export"""
 
 
 class Members:
@@ -50,7 +53,7 @@ class Members:
         value = self.content.get(member)
         if value is None and default is not None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if not _is_number(value) or value <= 0:
             raise self.error(member, "a number of more than 0")
         return value
 
@@ -65,11 +68,7 @@ class Members:
         """Three numbers, in the order R, G, B; one stands for three. Raises `ExportError`."""
         value = self.content.get(member)
         parts = value if isinstance(value, list) else [value]
-        numbers = [
-            float(part)
-            for part in parts
-            if isinstance(part, int | float) and not isinstance(part, bool)
-        ]
+        numbers = [float(part) for part in parts if _is_number(part)]
         if len(numbers) != len(parts) or len(parts) not in (1, _COLOURS):
             raise self.error(member, "three numbers, because the service's images have colours")
         return tuple(numbers * _COLOURS if len(numbers) == 1 else numbers)
@@ -82,13 +81,18 @@ class Members:
         )
 
 
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Whether it is finite: JSON of Python may have NaN and Infinity."""
+    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) < _LARGEST
+
+
 def read_json(path: Path) -> Members:
     """The object in a file. Raises `ExportError`."""
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise ExportError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ExportError(f"{path} is not valid JSON: {error}. Export it again.") from error
     if not isinstance(content, dict):
         raise ExportError(f"{path} is not a JSON object. Export it again.")

@@ -43,6 +43,8 @@ def read_timm(config: Members, onnx: Path) -> Export:
         return members.source(member) if member in stated else f"timm's default {member}"
 
     size = _size(members)
+    if min(members.colours("std")) <= 0:
+        raise members.error("std", "more than 0")
     values = {
         "size": Stated(size, at("input_size")),
         "mean": Stated(members.colours("mean"), at("mean")),

@@ -335,4 +335,8 @@ def _outputs(
             f"The model's output is {outputs.dtype}, not float32. Export it with logits or "
             "probabilities as its output, not with the index of a class."
         )
+    if np.isnan(outputs).any():
+        raise OnnxImportError(
+            "The model's output is not a number (NaN). Check --mean and --std, and the weights."
+        )
     return outputs
