@@ -1,7 +1,6 @@
 """The API key, as a bearer token or as a basic password."""
 
 import base64
-import binascii
 import hmac
 
 from starlette.requests import Request
@@ -27,6 +26,6 @@ def _given_key(request: Request) -> bytes:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(credentials, validate=True).partition(b":")[2]
-        except binascii.Error:
+        except ValueError:  # not base64, or not ASCII
             pass
     return b""
