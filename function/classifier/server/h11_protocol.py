@@ -118,7 +118,7 @@ class _StrictConnection(h11.Connection):
 def _checked(request: h11.Request) -> h11.Request:
     """`request` with a path as its target. Raises `ServiceError`."""
     method, target = request.method, request.target
-    check_head(request.http_version.decode("ascii"), method, request.headers)
+    check_head(request.http_version.decode("ascii"), method, target, request.headers)
     path = origin_form(target, method)
     if path == target:
         return request

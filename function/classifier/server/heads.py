@@ -9,13 +9,18 @@ from collections.abc import Iterable
 from typing import Final
 
 from classifier.errors import (
+    HeadTooLarge,
     MalformedRequest,
     UnsupportedMethod,
     UnsupportedTransferCoding,
     UnsupportedVersion,
 )
+from classifier.server.timeouts import MAX_HEAD_BYTES
 
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
+
+_MAX_TARGET_BYTES: Final = 65535
+"""`httptools.parse_url`, which uvicorn calls, takes no more."""
 
 _HOST: Final = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?", re.ASCII)
 """A name, an IPv4 address or an IPv6 address, and a port (RFC 9110, section 7.2)"""
@@ -24,13 +29,17 @@ _ABSOLUTE: Final = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 """Scheme and authority of a target in absolute form"""
 
 
-def check_head(version: str, method: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Check what determines where the request ends, and which host it is for. The names of
-    `headers` are in lower case. Raises a `ServiceError`."""
+def check_head(
+    version: str, method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]
+) -> None:
+    """Check what determines where the request ends, and which host it is for, and the length of
+    its target. The names of `headers` are in lower case. Raises a `ServiceError`."""
     if version not in _VERSIONS:
         raise UnsupportedVersion(version)
     if method == b"CONNECT":
         raise UnsupportedMethod
+    if len(target) > _MAX_TARGET_BYTES:
+        raise HeadTooLarge(MAX_HEAD_BYTES)
     hosts = 0
     coding = length = None
     for name, value in headers:

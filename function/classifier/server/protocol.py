@@ -44,7 +44,7 @@ class TimeoutProtocol(TimeoutMixin, HttpToolsProtocol):  # type: ignore[misc] # 
     def on_headers_complete(self) -> None:
         parser = self.parser
         version, method = parser.get_http_version(), parser.get_method()
-        check_head(version, method, self.headers)
+        check_head(version, method, self.url, self.headers)
         if parser.should_upgrade():
             return  # `_parse` begins again, without the offer
         if not self.url.startswith(b"/"):

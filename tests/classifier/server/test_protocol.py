@@ -104,6 +104,18 @@ async def test_head_above_max_head_bytes_gets_431(
 
 
 @on_fake_clock
+async def test_target_above_max_head_bytes_that_arrives_at_once_gets_431(
+    loop: FakeClockLoop, connect: Callable[[], Connection]
+) -> None:
+    client = connect()
+    await client.send(raw.get("/healthz"))
+    responded = len(client.received)
+    await client.send(raw.get("/" + "x" * MAX_HEAD_BYTES))
+    assert raw.status(client.received[responded:]) == 431
+    assert client.transport.has_ended
+
+
+@on_fake_clock
 async def test_head_bytes_are_counted_per_request(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
