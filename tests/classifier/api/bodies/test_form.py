@@ -39,6 +39,15 @@ def test_only_file_is_classified_whatever_its_field(
     assert response.json()["predictions"][0]["index"] == SAMPLE_TOP5[0]
 
 
+def test_file_with_an_extended_name_is_classified_whatever_its_field(
+    client: httpx.Client, sample: bytes
+) -> None:
+    """RFC 5987, as some clients send names that are not ASCII."""
+    head = b"--b\r\nContent-Disposition: form-data; name=photo; filename*=utf-8''%C3%BC.jpg\r\n\r\n"
+    response = client.post("/", content=head + sample + b"\r\n--b--\r\n", headers=multipart("b"))
+    assert response.json()["predictions"][0]["index"] == SAMPLE_TOP5[0]
+
+
 def test_file_field_counts_before_other_fields(client: httpx.Client, sample: bytes) -> None:
     for order in (["file", "thumbnail"], ["thumbnail", "file"]):
         images = {"file": sample, "thumbnail": b"no image"}
