@@ -6,6 +6,11 @@ from tests.browser.page import CAT, NOT_A_PHOTO, choose, expect_the_cat
 from tests.support.browser import Open
 from tests.support.pictures import SAMPLE_LABEL, encode, photo
 
+BREAK_OFF = """() => {
+  window.whole = Response.prototype.text;
+  Response.prototype.text = () => Promise.reject(new TypeError("network error"));
+}"""
+
 
 def test_file_that_is_not_a_photo_gets_a_problem(page: Page) -> None:
     choose(page, NOT_A_PHOTO)
@@ -35,6 +40,18 @@ def test_unreachable_service_can_be_retried(open_page: Open) -> None:
     expect(page.get_by_role("article")).to_contain_text("The service does not respond.")
     page.context.set_offline(False)
     page.get_by_role("button", name="Try again").click()
+    expect_the_cat(page)
+
+
+def test_response_that_breaks_off_can_be_retried(open_page: Open) -> None:
+    page = open_page()
+    page.evaluate(BREAK_OFF)
+    choose(page, CAT, CAT, CAT)  # more than are sent at once
+    articles = page.get_by_role("article")
+    for number in range(3):
+        expect(articles.nth(number)).to_contain_text("The service does not respond.")
+    page.evaluate("() => { Response.prototype.text = window.whole; }")
+    articles.first.get_by_role("button", name="Try again").click()
     expect_the_cat(page)
 
 

@@ -95,6 +95,7 @@ function draw(image, scale) {
   return canvas;
 }
 
+// Returns the status and the text of the response.
 async function post(address, accept, name, upload) {
   try {
     await upload.slice(0, 1).arrayBuffer();
@@ -104,17 +105,18 @@ async function post(address, accept, name, upload) {
   const body = new FormData();
   body.append("file", upload, name);
   try {
-    return await fetch(address, { method: "POST", body, headers: { Accept: accept } });
+    const response = await fetch(address, { method: "POST", body, headers: { Accept: accept } });
+    return [response.status, await response.text()];
   } catch {
     throw new UserError("The service does not respond. Check your connection and try again.");
   }
 }
 
 async function classifyPhoto(name, upload) {
-  const response = await post(service, "text/html", name, upload);
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const [code, text] = await post(service, "text/html", name, upload);
+  const page = new DOMParser().parseFromString(text, "text/html");
   const answer = page.querySelector("#results .answer");
-  if (!answer) throw new UserError(errorMessage(response.status));
+  if (!answer) throw new UserError(errorMessage(code));
   return document.adoptNode(answer);
 }
 
@@ -247,9 +249,9 @@ async function fetchMapScript() {
 }
 
 async function fetchExplanation(name, upload) {
-  const response = await post(new URL("?explain=1&top_k=1", service), "application/json", name, upload);
-  if (!response.ok) throw new UserError(errorMessage(response.status));
-  return (await response.json()).explanation;
+  const [code, text] = await post(new URL("?explain=1&top_k=1", service), "application/json", name, upload);
+  if (code !== 200) throw new UserError(errorMessage(code));
+  return JSON.parse(text).explanation;
 }
 
 // Choosing photos
