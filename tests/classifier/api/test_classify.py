@@ -1,6 +1,7 @@
 """POST / over a real uvicorn: one image, several images, top_k, and the refusals."""
 
 import re
+from base64 import b64encode
 
 import httpx
 import pytest
@@ -116,6 +117,22 @@ def test_file_that_is_not_an_image_gets_415(client: httpx.Client) -> None:
 def test_truncated_image_gets_422(client: httpx.Client, sample: bytes) -> None:
     response = client.post("/", files={"file": sample[: len(sample) // 2]})
     assert_problem(response, 422, "cannot be decoded")
+
+
+@pytest.mark.parametrize("as_form", [True, False])
+def test_empty_image_among_several_leaves_their_results(
+    client: httpx.Client, sample: bytes, as_form: bool
+) -> None:
+    images = [b"", sample]
+    if as_form:
+        files = [("file", (f"{number}.jpg", image)) for number, image in enumerate(images)]
+        response = client.post("/", files=files)
+    else:
+        response = client.post("/", json={"image": [b64encode(each).decode() for each in images]})
+    assert_problem(response, 422, "Image 1 of 2: The image is empty")
+    empty, good = response.json()["results"]
+    assert empty["type"] == "/problems#unreadable-image"
+    assert good["predictions"][0]["index"] == SAMPLE_TOP5[0]
 
 
 def test_problem_of_one_image_carries_all_results(client: httpx.Client, sample: bytes) -> None:

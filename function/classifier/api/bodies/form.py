@@ -110,7 +110,7 @@ class _Form:
         if not files:
             found = ", ".join(sorted(self._other_names)) or "none"
             raise NoImage(f"The form has no field 'file' (its fields: {found}).")
-        return [_content(part) for part in files]
+        return [_content(part, alone=len(files) == 1) for part in files]
 
     def _begin_part(self) -> None:
         self._part = _Part()
@@ -190,9 +190,10 @@ class _Form:
         self._complete = True
 
 
-def _content(part: _Part) -> bytes:
+def _content(part: _Part, *, alone: bool) -> bytes:
+    """Of several images, an empty one is a problem of its own, with the results of the others."""
     assert part.buffer
-    if not part.buffer.tell():
+    if not part.buffer.tell() and alone:
         raise NoImage(
             "The field 'file' is empty: no file was chosen, or it has 0 bytes. "
             "Choose an image and send the form again.",
@@ -200,7 +201,7 @@ def _content(part: _Part) -> bytes:
         )
     part.buffer.truncate()
     content = part.buffer.getvalue()
-    if part.filename is None and content.isascii():
+    if part.filename is None and content and content.isascii():
         raise NoImage(
             "The field 'file' holds text, not a file. With curl, write an @ before the path: "
             "--form file=@photo.jpg",

@@ -86,10 +86,10 @@ class _Images:
         return write
 
     def contents(self) -> list[bytes]:
-        """Raises `NoImage` if one is empty."""
+        """Raises `NoImage` if the only one is empty; of several, that is a problem of its own."""
+        if len(self._buffers) == 1 and not self._buffers[0].tell():
+            raise NoImage("The JSON body has an empty image.", how=False)
         for buffer in self._buffers:
-            if not buffer.tell():
-                raise NoImage("The JSON body has an empty image.", how=False)
             buffer.truncate()
         return [buffer.getvalue() for buffer in self._buffers]
 
