@@ -52,8 +52,17 @@ def page_response(  # noqa: PLR0913
         outcomes,
         model=model,
         explains=explains,
-        base_path=request.scope.get("root_path", ""),
+        base_path=_base_path(request),
         address=str(request.base_url),
     )
     fixed = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Vary": VARY}
     return HTMLResponse(content, status, {**fixed, **headers})
+
+
+def _base_path(request: Request) -> str:
+    """Where the page's links start, without a slash at the end; empty if that is where it is."""
+    scope = request.scope
+    root: str = scope.get("app_root_path", scope.get("root_path", ""))  # a mount changes the second
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    # Relative: a proxy may remove a path of which the service does not know.
+    return root or "/".join([".."] * (path.count(b"/") - 1))

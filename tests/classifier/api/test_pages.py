@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -19,6 +20,17 @@ def test_page_has_a_form_and_its_assets_exist(client: httpx.Client) -> None:
         assert client.get(f"/{asset}").status_code == 200
     assert client.get("/page/../main.py").status_code == 404
     assert client.head("/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/no/such/page", "/no%2Fsuch/", "/page/nothing.css"])
+def test_links_of_a_problem_page_work_at_any_path(client: httpx.Client, path: str) -> None:
+    page = client.get(path, headers={"accept": "text/html"})
+    assert page.status_code == 404
+    base = re.search(r'<base href="([^"]+)">', page.text)
+    address = urljoin(str(page.url), base[1] if base else "")
+    for asset in re.findall(r'(?:href|src)="(page/[^"]+)"', page.text):
+        assert client.get(urljoin(address, asset)).status_code == 200
+    assert urljoin(address, "./") == str(client.base_url.join("/"))
 
 
 def test_form_without_javascript_gets_a_page(client: httpx.Client, sample: bytes) -> None:
