@@ -23,9 +23,10 @@ def test_page_has_a_form_and_its_assets_exist(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/no/such/page", "/no%2Fsuch/", "/page/nothing.css"])
-def test_links_of_a_problem_page_work_at_any_path(client: httpx.Client, path: str) -> None:
+def test_page_of_an_unknown_path_says_so_and_has_links(client: httpx.Client, path: str) -> None:
     page = client.get(path, headers={"accept": "text/html"})
     assert page.status_code == 404
+    assert "<h2>Not Found</h2>" in page.text
     base = re.search(r'<base href="([^"]+)">', page.text)
     address = urljoin(str(page.url), base[1] if base else "")
     for asset in re.findall(r'(?:href|src)="(page/[^"]+)"', page.text):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from classifier.classifier import Classification
-from classifier.errors import ServiceError
+from classifier.errors import MethodNotAllowed, NotFound, ServiceError
 from classifier.model import Prediction
 
 STATIC: Final = Path(__file__).resolve().parent / "static"
@@ -41,7 +41,7 @@ def render(
     articles = "".join(
         _article(
             outcome,
-            f"Photo {number} of {len(outcomes)}" if len(outcomes) > 1 else "Your photo",
+            f"Photo {number} of {len(outcomes)}" if len(outcomes) > 1 else _heading(outcome),
             model,
             explains=explains,
         )
@@ -52,6 +52,12 @@ def render(
     if base_path:
         page = page.replace("<head>", f'<head>\n<base href="{escape(base_path)}/">')
     return page.replace("<!-- results -->", articles)
+
+
+def _heading(outcome: Outcome) -> str:
+    if isinstance(outcome, NotFound | MethodNotAllowed):
+        return outcome.status.phrase
+    return "Your photo"
 
 
 def _article(outcome: Outcome, heading: str, model: str, *, explains: bool) -> str:
