@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.config import Config
 
-from classifier.settings import SettingsError
+from classifier.settings import MAX_PORT, SettingsError
 
 
 class PortReservation(socket.socket):
@@ -36,6 +36,8 @@ def check_address(host: str, port: int) -> None:
     """Raises `SettingsError` if this machine cannot listen there. uvicorn would notice after the
     model is loaded, and its message would not always name the address."""
     try:
+        if not 0 <= port <= MAX_PORT:  # getaddrinfo would take it modulo 65536
+            raise OSError(errno.EINVAL, f"A port is a number from 0 to {MAX_PORT}")
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )

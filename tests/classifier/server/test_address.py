@@ -83,6 +83,17 @@ def test_address_that_cannot_be_used_is_one_line_and_status_2(
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("port", ["-1", "65536", "70000"])
+def test_option_port_that_cannot_be_is_one_line_and_status_2(port: str, workers: str) -> None:
+    done = run(*SERVER_COMMAND, "--port", port, "--workers", workers)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: The service cannot listen on 127.0.0.1 port {port}: A port is a number from 0 to "
+        "65535. Choose another HOST or PORT.\n"
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_port_in_use_is_one_line_and_status_2(workers: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
