@@ -7,7 +7,7 @@ from classifier.errors import ServiceError
 from classifier.telemetry.tracing import Stage
 
 MIN_ADMISSION_SECONDS: Final = 0.001
-"""A shorter wait for room in the queue is not a stage."""
+"""A shorter wait for room in the queue or in memory is not a stage."""
 
 
 def image_stages(

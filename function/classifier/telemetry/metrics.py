@@ -38,7 +38,7 @@ class Metrics:
         """A thread took an image from the queue."""
 
     def wait_started(self) -> None:
-        """A request waits for room in the queue."""
+        """A request waits for room in the queue or in memory."""
 
     def wait_ended(self) -> None:
         """It is admitted or refused, or its client has disconnected."""

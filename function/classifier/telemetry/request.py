@@ -56,8 +56,8 @@ class RequestRecord:
         self.bytes_in = 0
         self.images = 0
         self.queue = 0.0
-        """The wait for room in the queue, and for a thread: until the work on the first image
-        starts, without the time in which the body arrives"""
+        """The wait for room in the queue and in memory, and for a thread: until the work on the
+        first image starts, without the time in which the body arrives"""
         self.decode = 0.0
         self.infer = 0.0
         self.stages: list[Stage] | None = None
