@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,10 @@ def test_problem_in_the_example_exists() -> None:
 
 def _subclasses(base: type[ServiceError]) -> list[type[ServiceError]]:
     return [each for kind in base.__subclasses__() for each in (kind, *_subclasses(kind))]
+
+
+def test_commands_name_the_stack_that_sam_deploys() -> None:
+    configuration = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+    stack = configuration["default"]["global"]["parameters"]["stack_name"]
+    assert set(re.findall(r"--stack-name (\S+)", PAGE)) == {stack}
+    assert set(re.findall(r"[/:]([\w-]+)-(?:BatchRole|Classifier)-1ABC", PAGE)) == {stack}
