@@ -301,6 +301,27 @@ def test_transparency_is_the_first_before_the_pixels() -> None:
     assert pixels_of(picture(after=black, colour=GREY, depth=1)) == plain
 
 
+@pytest.mark.parametrize(("depth", "level"), [(1, 1), (2, 1), (2, 2), (4, 1), (4, 7), (4, 14)])
+def test_the_clear_level_of_grey_has_the_bits_of_the_pixels(depth: int, level: int) -> None:
+    packed = level * 0xFF // ((1 << depth) - 1)
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + bytes([packed]) * WIDTH) * HEIGHT))
+    for value, expected in ((level, 255), (level ^ 1, packed)):
+        clear = chunk(b"tRNS", struct.pack(">H", value))
+        size = 8 * WIDTH // depth, HEIGHT
+        data = png_file(size, pixels, depth=depth, colour=GREY, before=clear)
+        assert set(pixels_of(data)) == {expected}
+
+
+@pytest.mark.parametrize("clear", [(0x1234, 0x5600, 0x78FF), (0x1212, 0x5656, 0x7878)])
+def test_the_clear_colour_of_48_bits_is_that_of_the_pixels(clear: tuple[int, int, int]) -> None:
+    colour = struct.pack(">3H", *clear)
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + colour * WIDTH) * HEIGHT))
+    for value, expected in ((colour, {255}), (b"\x13" + colour[1:], {0x12, 0x56, 0x78})):
+        before = chunk(b"tRNS", value)
+        data = png_file((WIDTH, HEIGHT), pixels, depth=16, colour=RGB, before=before)
+        assert set(pixels_of(data)) == expected
+
+
 PACKED: Final = zlib.compress(rows())
 
 

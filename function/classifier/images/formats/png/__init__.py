@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 from io import BytesIO
-from struct import Struct
+from struct import Struct, unpack_from
 from typing import Final, NamedTuple
 
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure
@@ -38,6 +38,9 @@ _DEPTHS: Final = {
 _SAMPLES: Final = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGBA: 4}
 _TRANSPARENT_BYTES: Final = {_GREY: 2, _RGB: 6}
 """Bytes of tRNS"""
+
+_SCALED: Final = {(_GREY, 2), (_GREY, 4), (_RGB, 16)}
+"""Colour types and depths of which Pillow makes samples of 8 bits, but not of their tRNS"""
 
 _PALETTE_BYTES: Final = 768
 """The most, for 256 colours"""
@@ -102,6 +105,8 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
     pixels, following = _pixels(data, first, walk)
     _after_pixels(following, walk, metadata)
     clear = b"tRNS" in needed
+    levels = _clear_levels(data, needed.get(b"tRNS"), header)
+    metadata.odd |= bool(levels)
     replaced = metadata.odd or pixels.chunks > MAX_PIXEL_CHUNKS
     return ImageInfo(
         (header.width, header.height),
@@ -109,7 +114,7 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
         header.seconds,
         "an interlaced PNG" if header.interlaced else "",
         exif=metadata.orientation() if replaced else b"",
-        replace=partial(_replacement, data, needed, metadata, pixels) if replaced else None,
+        replace=partial(_replacement, data, needed, levels, metadata, pixels) if replaced else None,
         resized_pixel_bytes=1 if header.is_grey(clear=clear) else 4,
     )
 
@@ -171,6 +176,21 @@ def _check_palette(needed: dict[bytes, Chunk], header: _Header, metadata: Metada
         del needed[b"tRNS"]
 
 
+def _clear_levels(data: bytes, chunk: Chunk | None, header: _Header) -> bytes:
+    """The tRNS of the pixels as Pillow makes them, which have 8 bits; empty if that of the file is
+    the same to Pillow. It compares the levels of the file with them, of 16 bits the low byte."""
+    if chunk is None or (header.colour, header.depth) not in _SCALED:
+        return b""
+    levels = unpack_from(f">{chunk.length // 2}H", data, chunk.start)
+    if header.depth == 16:
+        scaled = bytes(level >> 8 for level in levels)
+    else:
+        most = (1 << header.depth) - 1
+        scaled = bytes((level & most) * 255 // most for level in levels)
+    same = scaled == bytes(level & 0xFF for level in levels)
+    return b"" if same else b"".join(bytes((0, level)) for level in scaled)
+
+
 def _pixels(data: bytes, first: Chunk, walk: Iterator[Chunk]) -> tuple[_Pixels, Chunk | None]:
     """The chunks of pixels, and the chunk behind them."""
     chunk: Chunk | None = first
@@ -204,14 +224,18 @@ def _after_pixels(chunk: Chunk | None, walk: Iterator[Chunk], metadata: Metadata
 
 
 def _replacement(
-    data: bytes, needed: dict[bytes, Chunk], metadata: Metadata, pixels: _Pixels
+    data: bytes, needed: dict[bytes, Chunk], levels: bytes, metadata: Metadata, pixels: _Pixels
 ) -> bytes:
     view = memoryview(data)
     file = BytesIO()
     file.write(SIGNATURE)
-    kept = [needed.get(b"IHDR"), metadata.profile, needed.get(b"PLTE"), needed.get(b"tRNS")]
+    clear = None if levels else needed.get(b"tRNS")
+    kept = [needed.get(b"IHDR"), metadata.profile, needed.get(b"PLTE"), clear]
     for chunk in filter(None, kept):
         file.write(view[chunk.position : chunk.end])
+    if levels:
+        checksum = zlib.crc32(b"tRNS" + levels)
+        file.write(before(b"tRNS", len(levels)) + levels + checksum.to_bytes(4, "big"))
     if pixels.chunks > MAX_PIXEL_CHUNKS:
         _join_pixels(data, pixels, file)
     else:
