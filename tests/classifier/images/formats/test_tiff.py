@@ -239,10 +239,10 @@ UNREAD: Final[dict[str, dict[str, Any]]] = {
     "signed grey with 1 sample of 8 bits": {
         "samples": 1, "sample_format": SIGNED, "photometric": GREY,
     },
-    "grey with 1 sample of 16 bits": {"samples": 1, "bits": 16, "photometric": 0},
+    "white-is-zero grey with 1 sample of 16 bits": {"samples": 1, "bits": 16, "photometric": 0},
     "grey with 1 sample of 12 bits": {"samples": 1, "bits": 12, "photometric": GREY},
     "grey with 1 sample of 32 bits": {"samples": 1, "bits": 32, "photometric": GREY},
-    "floating-point grey with 1 sample of 32 bits": {
+    "floating-point white-is-zero grey with 1 sample of 32 bits": {
         "samples": 1, "bits": 32, "photometric": 0, "sample_format": FLOAT,
     },
     "grey with 2 samples of 8 bits": {
@@ -258,7 +258,7 @@ UNREAD: Final[dict[str, dict[str, Any]]] = {
     "CMYK with 4 samples of 8 bits": {
         "photometric": CMYK, "samples": 4, "more": {Base.InkSet: (tiffs.SHORT, [2])},
     },
-    "grey with 1 sample of 8 bits in reverse order": {
+    "white-is-zero grey with 1 sample of 8 bits in reverse order": {
         "photometric": 0, "samples": 1, "reverse": True,
     },
 }  # fmt: skip

@@ -58,7 +58,7 @@ _COMPRESSION_NAMES: Final = {
 
 _WHITE_IS_ZERO, _PALETTE, _CMYK, _YCBCR = 0, 3, 5, 6
 _PHOTOMETRICS: Final = {
-    0: "grey",
+    0: "white-is-zero grey",
     1: "grey",
     2: "RGB",
     3: "palette",
