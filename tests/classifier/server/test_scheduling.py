@@ -37,7 +37,7 @@ def test_compute_threads_are_batch_threads_with_a_long_slice() -> None:
 
 def test_compute_threads_keep_their_niceness() -> None:
     taken, _, niceness = policy_after_marking(nicer=3)
-    assert niceness == os.nice(0) + 3
+    assert niceness == min(os.nice(0) + 3, 19)  # 19 is the highest
     assert taken == (platform.machine() in ("x86_64", "aarch64"))
 
 
