@@ -27,7 +27,7 @@ folder = $(if $(filter $(NETWORKS),$(1)),$(if $(filter efficientnet-lite0,$(1)),
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lambda coverage setup format check lint lock upgrade audit readme measure measure-lambda load locust \
-  capacity forecast aws-check image base-digest sbom model models evaluate check-model bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
+  capacity forecast aws-check image base-digest sbom model models evaluate check-model check-photos bench bench-peers bench-load bench-truth bench-plan bench-reports bench-capacity bench-hostile bench-simulation bench-photos \
   bench-folder bench-batch bench-estimates bench-own-models bench-crowd bench-cpus bench-colour bench-explain bench-cores bench-telemetry bench-compare bench-refusals bench-all overload soak clients \
   fuzz clean
 
