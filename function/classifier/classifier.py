@@ -75,7 +75,7 @@ class Classifier:
 
     def classify(self, data: bytes, top_k: int, *, explain: bool = False) -> Classification:
         """Classify an encoded image; `explain` the first class, if the model explains. Raises
-        `ImageError`."""
+        `ImageError`, and `ArithmeticError` if the model returns NaN."""
         card = self.model.card
         start = perf_counter()
         try:
@@ -94,11 +94,10 @@ class Classifier:
         decoded = perf_counter()
         if explain:
             predictions, grid = self.model.predict_and_explain(photo.pixels, top_k)
-            # A model that returns NaN has no first class.
-            explanation = _explanation(predictions[0], grid, photo) if predictions else None
+            explanation = _explanation(predictions[0], grid, photo)
         else:
             predictions, explanation = self.model.predict(photo.pixels, top_k), None
-        top_probability = predictions[0]["probability"] if predictions else 0.0
+        top_probability = predictions[0]["probability"]
         times = decoded - start, perf_counter() - decoded
         self.metrics.observe_image(*times, top_probability, photo.format)
         return Classification(

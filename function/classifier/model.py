@@ -77,7 +77,7 @@ class Model:
 
     def predict(self, pixels: NDArray[np.uint8], top_k: int) -> list[Prediction]:
         """The `top_k` most probable classes of pixels [size, size, 3] uint8, most probable first;
-        of equal classes the lower index comes first."""
+        of equal classes the lower index comes first. Raises `ArithmeticError` for NaN."""
         return self._predictions(self.probabilities(pixels), top_k)
 
     def predict_and_explain(

@@ -63,11 +63,13 @@ def test_cloudwatch_gets_it_for_each_image(sample: bytes) -> None:
     assert {"Name": "TopProbability", "Unit": "None"} in directive["Metrics"]
 
 
-def test_model_that_returns_nan_still_gets_a_result(
+def test_image_for_which_the_model_returns_nan_is_not_counted(
     sample: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load_model(str(SHIPPED_MODEL))
     monkeypatch.setattr(model, "probabilities", lambda _: np.full(model.classes, np.nan))
     output = StringIO()
-    assert Classifier(model, EmbeddedMetrics("function", output)).classify(sample, 5)[0] == []
-    assert json.loads(output.getvalue())["TopProbability"] == 0
+    classifier = Classifier(model, EmbeddedMetrics("function", output))
+    with pytest.raises(ArithmeticError, match="not a number"):
+        classifier.classify(sample, 5)
+    assert output.getvalue() == ""
