@@ -126,8 +126,8 @@ def load_artifact(read: Callable[[str], bytes], location: str) -> Artifact:
 
 
 def _parse_json(content: bytes) -> Any:
-    """Only what the service can write again, as `/model` does: no NaN, no infinity, no half of a
-    surrogate pair. Raises `ValueError`."""
+    """The content, if `/model` can return it as JSON: no NaN, no infinity, no half of a surrogate
+    pair. Raises `ValueError`."""
     try:
         parsed = json.loads(content)
         json.dumps(parsed, allow_nan=False, ensure_ascii=False).encode()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 _MOST_DIGITS: Final = 100
-"""`int` refuses numbers of thousands of digits with an error of its own."""
+"""`int` raises an error of a different kind for numbers with thousands of digits."""
 
 
 class UsageError(Exception):

@@ -25,7 +25,7 @@ FACTS: Final = (
     Fact(
         "Web Functions run only Node.js 24, deployed as a .zip file, not as a container image.",
         _GUIDE + "web-functions-runtimes.html",
-        "stated on the page; the .zip file on web-functions.html, which knows no container images",
+        "stated on the page; the .zip file on web-functions.html, which does not mention images",
     ),
     Fact(
         "MicroVMs (since 2026-06-22) are virtual machines with sessions of at most 8 hours.",

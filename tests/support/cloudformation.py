@@ -130,8 +130,8 @@ def rules_broken(**parameters: str) -> list[str]:
 
 
 class _Model:
-    """What the types of resources below have in common: moto's CloudFormation does not know them,
-    or too little of them. It finds the direct subclasses of its own model."""
+    """The common part of the resource types below, which moto's CloudFormation does not support,
+    or not completely. moto finds the direct subclasses of its own model."""
 
     TYPE: ClassVar[str]
     NAME: ClassVar[str] = ""

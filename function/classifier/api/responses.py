@@ -60,9 +60,9 @@ def page_response(  # noqa: PLR0913
 
 
 def _base_path(request: Request) -> str:
-    """Where the page's links start, without a slash at the end; empty if that is where it is."""
+    """The start of the page's links, without a slash at the end; may be empty."""
     scope = request.scope
     root: str = scope.get("app_root_path", scope.get("root_path", ""))  # a mount changes the second
     path: bytes = scope.get("raw_path") or scope["path"].encode()
-    # Relative: a proxy may remove a path of which the service does not know.
+    # Relative, because a proxy may remove a prefix that the service does not know.
     return root or "/".join([".."] * (path.count(b"/") - 1))

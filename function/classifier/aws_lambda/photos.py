@@ -116,8 +116,8 @@ class Photos:
         Events arrive twice and in any order, and photos are replaced. The last result is that of
         the newest photo: whoever writes the result of an older one sees its successor afterwards.
         A photo that was deleted meanwhile keeps its result.
-        An object that could not be read has the ETag that it had before and has afterwards: S3 may
-        tell the ETag of an archived object, but only if asked without its content.
+        For an object that could not be read, two ETags in a row are compared: S3 may return the
+        ETag of an archived object for HEAD, but not for GET.
         Raises `StoreError`, and `Skipped` for a folder.
         """
         if not self._own:

@@ -30,8 +30,8 @@ _OTHER_FIELDS: Final = 64
 """Parts of a form beside its images"""
 
 _EXTENDED_FILENAME: Final = rb"(?i);\s*filename\*\s*=\s*([^;\s]+)"
-"""A file name as in RFC 5987, which RFC 7578 forbids, some clients send, and python-multipart
-ignores. Compiled where it is used: a cold start is shorter."""
+"""A file name as in RFC 5987. Some clients send it although RFC 7578 forbids it, and
+python-multipart ignores it. Compiled when it is used, for a shorter cold start."""
 
 _IDENTITY_ENCODINGS: Final = (b"", b"binary", b"8bit", b"7bit")
 
@@ -191,7 +191,8 @@ class _Form:
 
 
 def _content(part: _Part, *, alone: bool) -> bytes:
-    """Of several images, an empty one is a problem of its own, with the results of the others."""
+    """Raises `NoImage` if the only image is empty. One of several gets its own problem later,
+    beside the results of the others."""
     assert part.buffer
     if not part.buffer.tell() and alone:
         raise NoImage(

@@ -86,7 +86,7 @@ class _Images:
         return write
 
     def contents(self) -> list[bytes]:
-        """Raises `NoImage` if the only one is empty; of several, that is a problem of its own."""
+        """Raises `NoImage` if the only image is empty. One of several gets its own problem."""
         if len(self._buffers) == 1 and not self._buffers[0].tell():
             raise NoImage("The JSON body has an empty image.", how=False)
         for buffer in self._buffers:

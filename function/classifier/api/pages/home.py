@@ -35,8 +35,8 @@ def render(
     """The page with `outcomes`, in the order of the images.
 
     `model` is the name of the model; if it `explains`, each result has a switch for the page's
-    script, which shows where the model looked. `base_path` is the path of the service, without a
-    slash at its end, if it is not that of the page; `address` is the URL for programs.
+    script, which shows where the model looked. `base_path` is the start of the page's links,
+    without a slash at its end, or empty; `address` is the URL for programs.
     """
     articles = "".join(
         _article(

@@ -40,7 +40,7 @@ _TRANSPARENT_BYTES: Final = {_GREY: 2, _RGB: 6}
 """Bytes of tRNS"""
 
 _SCALED: Final = {(_GREY, 2), (_GREY, 4), (_RGB, 16)}
-"""Colour types and depths of which Pillow makes samples of 8 bits, but not of their tRNS"""
+"""Colour types and depths whose samples Pillow scales to 8 bits, but not the levels in tRNS"""
 
 _PALETTE_BYTES: Final = 768
 """The most, for 256 colours"""
@@ -177,8 +177,8 @@ def _check_palette(needed: dict[bytes, Chunk], header: _Header, metadata: Metada
 
 
 def _clear_levels(data: bytes, chunk: Chunk | None, header: _Header) -> bytes:
-    """The tRNS of the pixels as Pillow makes them, which have 8 bits; empty if that of the file is
-    the same to Pillow. It compares the levels of the file with them, of 16 bits the low byte."""
+    """The tRNS for the samples of 8 bits that Pillow makes; empty if Pillow reads the file's own
+    in the same way. Pillow takes its levels as they are: of 16 bits, the low byte."""
     if chunk is None or (header.colour, header.depth) not in _SCALED:
         return b""
     levels = unpack_from(f">{chunk.length // 2}H", data, chunk.start)
