@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from classifier.artifact import Label
+from classifier.batch.find import EXTENSIONS, Skipped, find_images
 from classifier.errors import ImageError
 from classifier.images import Resize, read_image
 from local.common.cli import UsageError
 
 Split = Literal["all", "calibration", "evaluation"]
 SPLITS: Final = get_args(Split)
-
-_SUFFIXES: Final = {
-    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"
-}  # fmt: skip
 
 
 class PhotosError(UsageError):
@@ -39,19 +36,15 @@ class Preprocessing:
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """The images in `folder` and its subfolders, sorted. Raises `PhotosError`."""
+    """The images in `folder` and its subfolders, sorted: those that `python -m classifier` finds.
+    Raises `PhotosError`."""
     if not folder.is_dir():
         raise PhotosError(f"There is no folder {folder}. Name a folder of photos.")
-    photos = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()
-    )
+    photos = sorted(map(Path, find_images([str(folder)], Skipped())))
     if not photos:
-        raise PhotosError(f"The folder {folder} has no photos. Add image files ({_suffixes()}).")
+        known = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
+        raise PhotosError(f"The folder {folder} has no photos. Add image files ({known}).")
     return photos
-
-
-def _suffixes() -> str:
-    return ", ".join(sorted(suffix[1:] for suffix in _SUFFIXES))
 
 
 def in_split(index: int, split: Split) -> bool:

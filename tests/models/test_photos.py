@@ -45,3 +45,11 @@ def test_photos_are_found_recursively_and_sorted(tmp_path: Path) -> None:
         "b.JPEG",
         "c/d.webp",
     ]
+
+
+def test_photos_are_those_that_the_classifier_finds_in_folders(tmp_path: Path) -> None:
+    for name in ("a.jfif", "b.hif", "._a.jfif", ".thumbnails/c.jpg", "-d/e.mpo"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [str(photo.relative_to(tmp_path)) for photo in find_photos(tmp_path)]
+    assert found == ["-d/e.mpo", "a.jfif", "b.hif"]
