@@ -240,6 +240,10 @@ def _decode(  # noqa: PLR0913, PLR0917
             raise _unreadable(error) from error
     if conversion is not None:
         resized = to_srgb(resized, conversion)
+    elif info.colours and not image.info.get("icc_profile"):
+        from classifier.images.coded_colours import to_srgb as convert_coded  # rare
+
+        resized = convert_coded(resized, info.colours)
     if resized.mode == "RGBA":
         resized = Image.alpha_composite(Image.new("RGBA", resized.size, "white"), resized)
     # The part is centred and the result square, so rotating it rotates the image, at less cost.

@@ -22,6 +22,14 @@ class UnsupportedCoding(ValueError):
     is a noun with its article: "a TIFF of floating-point colours"."""
 
 
+class CodedColours(NamedTuple):
+    """Colours that a file states as numbers (ITU-T H.273) instead of a profile."""
+
+    primaries: int
+    transfer: int
+    """Transfer characteristics: from light to numbers"""
+
+
 class ImageInfo(NamedTuple):
     """The facts about an encoded image, from the file itself, and what decoding it costs."""
 
@@ -49,6 +57,8 @@ class ImageInfo(NamedTuple):
     """Decodes the file, where Pillow would take more memory: raises anything on damaged pixels"""
     resized_pixel_bytes: int = 4
     """Bytes of a pixel while it is resized: 1 for grey, otherwise 4"""
+    colours: CodedColours | None = None
+    """The colours, unless there is a profile; None: sRGB"""
 
     @property
     def replacement(self) -> bytes | None:

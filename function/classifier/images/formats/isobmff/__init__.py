@@ -13,6 +13,7 @@ from classifier.images import libheif
 from classifier.images.formats import ImageInfo, UnsupportedCoding, UnusualStructure, exif
 from classifier.images.formats.isobmff import avif, heic, tracks
 from classifier.images.formats.isobmff.boxes import Box, Items, Others, children, read_items
+from classifier.images.formats.isobmff.colours import read_colours
 from classifier.images.formats.isobmff.still import AV1, HEVC, Still, coded_items, read_still
 
 MAX_METADATA_BYTES: Final = 1 << 20
@@ -138,7 +139,8 @@ def _inspect(data: bytes) -> ImageInfo:
         ):
             patches.set_brands(b"avif", brands)
         metadata = _metadata(data, items, patches, _is_ordinary_exif)
-        return _avif(image, items.memory() + metadata, patches)
+        info = _avif(image, items.memory() + metadata, patches)
+        return info._replace(colours=read_colours(data, items))
     if kind == HEVC:
         sequence = _HEIC_SEQUENCE_BRANDS.intersection(brands)
         if has_tracks or sequence or not _HEIC_BRANDS.intersection(brands):
@@ -199,6 +201,7 @@ def _heic(data: bytes, items: Items, patches: _Patches) -> ImageInfo:
         "a large HEIC",
         replace=patches.replace(),
         decode=libheif.decode,
+        colours=read_colours(data, items),
     )
 
 

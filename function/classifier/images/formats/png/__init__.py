@@ -116,6 +116,7 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
         exif=metadata.orientation() if replaced else b"",
         replace=partial(_replacement, data, needed, levels, metadata, pixels) if replaced else None,
         resized_pixel_bytes=1 if header.is_grey(clear=clear) else 4,
+        colours=metadata.colours,
     )
 
 

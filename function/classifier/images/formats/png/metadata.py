@@ -9,7 +9,7 @@ from struct import error as struct_error
 from struct import iter_unpack, pack, unpack_from
 from typing import Final
 
-from classifier.images.formats import exif
+from classifier.images.formats import CodedColours, exif
 from classifier.images.formats.png.walk import Chunk, is_intact
 
 MAX_CHUNKS: Final = 1000
@@ -31,6 +31,9 @@ _MAX_XMP: Final = 1 << 20
 
 _LEAST_BYTES: Final = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9}
 """Pillow refuses a picture where these have fewer bytes."""
+
+_CODED_COLOURS_BYTES: Final = 4
+"""Primaries, transfer characteristics, matrix and range (PNG, third edition, 11.3.2.6)"""
 
 _ANIMATION: Final = frozenset({b"acTL", b"fcTL", b"fdAT"})
 """APNG. Without these the picture is the first frame, or the one that stands for all of them."""
@@ -63,6 +66,7 @@ class Metadata:
         """Whether Pillow would take long for a piece of it, or refuse the picture because of it"""
         self.profile: Chunk | None = None
         """The colour profile, if it is of a sensible size"""
+        self.colours: CodedColours | None = None
         self._data = data
         self._chunks = self._bytes = self._profile_memory = 0
         self._has_profile = False
@@ -72,6 +76,8 @@ class Metadata:
         """Adds chunks of one kind and length."""
         if chunk.kind in _SOURCES:
             self._note_source(chunk)
+        if chunk.kind == b"cICP" and chunk.length == _CODED_COLOURS_BYTES and not after_pixels:
+            self.colours = CodedColours(*self._body(chunk, 2))
         if chunk.kind == b"iCCP":
             self._add_profile(chunk, after_pixels=after_pixels)
         elif not self.odd:
