@@ -6,8 +6,11 @@ many of them is replaced by one with the frame alone.
 
 import re
 from functools import partial
+from io import BytesIO
 from struct import pack, unpack_from
 from typing import Final, NamedTuple
+
+from PIL import Image
 
 from classifier.images.formats import ImageInfo, UnusualStructure
 from classifier.images.formats.memory import CONVERTED_BYTES
@@ -46,6 +49,8 @@ _RESTORE_BACKGROUND, _RESTORE_PREVIOUS = 2, 3
 _MAX_COMPARED: Final = 600
 """Bytes of an extension that is compared with those behind it"""
 
+_WHITE: Final = 255
+
 _SECONDS_PER_PIXEL: Final = 6.3e-9
 """Of a photo; 3.5 ns if the codes are long"""
 
@@ -83,13 +88,47 @@ def inspect(data: bytes, covering: int) -> ImageInfo:
         memory += 2 * (frame.position - start)
     grey = not (flags | frame_flags) & _PALETTE_FLAG and frame.control.transparent is None
     memory += 0 if grey else CONVERTED_BYTES
+    box = left, top, left + frame_width, top + frame_height
+    covers = box == (0, 0, width, height)
     return ImageInfo(
         (width, height),
         memory,
         _SECONDS_PER_PIXEL * frame_width * frame_height,
         replace=partial(_replacement, data, start, frame) if frame.odd else None,
+        decode=None if covers or frame.control.transparent is not None else partial(_decode, box),
         resized_pixel_bytes=1 if grey else 4,
     )
+
+
+def _decode(box: tuple[int, int, int, int], data: bytes) -> Image.Image:
+    """The picture with white around the frame, which is in `box`: the screen is transparent there,
+    as in browsers. Pillow gives it the first colour of the palette."""
+    image = Image.open(BytesIO(data), formats=["GIF"])
+    image.load()
+    white = _make_white(image)
+    left, top, right, bottom = box
+    width, height = image.size
+    for part in (
+        (0, 0, width, top), (0, bottom, width, height),
+        (0, top, left, bottom), (right, top, width, bottom),
+    ):  # fmt: skip
+        image.paste(white, part)
+    return image
+
+
+def _make_white(image: Image.Image) -> int:
+    """The level or index of white: that of a colour without pixels, which becomes white, or of the
+    lightest."""
+    if image.mode == "L":
+        return _WHITE
+    colours = (image.getpalette("RGB") or []) + [_WHITE] * 768
+    used = image.histogram()
+    unused = next((index for index in range(256) if not used[index]), None)
+    if unused is None:
+        return max(range(256), key=lambda index: sum(colours[3 * index : 3 * index + 3]))
+    colours[3 * unused : 3 * unused + 3] = [_WHITE] * 3
+    image.putpalette(colours[:768])
+    return unused
 
 
 def _palette_bytes(flags: int) -> int:

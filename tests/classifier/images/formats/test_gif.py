@@ -1,5 +1,6 @@
 """GIF: estimates, odd metadata, and damage."""
 
+import struct
 from io import BytesIO
 from typing import Final
 
@@ -129,6 +130,46 @@ def test_frame_beyond_the_screen_enlarges_it() -> None:
     assert info.size == SIZE
     assert info.decode_bytes == SIZE[0] * SIZE[1] + CONVERTED_BYTES
     assert pixels_of(bytes(data)) == pixels_of(file())
+
+
+def on_larger_screen(picture: Image.Image, left: int, top: int, options: Options) -> bytes:
+    """A GIF whose frame covers a part of a screen of 96 x 96 pixels."""
+    data = bytearray(encode(picture, "GIF", **options))
+    data[6:10] = struct.pack("<HH", 96, 96)
+    frame = data.index(b"," + struct.pack("<4H", 0, 0, *picture.size))
+    data[frame + 1 : frame + 5] = struct.pack("<HH", left, top)
+    return bytes(data)
+
+
+GREYS: Final = photo().resize(SIZE).convert("L")
+ALL_COLOURS: Final = Image.frombytes("P", (16, 16), bytes(range(256)))
+ALL_COLOURS.putpalette([level for each in range(256) for level in (each, 255 - each, each // 2)])
+
+
+@pytest.mark.parametrize(("left", "top"), [(0, 0), (36, 56), (10, 20)])
+@pytest.mark.parametrize("options", [{}, {"transparency": 3}])
+@pytest.mark.parametrize("picture", [PICTURE, GREYS], ids=["colours", "grey"])
+def test_screen_around_the_first_frame_is_white(
+    picture: Image.Image, left: int, top: int, options: Options
+) -> None:
+    data = on_larger_screen(picture, left, top, options)
+    screen = Image.new("RGB", (96, 96), "white")
+    with Image.open(BytesIO(encode(picture, "GIF", **options))) as frame:
+        upright = frame.convert("RGBA")
+    screen.paste(upright, (left, top), upright)
+    assert np.array_equal(read_image(data, 96, 1.0), np.asarray(screen))
+    odd = data[: data.index(b"," + struct.pack("<2H", left, top))]
+    many = odd + PIECE * 300 + data[len(odd) :]
+    assert info_of(many).replacement is not None
+    assert np.array_equal(read_image(many, 96, 1.0), np.asarray(screen))
+
+
+def test_lightest_colour_surrounds_a_frame_that_uses_all() -> None:
+    data = on_larger_screen(ALL_COLOURS, 0, 0, {"optimize": False})
+    pixels = read_image(data, 96, 1.0)
+    assert np.array_equal(pixels[:16, :16], np.asarray(ALL_COLOURS.convert("RGB")))
+    assert len(np.unique(pixels[16:].reshape(-1, 3), axis=0)) == 1
+    assert pixels[16:].sum(axis=2).min() == np.asarray(ALL_COLOURS.convert("RGB")).sum(axis=2).max()
 
 
 def test_time_grows_with_the_frame() -> None:
