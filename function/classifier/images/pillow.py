@@ -33,9 +33,23 @@ _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 
 
-class UnturnedTiff(TiffImagePlugin.TiffImageFile):
+_NATIVE: Final = {"F;32BF": "F;32F", "I;32BS": "I;32S", "I;16BS": "I;16S"}
+"""Raw modes of big-endian numbers, and those of the same numbers as libtiff gives them"""
+
+
+class PlainTiff(TiffImagePlugin.TiffImageFile):
     """A TIFF as it is in the file. Pillow turns it upright by its orientation, which takes as much
-    memory again, and reads all of its EXIF for that."""
+    memory again, and reads all of its EXIF for that. It also swaps the bytes of some big-endian
+    numbers that libtiff has swapped already."""
+
+    def _setup(self) -> None:
+        super()._setup()
+        self.tile = [
+            tile._replace(args=(_NATIVE.get(tile.args[0], tile.args[0]), *tile.args[1:]))
+            if tile.codec_name == "libtiff" and isinstance(tile.args, tuple)
+            else tile
+            for tile in self.tile
+        ]
 
     def load_end(self) -> None:
         self._size = self.im.size  # _setup() has turned it as well
@@ -43,7 +57,7 @@ class UnturnedTiff(TiffImagePlugin.TiffImageFile):
 
 def configure() -> None:
     """Called once, when `classifier.images` is imported."""
-    Image.register_open("TIFF", UnturnedTiff, Image.OPEN["TIFF"][1])
+    Image.register_open("TIFF", PlainTiff, Image.OPEN["TIFF"][1])
     _silence_libtiff()
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES

@@ -97,9 +97,6 @@ _MAX_SAMPLES: Final = 6
 _NO_UNPACKER: Final = {"L;IR", "P;1R", "P;2R", "P;4R", "P;R"}
 """Raw modes that `OPEN_INFO` names and Pillow lacks: bits in reverse order"""
 
-_SWAPPED_TWICE: Final = {"F;32BF", "I;32BS", "I;16BS"}
-"""Raw modes that Pillow takes from libtiff, which has put the bytes in native order already"""
-
 _SEPARATE_RAW_MODES: Final = {"RGB", "RGBA", "CMYK"}
 """Each letter is the raw mode of a plane."""
 
@@ -329,9 +326,7 @@ def _pillow_mode(coding: _Coding) -> str | None:
         return None
     mode, raw_mode = found
     if coding.by_libtiff:
-        refused = raw_mode in _SWAPPED_TWICE or (
-            coding.separate and (mode not in _SEPARATE_MODES or len(coding.bits) > len(mode))
-        )
+        refused = coding.separate and (mode not in _SEPARATE_MODES or len(coding.bits) > len(mode))
     else:
         refused = raw_mode in _NO_UNPACKER or (
             coding.separate and raw_mode not in _SEPARATE_RAW_MODES
