@@ -100,6 +100,12 @@ def test_other_processes_are_unsupported(cat: Image.Image, marker: int) -> None:
         read_image(with_frame(encode(cat, "JPEG"), 1, bytes([marker])), SIZE)
 
 
+def test_jpeg_ls_is_unsupported() -> None:
+    frame = struct.pack(">BBHBHHBBBB", 0xFF, 0xF7, 11, 8, 4, 4, 1, 1, 0x11, 0)
+    with pytest.raises(UnsupportedFormat, match="a JPEG-LS"):
+        read_image(b"\xff\xd8" + frame + b"\xff\xda" + bytes(20) + b"\xff\xd9", SIZE)
+
+
 def test_twelve_bits_a_sample_are_unsupported(cat: Image.Image) -> None:
     with pytest.raises(UnsupportedFormat, match="12 bits per sample"):
         read_image(with_frame(encode(cat, "JPEG"), 4, b"\x0c"), SIZE)

@@ -32,6 +32,9 @@ from classifier.images.formats.jpeg.markers import (
 
 SIGNATURE: Final = b"\xff\xd8\xff"
 
+_JPEG_LS: Final = b"\xff\xd8\xff\xf7"
+"""Start of a file in another format, with the frame header that it has (ITU-T T.87, C.1.1)"""
+
 MAX_EDGE: Final = 65_500
 """Pixels; libjpeg's JPEG_MAX_DIMENSION. The format has 35 more."""
 
@@ -391,6 +394,8 @@ def _count_last(data: bytes, start: int, value: bytes) -> int:
 def _parse_frame(segment: bytes, data: bytes, first_scan: int) -> _Frame:
     """Raises `UnusualStructure` and `UnsupportedCoding`."""
     if not segment:
+        if data.startswith(_JPEG_LS):
+            raise UnsupportedCoding("a JPEG-LS")
         raise UnusualStructure("it has no frame header before its pixels")
     count = segment[9] if len(segment) > 9 else 0
     if len(segment) != 10 + 3 * count or not count:
