@@ -13,7 +13,7 @@ from tests.hostile.corpus.avif import avif_item
 from tests.hostile.corpus.boxes import Item, box, grid, link, size_property, still
 from tests.hostile.corpus.heic import heic_item
 from tests.hostile.corpus.png import chunk
-from tests.support.pictures import SIZE, difference, encode, photo
+from tests.support.pictures import SIZE, difference, encode, encode_fast, photo
 from tests.support.profiles import DISPLAY_P3
 
 Pixels = NDArray[np.uint8]
@@ -144,6 +144,16 @@ def test_colours_of_a_grid_may_be_stated_by_its_tile(plain: Pixels, on_tile: boo
         for each in (tile, whole)
     ]
     assert difference(read_image(still((b"heic",), items, primary=2), SIZE), plain) < COLOURS
+
+
+def test_colours_of_a_sequence_are_those_of_its_track(plain: Pixels) -> None:
+    frames = [coded(BT2020, PQ)] * 2
+    data = encode_fast(frames[0], "AVIF", quality=95, save_all=True, append_images=frames[1:])
+    assert data[8:12] == b"avis"
+    numbers = b"nclx" + struct.pack(">HH", SRGB_PRIMARIES, SRGB)
+    assert numbers in data
+    stated = data.replace(numbers, b"nclx" + struct.pack(">HH", BT2020, PQ))
+    assert difference(read_image(stated, SIZE), plain) < COLOURS
 
 
 def test_grey_in_hdr_is_converted(plain: Pixels) -> None:

@@ -117,7 +117,8 @@ def _inspect(data: bytes) -> ImageInfo:
     brands = _brands(data, top[b"ftyp"])
     patches = _Patches(data)
     if moving and b"moov" in top:
-        return _avif(tracks.read(data, top[b"moov"]), 0, patches)
+        info = _avif(tracks.read(data, top[b"moov"]), 0, patches)
+        return info._replace(colours=tracks.read_colours(data, top[b"moov"]))
     if b"meta" not in top:
         raise _without_still(brands, moving=b"moov" in top)
     tables, others = children(data, top[b"meta"].start + _FULL, top[b"meta"].end, _META)

@@ -7,10 +7,11 @@ first is decoded.
 from struct import unpack_from
 from typing import Final, NamedTuple
 
-from classifier.images.formats import UnsupportedCoding, UnusualStructure
+from classifier.images.formats import CodedColours, UnsupportedCoding, UnusualStructure
 from classifier.images.formats.isobmff import av1
 from classifier.images.formats.isobmff.boxes import Box, find, walk
 from classifier.images.formats.isobmff.coded import Coded, largest
+from classifier.images.formats.isobmff.colours import find_colours
 from classifier.images.formats.isobmff.still import Layer, Still
 
 MAX_FRAMES: Final = 20_000
@@ -52,6 +53,17 @@ def read(data: bytes, moov: Box) -> Still:
         Layer(picture, picture.pixels() * picture.frames),
         Layer(largest(*alpha), picture.pixels() * picture.frames) if alpha else None,
     )
+
+
+def read_colours(data: bytes, moov: Box) -> CodedColours | None:
+    """The numbers that the first track states. Raises `UnusualStructure`."""
+    description = find(data, moov, b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    if description is None:
+        return None
+    entry = next(walk(data, description.start + _FULL + 4, description.end), None)
+    if entry is None:
+        return None
+    return find_colours(data, walk(data, entry.start + _ENTRY_BYTES, entry.end))
 
 
 def _read_table(data: bytes, table: Box) -> Coded | None:
