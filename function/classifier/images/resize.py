@@ -103,7 +103,8 @@ def _deep_scale(mode: str, bands: Iterator[Image.Image]) -> float:
 def _from_deep_grey(band: Image.Image, scale: float) -> Image.Image:
     values = _values(band)
     transparent = band.info.get("transparency")
-    grey = np.clip(values * scale + 0.5, 0, 255).astype(np.uint8)
+    with np.errstate(over="ignore"):  # of large negative numbers, which become black
+        grey = np.clip(values * scale + 0.5, 0, 255).astype(np.uint8)
     if transparent is not None:
         grey[values == transparent] = 255
     return Image.fromarray(grey)

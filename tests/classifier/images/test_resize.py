@@ -19,6 +19,14 @@ def test_palette_grey_and_alpha_modes_become_rgb(cat: Image.Image, mode: str) ->
     assert difference(read_image(encode(converted, kind), SIZE), expected) < 0.1
 
 
+def test_large_negative_numbers_are_black_without_a_warning() -> None:
+    levels = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+    black = levels.copy()
+    black[:32], levels[:32] = 0, np.finfo(np.float32).min
+    given, expected = (encode(Image.fromarray(each), "TIFF") for each in (levels, black))
+    assert np.array_equal(read_image(given, SIZE), read_image(expected, SIZE))
+
+
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "F", "I", "I;16"])
 def test_tiff_modes_become_rgb(cat: Image.Image, mode: str) -> None:
     grey = np.asarray(cat.convert("L"))
