@@ -46,10 +46,11 @@ def to_srgb(image: Image.Image, colours: CodedColours) -> Image.Image:
     """
     if colours.primaries not in _TO_SRGB_PRIMARIES and colours.transfer not in (_PQ, _HLG):
         return image
-    coded = np.asarray(image.convert("RGB"))
-    tops = range(0, len(coded), _BAND_ROWS)
-    bands = [_converted(coded[top : top + _BAND_ROWS], colours) for top in tops]
-    converted = Image.fromarray(np.concatenate(bands))
+    levels = np.array(image.convert("RGB"))
+    for top in range(0, len(levels), _BAND_ROWS):
+        band = slice(top, top + _BAND_ROWS)
+        levels[band] = _converted(levels[band], colours)
+    converted = Image.fromarray(levels)
     if image.mode == "RGBA":
         converted.putalpha(image.getchannel("A"))
     return converted

@@ -120,6 +120,19 @@ def test_profile_has_precedence() -> None:
     assert np.array_equal(read_image(both, SIZE), read_image(with_profile, SIZE))
 
 
+@pytest.mark.parametrize("damage", ["checksum", "length", "place"])
+def test_damaged_numbers_of_a_png_are_ignored(plain: Pixels, damage: str) -> None:
+    data, numbers = encode(photo(), "PNG"), bytes((BT2020, PQ, 0, 1))
+    start, piece = 33, chunk(b"cICP", numbers)
+    if damage == "checksum":
+        piece = piece[:-1] + bytes([piece[-1] ^ 1])
+    elif damage == "length":
+        piece = chunk(b"cICP", numbers[:3])
+    else:
+        start = data.rindex(b"IEND") - 4
+    assert np.array_equal(read_image(data[:start] + piece + data[start:], SIZE), plain)
+
+
 def test_transparency_stays() -> None:
     clear = coded(BT2020, PQ)
     clear.putalpha(0)

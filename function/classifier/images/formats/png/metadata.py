@@ -67,6 +67,7 @@ class Metadata:
         self.profile: Chunk | None = None
         """The colour profile, if it is of a sensible size"""
         self.colours: CodedColours | None = None
+        """Those that the file states as numbers"""
         self._data = data
         self._chunks = self._bytes = self._profile_memory = 0
         self._has_profile = False
@@ -76,8 +77,8 @@ class Metadata:
         """Adds chunks of one kind and length."""
         if chunk.kind in _SOURCES:
             self._note_source(chunk)
-        if chunk.kind == b"cICP" and chunk.length == _CODED_COLOURS_BYTES and not after_pixels:
-            self.colours = CodedColours(*self._body(chunk, 2))
+        if chunk.kind == b"cICP" and not after_pixels:
+            self._add_colours(chunk)
         if chunk.kind == b"iCCP":
             self._add_profile(chunk, after_pixels=after_pixels)
         elif not self.odd:
@@ -94,6 +95,12 @@ class Metadata:
         """EXIF that has the orientation alone, from its TIFF header on."""
         value = exif.orientation(self._exif_entry(), self._xmp())
         return b"II*\0" + pack("<LHHHLHHL", 8, 1, exif.ORIENTATION, 3, 1, value, 0, 0)
+
+    def _add_colours(self, chunk: Chunk) -> None:
+        """Takes the first."""
+        fits = chunk.length == _CODED_COLOURS_BYTES and is_intact(self._data, chunk)
+        if fits and self.colours is None:
+            self.colours = CodedColours(*self._body(chunk, 2))
 
     def _add_profile(self, chunk: Chunk, *, after_pixels: bool) -> None:
         """Takes the first profile alone, so that only one is ever decompressed."""
