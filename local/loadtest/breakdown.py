@@ -5,7 +5,7 @@ the queue, decoding and inference. What is left of the latency is the network, t
 request, and the response.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +34,15 @@ NOTES: Final = {
 }
 """What each stage is; the order is that of time."""
 
+_REST_OF_ALL: Final = "network, and the service"
+"""What the rest is without Server-Timing."""
+
+_SERVED: Final = (QUEUE, DECODE, INFER)
+"""The stages in Server-Timing."""
+
+_ROUNDING: Final = 0.001
+"""Seconds by which the stages in Server-Timing may exceed the time of their request."""
+
 _MOST_REJECTED: Final = 0.01
 """Above this share of requests with status 503, the queue is the limit, however fast the answers
 are."""
@@ -52,6 +61,19 @@ _LIMITS: Final = {
     REST: "The network and the server's other work are the limit: {part}. Move the client nearer "
     "to the service, or keep connections open (--keep-alive).",
 }
+
+_LIMITS_IF_KEPT: Final = {
+    CONNECTING: "Connecting is the limit: {part}. Let the service keep connections open, or move "
+    "the client nearer to it.",
+    REST: "The network and the server's other work are the limit: {part}. Move the client nearer "
+    "to the service.",
+}
+"""With --keep-alive."""
+
+_UNKNOWN: Final = (
+    "The service or the network is the limit: {part}. No Server-Timing (queue, decode, infer) in "
+    "the responses tells them apart: see the log or the metrics of the service."
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +95,12 @@ class Breakdown:
     limit: str
     """A sentence: which stage is the limit, and what to change."""
 
+    def note(self, stage: Stage) -> str:
+        """What the stage is."""
+        if stage.name == REST and not _has_served(self.stages):
+            return _REST_OF_ALL
+        return NOTES[stage.name]
+
 
 def break_down(
     run: Run, failures_by_kind: Mapping[str, int], client_limit: str | None
@@ -85,9 +113,7 @@ def break_down(
     total = latency(run.records)[answered]
     stages = list(_stages(run.records, answered, total))
     mean_ms = float(total.mean()) * 1000
-    return Breakdown(
-        stages, client_limit or _limit(stages, mean_ms, len(run.records), failures_by_kind)
-    )
+    return Breakdown(stages, client_limit or _limit(run, stages, mean_ms, failures_by_kind))
 
 
 def _stages(records: Records, answered: NDArray[np.bool_], total: Seconds) -> Iterator[Stage]:
@@ -121,9 +147,14 @@ def _stages(records: Records, answered: NDArray[np.bool_], total: Seconds) -> It
     was_sent = bool(np.isfinite(sending).any())
     sending = np.nan_to_num(sending, copy=False)
     rest -= sending
+    # A service whose Server-Timing exceeds the time of the request measures something else.
+    stated = sum(np.nan_to_num(column(name), copy=False) for name in _SERVED) / 1000
+    is_wrong = stated > rest + sending + _ROUNDING
+    del stated
     served = []
-    for name in (QUEUE, DECODE, INFER):
+    for name in _SERVED:
         seconds = column(name)
+        seconds[is_wrong] = np.nan
         if np.isfinite(seconds).any():
             seconds = np.nan_to_num(seconds, copy=False) / 1000
             rest -= seconds
@@ -137,9 +168,15 @@ def _stages(records: Records, answered: NDArray[np.bool_], total: Seconds) -> It
     yield stage(REST, np.maximum(rest + overlap, 0))
 
 
+def _has_served(stages: Iterable[Stage]) -> bool:
+    """Whether the service said where its time went."""
+    return any(stage.name in _SERVED for stage in stages)
+
+
 def _limit(
-    stages: list[Stage], mean_ms: float, requests: int, failures_by_kind: Mapping[str, int]
+    run: Run, stages: list[Stage], mean_ms: float, failures_by_kind: Mapping[str, int]
 ) -> str:
+    requests = len(run.records)
     rejected = sum(
         count for kind, count in failures_by_kind.items() if kind.startswith("status 503")
     )
@@ -148,4 +185,7 @@ def _limit(
         return _LIMITS[QUEUE].format(part=part)
     longest = max(stages, key=lambda stage: stage.share)
     part = f"{longest.mean_ms:.1f} ms of {mean_ms:.1f} ms on average"
-    return _LIMITS[longest.name].format(part=part)
+    if longest.name == REST and not _has_served(stages):
+        return _UNKNOWN.format(part=part)
+    kept = _LIMITS_IF_KEPT if run.connections == "keep-alive" else {}
+    return kept.get(longest.name, _LIMITS[longest.name]).format(part=part)

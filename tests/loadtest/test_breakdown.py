@@ -53,6 +53,32 @@ def test_a_server_without_timing_has_only_what_the_client_measures() -> None:
     )
 
 
+def test_limit_of_a_server_without_timing_is_not_blamed_on_the_network() -> None:
+    run = make_run(steady(10, 1), [0.1] * 10)
+    add_stages(run, connecting=0.002, sending=0.003)
+    breakdown = broken_down(run)
+    assert breakdown.limit.startswith("The service or the network is the limit: 95.0 ms of 100.0")
+    assert breakdown.note(breakdown.stages[-1]) == "network, and the service"
+
+
+def test_timing_longer_than_its_request_is_left_out() -> None:
+    # given: one of ten responses with the duration of another request
+    run = make_run(steady(10, 1), [0.1] * 10)
+    add_stages(run, sending=0.005, queue=0.01, infer=np.array([2.0] + [0.05] * 9))
+    found = means(broken_down(run))
+    assert found == pytest.approx(
+        {"lateness": 0, "sending": 5, "queue": 9, "infer": 45, "rest": 41}, abs=0.001
+    )
+
+
+def test_timing_that_is_always_too_long_counts_as_none() -> None:
+    run = make_run(steady(10, 1), [0.1] * 10)
+    add_stages(run, sending=0.005, queue=0.5, infer=2)
+    breakdown = broken_down(run)
+    assert means(breakdown) == pytest.approx({"lateness": 0, "sending": 5, "rest": 95})
+    assert breakdown.limit.startswith("The service or the network is the limit")
+
+
 def test_requests_over_open_connections_do_not_connect() -> None:
     run = make_run(steady(10, 1), [0.1] * 10)
     add_stages(run, sending=0.003)
@@ -86,6 +112,15 @@ def test_the_longest_stage_is_the_limit(stage: str, sentence: str, advice: str) 
     limit = broken_down(run).limit
     assert limit.startswith(sentence)
     assert advice in limit
+
+
+@pytest.mark.parametrize("stage", ["connecting", "rest"])
+def test_no_advice_to_keep_connections_open_that_were_kept_open(stage: str) -> None:
+    run = make_run(steady(10, 1), [0.1] * 10, connections="keep-alive")
+    add_stages(run, infer=0.01, connecting=0.06 if stage == "connecting" else 0.001)
+    limit = broken_down(run).limit
+    assert "nearer" in limit
+    assert "--keep-alive" not in limit
 
 
 def test_many_rejections_are_a_full_queue() -> None:

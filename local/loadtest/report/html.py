@@ -8,7 +8,6 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from local.loadtest.breakdown import NOTES
 from local.loadtest.parts import Part
 from local.loadtest.report import plots, text
 from local.loadtest.report.page import both_widths, fill
@@ -83,6 +82,11 @@ def _lead(summary: Summary) -> str:
     latency = summary.latency_ms
     if latency.p50 is None or latency.p99 is None:
         return f"None of {summary.requests:,} requests was answered."
+    if summary.answered == 1:
+        return (
+            f"1 of {summary.requests:,} requests was answered, within {_ms(latency.p50)}&nbsp;ms "
+            "of its due time."
+        )
     return (
         f"{summary.answered:,} of {summary.requests:,} requests were answered: half of them within "
         f"{_ms(latency.p50)}&nbsp;ms of their due time, 99&nbsp;% within "
@@ -150,7 +154,7 @@ def _breakdown(summary: Summary) -> str:
     if breakdown is None:
         return ""
     rows = "".join(
-        f"<tr><th>{stage.name}<small>{NOTES[stage.name]}</small></th>"
+        f"<tr><th>{stage.name}<small>{breakdown.note(stage)}</small></th>"
         f"{_cells([stage.median_ms, stage.mean_ms])}<td>{stage.share:.1%}</td>"
         f'<td class="bar"><span style="width:{stage.share:.1%}"></span></td></tr>'
         for stage in breakdown.stages

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from local.loadtest.breakdown import NOTES, Breakdown
+from local.loadtest.breakdown import Breakdown
 from local.loadtest.parts import Part
 from local.loadtest.percentiles import Percentiles
 from local.loadtest.run import ClientUse, Records, latency
@@ -54,7 +54,7 @@ def format_report(summary: Summary) -> str:
         f"wall time   {summary.wall_s:.3f} s",
         f"throughput  {summary.throughput_rps:.1f} responses/s{_offered(summary)}, "
         f"{throughput_over(summary)}",
-        f"in flight   {summary.peak_concurrency:,} requests at most",
+        f"in flight   {_requests(summary.peak_concurrency)} at most",
         f"connections {connections(summary)}",
         *([f"client      {client_use(summary.client)}"] if summary.client else []),
         "",
@@ -112,6 +112,10 @@ def _count(summary: Summary) -> str:
     return f"{summary.requests}: {', '.join(parts)}"
 
 
+def _requests(count: int) -> str:
+    return f"{count:,} request{'' if count == 1 else 's'}"
+
+
 def _offered(summary: Summary) -> str:
     return "" if summary.offered_rps is None else f" ({summary.offered_rps:.1f}/s due)"
 
@@ -144,7 +148,7 @@ def _breakdown_lines(breakdown: Breakdown) -> list[str]:
     lines = [f"{'ms':<11}{'median':>9}{'mean':>10}{'share':>8}"]
     for stage in breakdown.stages:
         figures = f"{stage.median_ms:>9.1f}{stage.mean_ms:>10.1f}{stage.share:>8.1%}"
-        lines.append(f"{stage.name:<11}{figures}   {NOTES[stage.name]}")
+        lines.append(f"{stage.name:<11}{figures}   {breakdown.note(stage)}")
     return lines
 
 
@@ -154,7 +158,6 @@ def service_line(view: ServiceView) -> str:
     averages = [f"{name} {mean:.1f} ms" for name, mean in means if mean is not None]
     if view.cores is not None:
         averages.append(f"{view.cores:.1f} cores busy")
-    noun = "request" if view.requests == 1 else "requests"
-    counts = f"{view.requests} {noun}, {view.rejected} rejected"
+    counts = f"{_requests(view.requests)}, {view.rejected:,} rejected"
     on_average = f", {', '.join(averages)} on average" if averages else ""
     return f"/metrics of the service: {counts}{on_average}"
