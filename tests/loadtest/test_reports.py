@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from local.loadtest.environment import Environment, environment, without_secrets
-from local.loadtest.report import data, text
+from local.loadtest.report import data, plots, text
 from local.loadtest.report.html import write_html
 from local.loadtest.report.plot_data import Density, plot_data
 from local.loadtest.requirements import parse
@@ -214,6 +214,21 @@ def test_a_page_says_first_that_the_client_was_the_limit(tmp_path: Path) -> None
     late = page_of(make_run(steady(10, 1), [0.1] * 10, lateness=0.05), tmp_path)
     assert late.index('class="banner"') < late.index('class="lead"')
     assert late.count("The client was the limit") == 1
+
+
+def test_reports_of_one_request_are_in_the_singular(tmp_path: Path) -> None:
+    run = make_run(waves(1, 0, 1), [0.1])
+    assert "in flight   1 request at most" in text.format_report(summarize(run))
+    assert "1 of 1 requests was answered, within 100.0&nbsp;ms" in page_of(run, tmp_path)
+
+
+def test_plots_without_answers_have_no_percentiles_and_whole_numbers_of_requests() -> None:
+    failed = make_run(steady(2, 2), [0.1] * 4, failure=["refused"] * 4)
+    assert "p99 of" not in plots.latency_plot(plot_data(failed), summarize(failed).parts)
+    one = make_run(waves(1, 0, 1), [0.1])
+    labels = re.findall(r">([\d.]+)</text>", plots.latency_plot(plot_data(one), []))
+    assert "1" in labels
+    assert "0.8" not in labels
 
 
 ONE_AT_ONCE = make_run(waves(1, 0, 1), [0.0])

@@ -72,9 +72,9 @@ def latency_plot(data: PlotData, parts: list[Part], width: float = WIDE) -> str:
         _dots(axes, data.in_flight, marker="|", color=GREY, label="in flight when stopped")
         for (label, points), (marker, color) in zip(data.marks, _FAILURES, strict=False):
             _dots(axes, points, s=26, marker=marker, color=color, linewidths=1.2, label=label)
-        if not data.at_once and len(parts) > 1:
+        if not data.at_once and len(parts) > 1 and len(data.latency[0]):
             _draw_parts(axes, parts)
-        axes.set_xlabel("number of the request" if data.at_once else "due time, s")
+        _label_positions(axes, data)
         axes.set_ylabel("latency, ms")
         if data.log:
             axes.set_yscale("log")
@@ -98,7 +98,7 @@ def failures_plot(data: PlotData, width: float = WIDE) -> str:
             below = below + counts
         axes.set_ylim(bottom=0)
         axes.set_xlim(*_padded(0, data.end))
-        axes.set_xlabel("number of the request" if data.at_once else "due time, s")
+        _label_positions(axes, data)
         axes.set_ylabel(f"failures in {data.failure_edges[1]:.3g}{'' if data.at_once else ' s'}")
         _legend(made, axes, width)
         return svg(made)
@@ -168,6 +168,13 @@ def _dots(axes: Axes, points: Points, **options: Any) -> None:
     x, y = points
     if len(x):
         axes.scatter(x, y, **options).set_rasterized(len(x) > _MOST_SHAPES)
+
+
+def _label_positions(axes: Axes, data: PlotData) -> None:
+    """Horizontally: due times, or numbers of requests, which are whole."""
+    axes.set_xlabel("number of the request" if data.at_once else "due time, s")
+    if data.at_once:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _draw_parts(axes: Axes, parts: list[Part]) -> None:
