@@ -2,19 +2,25 @@
 
 import io
 import json
+import math
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from local.loadtest.capacity import experiment
 from local.loadtest.capacity.progress import Progress
 from local.loadtest.capacity.result import Result
 from local.loadtest.capacity.search import Search
 from local.loadtest.capacity.shapes import Steady
 from local.loadtest.capacity.step import Criteria
-from local.loadtest.run import RECORD
+from local.loadtest.run import RECORD, Run
+from local.loadtest.schedule import Schedule
+from local.loadtest.target import Target, http_target
+from tests.support.runs import make_run
 from tests.support.scripts import finish, interrupt, refused, script, start
 from tests.support.stub import Stub
 from tests.support.wait import HANG_SECONDS, wait_until
@@ -189,6 +195,45 @@ def test_service_that_crashes_has_no_result(stub: Stub, tmp_path: Path) -> None:
     report = read(table)
     assert (report["status"], report["sustainable_rps"]) == ("incomplete", None)
     assert [step["load"] for step in report["steps"]] == [1, 2, 4]
+
+
+@dataclass
+class Clock:
+    """Instead of `time`, so that a search takes no time."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_search_of_a_service_that_crashes_near_the_end_is_over_in_time(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: a service that sustains 100 requests/s and refuses connections for the last 4 seconds
+    clock = Clock()
+
+    def run(_target: Target, schedule: Schedule, *_: object) -> Run:
+        failure = ["" if clock.now + due < 16 else "refused" for due in schedule.due]
+        clock.now += schedule.span or 0.001
+        rate = schedule.requests / (schedule.span or math.inf)
+        growth = max(0.0, rate / 100 - 1)
+        return make_run(schedule, 0.01 + growth * schedule.due, failure=failure)
+
+    monkeypatch.setattr(experiment, "time", clock)
+    monkeypatch.setattr(experiment, "run", run)
+    search = Search(Steady("constant", 20 / 15), 1.0, 10_000, 0.01)
+    result = Result("http://localhost/", search, Criteria(1000, 0.001, 0.004))
+
+    target = http_target(stub.url, [])
+    experiment.Experiment(target, result, 20, 10).search()
+
+    assert result.gone == "refused"
+    assert clock.now <= 20
+    assert result.status == "incomplete"
 
 
 def test_address_is_no_mathematics_in_a_plot(tmp_path: Path) -> None:

@@ -101,12 +101,13 @@ class Experiment:
                 return
 
     def _failure(self) -> str:
-        """How single requests fail, if none is answered for some time: the service has crashed."""
-        end = time.monotonic() + _SETTLE_SECONDS
+        """How single requests fail, if none is answered for some time, or at the end of the search:
+        the service has crashed."""
+        end = min(self._end, time.monotonic() + _SETTLE_SECONDS)
         while True:
             one = self._send(WavePlan(1, 0, 1).schedule(), "waiting for the service", 0.0)
             failure = one.kinds[int(one.records["failure"][0])]
-            if not failure or time.monotonic() > end:
+            if not failure or time.monotonic() + _PAUSE_SECONDS > end:
                 return failure
             time.sleep(_PAUSE_SECONDS)
 
