@@ -78,6 +78,8 @@ def format_report(summary: Summary) -> str:
 
 def throughput_over(summary: Summary) -> str:
     """Over which time throughput counts."""
+    if not summary.throughput_s:
+        return "as no request was answered"
     if summary.throughput_over == "span":
         return f"over the {summary.throughput_s:g} s in which requests were due"
     if summary.throughput_over == "time until the stop":
