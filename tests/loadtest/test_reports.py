@@ -66,6 +66,11 @@ def test_text_names_the_time_over_which_throughput_counts() -> None:
     assert "20.0 responses/s, over the 0.100 s to the last response" in (
         text.format_report(summarize(make_run(waves(2, 0, 1), [0.1, 0.1])))
     )
+    assert "0.0 responses/s, as no request was answered" in (
+        text.format_report(
+            summarize(make_run(waves(2, 0, 1), [0.1, 0.1], failure=["status 401"] * 2))
+        )
+    )
 
 
 def test_text_says_what_the_client_took() -> None:
@@ -175,6 +180,35 @@ def test_plots_of_few_requests_have_a_mark_for_each() -> None:
     assert len(shown.answered[0]) == 90
     assert sum(len(x) for _, (x, _) in shown.marks) == 10
     assert shown.failures == []
+
+
+def test_timeouts_do_not_hide_the_answered_requests() -> None:
+    failure = ["timeout"] * 3 + [""] * 17
+    run = make_run(steady(10, 2), [60.0] * 3 + [0.003] * 17, failure=failure)
+    shown = plot_data(run)
+    assert tuple(shown.scale) == pytest.approx((True, 3))
+    assert tuple(shown.answered_scale) == (False, 0)
+
+
+def test_quick_failures_are_on_the_logarithmic_axis() -> None:
+    # given: answers from 0.1 to 30 s, refusals after 5 ms, and one after 1 us
+    seconds = [0.1] * 15 + [30.0] + [0.005] * 3 + [0.000001]
+    failure = [""] * 16 + ["refused"] * 4
+    shown = plot_data(make_run(steady(10, 2), seconds, failure=failure))
+    assert tuple(shown.scale) == pytest.approx((True, 1))  # a hundredth of the median
+    assert tuple(shown.answered_scale) == pytest.approx((True, 100))
+    assert sorted(shown.marks[0][1][1]) == pytest.approx([1, 5, 5, 5])
+
+
+def test_the_scale_of_a_density_has_plain_numbers() -> None:
+    run = make_run(steady(100, 30), np.random.default_rng(1).exponential(0.1, 3000))
+    shown = plot_data(run)
+    assert isinstance(shown.answered, Density)
+    assert 2 < shown.answered.counts.max() < 10
+    drawn = plots.latency_plot(shown, [])
+    assert ">2</text>" in drawn
+    assert "10^" not in drawn
+    assert "\N{MULTIPLICATION SIGN}" not in drawn
 
 
 def test_the_distribution_of_many_requests_is_right_to_a_sixth_of_a_percent() -> None:

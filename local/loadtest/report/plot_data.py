@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,15 @@ _LOG_RATIO: Final = 20
 """Durations have a logarithmic axis if the highest is more than this many times the median."""
 
 
+class Scale(NamedTuple):
+    """An axis of durations in milliseconds."""
+
+    log: bool
+    """Whether it has to be logarithmic."""
+    least: float
+    """Its start; shorter durations are shown there."""
+
+
 @dataclass(frozen=True, eq=False)
 class Density:
     """Requests by due time and latency."""
@@ -48,10 +57,10 @@ class PlotData:
 
     at_once: bool
     """Whether all requests are due at once: positions are then their numbers, from 1."""
-    log: bool
-    """Whether durations need a logarithmic axis."""
-    least: float
-    """The start of the axis of durations."""
+    scale: Scale
+    """Of all latencies that are shown as dots, those of failures included."""
+    answered_scale: Scale
+    """Of answered requests."""
     end: float
     """The last position."""
     answered: Points | Density
@@ -77,18 +86,22 @@ def plot_data(run: Run) -> PlotData:
     y = latency(records) * 1000
     failure = records["failure"]
     answered, stopped = failure == 0, failure == 1
-    log = is_log(y[answered])
-    least = _least(y[answered]) if log else 0.0
     end = float(x.max(initial=0)) or 1.0
     kinds = list(_kinds(run))
     many = int((failure > 1).sum()) > MANY
+    usual = y[answered] if answered.any() else y
+    scale = _scale(y[failure <= 1] if many else y, usual)
+    answered_scale = _scale(usual, usual)
+    del usual
+    distribution = _ecdf(y[answered])
+    np.maximum(y, scale.least, out=y)
     edges = np.linspace(0, end, FAILURE_BINS + 1)
     return PlotData(
         at_once=at_once,
-        log=log,
-        least=least,
+        scale=scale,
+        answered_scale=answered_scale,
         end=end,
-        answered=_density(x[answered], y[answered], end, least)
+        answered=_density(x[answered], y[answered], end, scale.least)
         if answered.sum() > MANY
         else (x[answered], y[answered]),
         in_flight=_thinned(x[stopped], y[stopped]),
@@ -99,21 +112,21 @@ def plot_data(run: Run) -> PlotData:
         if many
         else [],
         failure_edges=edges,
-        latency=_ecdf(y[answered]),
+        latency=distribution,
         service=_ecdf(service(records)[answered] * 1000),
         concurrency=_concurrency(run),
     )
 
 
-def is_log(durations: Seconds) -> bool:
-    """Whether the longest would hide the others on a linear axis."""
-    return len(durations) > 0 and bool(durations.max() > _LOG_RATIO * np.median(durations))
-
-
-def _least(durations: Seconds) -> float:
-    """The start of a logarithmic axis: not far below the median."""
-    median = float(np.median(durations))
-    return max(float(durations.min()), median / 100, 1e-3)
+def _scale(shown: Seconds, usual: Seconds) -> Scale:
+    """The scale for durations in ms, of which the usual ones must be legible: on a linear axis, the
+    longest would hide them."""
+    if not len(usual) or not len(shown):
+        return Scale(log=False, least=0.0)
+    median = float(np.median(usual))
+    if shown.max() <= _LOG_RATIO * median:
+        return Scale(log=False, least=0.0)
+    return Scale(log=True, least=max(float(shown.min()), median / 100, 1e-3))
 
 
 def _kinds(run: Run) -> Iterator[tuple[str, Any]]:

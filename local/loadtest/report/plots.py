@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from local.loadtest.parts import Part
 from local.loadtest.report.plot_data import NAMED_KINDS, Density, PlotData, Points
@@ -26,6 +26,7 @@ NARROW: Final = 4.2
 
 _MOST_SHAPES: Final = 300
 """Plots with more dots contain them as an image: each takes 100 bytes of SVG."""
+_FEW_COUNTS: Final = 10
 _DENSITY: Final = LinearSegmentedColormap.from_list("density", ["#bfdbfe", BLUE, "#082f49"])
 _FAILURES: Final = (("x", RED), ("+", "#be185d"), ("^", "#a16207"), ("s", "#15803d"))
 """Marker and colour of each kind."""
@@ -76,10 +77,10 @@ def latency_plot(data: PlotData, parts: list[Part], width: float = WIDE) -> str:
             _draw_parts(axes, parts)
         _label_positions(axes, data)
         axes.set_ylabel("latency, ms")
-        if data.log:
+        if data.scale.log:
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter(_plain)
-        axes.set_ylim(bottom=data.least)
+        axes.set_ylim(bottom=data.scale.least)
         axes.set_xlim(*_padded(1 if data.at_once else 0, data.end))
         _legend(made, axes, width)
         return svg(made)
@@ -116,10 +117,10 @@ def distribution_plot(data: PlotData, width: float = WIDE) -> str:
                 axes.plot(
                     values, shares, color=color, linewidth=line, label=label, drawstyle="steps-post"
                 )
-            if data.log:
+            if data.answered_scale.log:
                 axes.set_xscale("log")
                 axes.xaxis.set_major_formatter(_plain)
-            axes.set_xlim(left=data.least)
+            axes.set_xlim(left=data.answered_scale.least)
         axes.set_yticks(
             [0, 0.25, 0.5, 0.75, 0.9, 1], ["0 %", "25 %", "50 %", "75 %", "90 %", "100 %"]
         )
@@ -161,6 +162,9 @@ def _draw_density(axes: Axes, density: Density, *, with_scale: bool) -> None:
     )
     if with_scale:
         bar = axes.figure.colorbar(image, ax=axes, pad=0.01, aspect=30, format=_plain)
+        # The numbers between powers of ten, if there are few.
+        few = density.counts.max() < _FEW_COUNTS
+        bar.ax.yaxis.set_minor_formatter(_plain if few else NullFormatter())
         bar.set_label("answered requests")
 
 
