@@ -71,10 +71,10 @@ def verdict(rows: Sequence[Row], target: Requirement, best: Row | None) -> str:
     if best is None:
         return f"Target not met: no row has {target}."
     function, throttled = best.prediction.function, best.prediction.throttled
+    usd = f"{_usd(best):,.2f} USD a month" if best.prediction.month else f"{_usd(best):,.6f} USD"
     return (
         f"The cheapest with {target}: {function.memory_mb:,} MB, {function.architecture}, "
-        f"{function.provisioned:,} provisioned, {_usd(best):,.2f} USD"
-        + (" a month" if best.prediction.month else "")
+        f"{function.provisioned:,} provisioned, {usd}"
         # Throttled requests cost nothing and have no latency.
         + (f"; but it throttles {throttled / best.prediction.requests:.1%}" if throttled else "")
     )

@@ -55,6 +55,17 @@ def test_sizes_and_architectures_are_in_one_table(
     assert status == 0
 
 
+def test_the_cheapest_without_a_month_has_the_cost_of_the_run(
+    measured: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given: requests that are all due at once, and cost less than a cent
+    plan = ["-N", "100", "-T", "0", "-R", "1", "--costs", "compute"]
+    forecast([*plan, *measured, "--sizes", "512,1769", "--target", "p99<2000"])
+    # 100 requests at 0.20 USD a million, and 100 cold starts of 440 ms with 1.7275 GB on arm64
+    usd = 100 * 0.2e-6 + 100 * 0.44 * 1769 / 1024 * 0.0000133334
+    assert f"1,769 MB, arm64, 0 provisioned, {usd:.6f} USD\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("memory", "expected"), [(["--memory", "1024"], ["40.0", "20.0", "11.6"]),
                              ([], ["69.1", "34.6", "20.0"])]
