@@ -137,9 +137,10 @@ def read_card(directory: Path) -> dict[str, Any]:
     try:
         card: dict[str, Any] = json.loads(path.read_bytes())
         described, found = card["sha256"], sha256((directory / MODEL_FILE).read_bytes())
+        _ = preprocessing_of(card), card["quantization"]["format"]
+        _ = [card["calibration"][member] for member in ("set", "split", "sha256")]
     except OSError as error:
         raise CardError(f"{error.filename} cannot be read. Build the model first.") from error
-        _ = card["preprocessing"], card["calibration"]["split"], card["quantization"]["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CardError(f"{path} is not a model card. Rebuild the model.") from error
     if described != found:

@@ -90,7 +90,7 @@ def _check(count: int, digest: str, card: dict[str, Any]) -> None:
         )
     if count < _MIN_PHOTOS:
         raise UsageError(
-            f"There are {count} photos of known classes. Use {_MIN_PHOTOS} or more, preferably 500."
+            f"Too few photos of known classes: {count}. Use {_MIN_PHOTOS} or more, preferably 500."
         )
 
 

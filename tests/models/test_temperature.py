@@ -254,7 +254,7 @@ def test_photos_that_cannot_tell_are_refused(
     options = ("--model", model, "--images")
     assert "These photos calibrated the quantization" in refusal(capfd, *options, few)
     few = labelled(tmp_path / "other", model, pixels[10:20])
-    assert "There are 10 photos of known classes" in refusal(capfd, *options, few)
+    assert "Too few photos of known classes: 10." in refusal(capfd, *options, few)
     names = parse_labels((model / "labels.txt").read_bytes())
     top = run(onnx.load(model / "model.onnx"), pixels).argmax(1)
     for number, (photo, index) in enumerate(zip(pixels, top, strict=True)):

@@ -1,6 +1,8 @@
 """Invalid input is one line on stderr and exit status 2."""
 
+import json
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -278,6 +280,20 @@ def test_evaluate_before_build_exits_2(
 ) -> None:
     line = command(evaluate, "--images", given["--calibration"], "--model", str(tmp_path / "no"))
     assert "Build the model first" in line
+
+
+@pytest.mark.parametrize("member", ["preprocessing", "quantization", "calibration", "sha256"])
+@pytest.mark.parametrize("program", [evaluate, temperature])
+def test_a_card_without_a_member_exits_2(
+    program: ModuleType, member: str, command: Command, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "function" / "model", tmp_path / "model")
+    card = tmp_path / "model" / "model.json"
+    content = json.loads(card.read_text("utf-8"))
+    del content[member]
+    card.write_text(json.dumps(content), "utf-8")
+    line = command(program, "--images", str(tmp_path), "--model", str(tmp_path / "model"))
+    assert line == f"error: {card} is not a model card. Rebuild the model."
 
 
 def test_evaluate_without_the_float_model_exits_2(command: Command, tmp_path: Path) -> None:
