@@ -40,8 +40,11 @@ def test_missing_programs_are_installed_as_root(tmp_path: Path, user: int, prefi
         check=True,
     )
     update, install, *checks = log.read_text().splitlines()
-    assert update == f"{prefix}apt-get update -qq"
-    assert install.startswith(f"{prefix}env DEBIAN_FRONTEND=noninteractive apt-get install -y")
+    retries = "-o Acquire::Retries=3"
+    assert update == f"{prefix}apt-get {retries} update -qq"
+    assert install.startswith(
+        f"{prefix}env DEBIAN_FRONTEND=noninteractive apt-get {retries} install -y"
+    )
     assert " wget2 " in install
     assert "make test-all" in checks
 
