@@ -12,7 +12,7 @@ from local.simulation import aws_figures
 
 _HEADER: Final = (
     *("model", "pixels", "MB", "top-1, FP32", "INT8", "agreement"),
-    *("ms, one thread", "cold start ms", "warm ms", "USD a million"),
+    *("ms, one thread", "cold start ms", "warm ms", "USD per million"),
 )
 
 

@@ -35,8 +35,8 @@ _MILLION: Final = 1_000_000
 def cost_table() -> str:
     """USD per million requests, steady and in a burst, by memory size."""
     header = (
-        *("memory MB", "steady: p50 ms", "cold starts", "USD a million"),
-        *("with an HTTP API", "burst: p50 ms", "USD a million, burst"),
+        *("memory MB", "steady: p50 ms", "cold starts", "USD per million"),
+        *("with an HTTP API", "burst: p50 ms", "USD per million, burst"),
     )
     note = (
         f"{STEADY.parallel} requests at once every second for an hour, and {BURST.parallel} at "
@@ -69,7 +69,7 @@ def cost_parts_table() -> str:
             "only photos that are too large for a request",
         ),
     ]
-    header = ("part", "USD a million", "what changes it")
+    header = ("part", "USD per million", "what changes it")
     cells = [(name, f"{usd:.2f}", change) for name, usd, change in rows]
     metrics, alarm = everything.metrics(HOURS_A_MONTH), service_figures.ALARM.value
     note = (

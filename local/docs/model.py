@@ -48,7 +48,7 @@ def accuracy_table() -> str:
         )
         for name in ("fp32", "int8")
     ]
-    text = table(("", "top-1", "top-5", "ms an image, one thread"), rows, numbers_from=1)
+    text = table(("", "top-1", "top-5", "ms per image, one thread"), rows, numbers_from=1)
     error = 100 * (found["int8"]["top1"] * (1 - found["int8"]["top1"]) / found["photos"]) ** 0.5
     return (
         f"{text}\n\nThe two agree on {found['agreement']:.1%} of the photos. Measured with "

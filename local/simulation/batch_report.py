@@ -38,7 +38,7 @@ def batch_report(forecast: BatchForecast, notes: Iterable[str] = ()) -> str:
         "Cost, USD",
         *(money(each.label, each.usd, each.note, 2) for each in forecast.lines),
         money("Total", forecast.usd, digits=2),
-        money("A million objects", forecast.usd_a_million, digits=2),
+        money("Per million objects", forecast.usd_a_million, digits=2),
         "",
         "Notes",
         *_notes([*notes, *_warnings(forecast), *ASSUMPTIONS]),

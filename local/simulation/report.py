@@ -172,14 +172,14 @@ def _cost(prediction: Prediction) -> list[str]:
     lines.append(money("Total", bill.total))
     if prediction.usd_a_million is not None:
         note = "   without metrics and alarms" if bill.by_the_hour else ""
-        lines.append(line("A million answered", f"{prediction.usd_a_million:12,.2f}{note}"))
+        lines.append(line("Per million answered", f"{prediction.usd_a_million:12,.2f}{note}"))
     if prediction.month is not None:
         ready = prediction.month.provisioned_usd
         hourly = prediction.month.services_usd
         parts = {"provisioned concurrency": ready, "metrics and alarms": hourly}
         of_it = [f"{usd:,.2f} of it for {name}" for name, usd in parts.items() if usd]
         note = f"   {', '.join(of_it)}" if of_it else ""
-        lines.append(line("A month", f"{prediction.month.usd:12,.2f}{note}"))
+        lines.append(line("Per month", f"{prediction.month.usd:12,.2f}{note}"))
     return lines
 
 

@@ -69,16 +69,18 @@ LOG_INGESTION: Final = Figure(
 )
 CUSTOM_METRIC: Final = Figure(
     0.30,
-    "USD a month",
+    "USD per month",
     "a custom metric, by the hour in which it gets values; embedded metrics are custom metrics, "
     "and each value of a dimension is a separate metric",
     _CLOUDWATCH,
     _CLOUDWATCH_LIST,
 )
-ALARM: Final = Figure(0.10, "USD a month", "an alarm on one metric", _CLOUDWATCH, _CLOUDWATCH_LIST)
+ALARM: Final = Figure(
+    0.10, "USD per month", "an alarm on one metric", _CLOUDWATCH, _CLOUDWATCH_LIST
+)
 DASHBOARD: Final = Figure(
     3.00,
-    "USD a month",
+    "USD per month",
     "a dashboard; three of an account are free",
     _CLOUDWATCH,
     _REPOSITORIES,

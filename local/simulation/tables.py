@@ -81,7 +81,7 @@ def verdict(rows: Sequence[Row], target: Requirement, best: Row | None) -> str:
 
 
 def _header(target: Requirement | None) -> list[str]:
-    figures = ["p50 ms", "p99 ms", "cold starts", "throttled", "USD a million", "USD a month"]
+    figures = ["p50 ms", "p99 ms", "cold starts", "throttled", "USD per million", "USD per month"]
     return [*figures, *([str(target)] if target else [])]
 
 

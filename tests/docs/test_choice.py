@@ -29,7 +29,7 @@ def test_row_has_the_figures_of_the_card_and_of_the_measurement() -> None:
 
 
 def test_cost_is_that_of_the_billed_time() -> None:
-    # 1769 MB of x86_64 for 15 ms: 0.0000166667 USD a GB-second and 0.20 USD a million requests, and
+    # 1769 MB of x86_64 for 15 ms: 0.0000166667 USD a GB-second, 0.20 USD per million requests, and
     # ten cold starts among 36,000 requests
     expected = 0.20 + 1e6 * 0.015 * 1769 / 1024 * 0.0000166667
     assert steady_cost(1769, 400.0, 15.0) == pytest.approx(expected, rel=0.05)

@@ -13,8 +13,8 @@ def rows(table: str) -> dict[str, list[str]]:
 
 
 def test_parts_around_the_function() -> None:
-    """USD a million. Logs: 1,065 or 580 bytes x 0.50 a GB. Traffic: 1,200 bytes x 0.09 a GB. By S3:
-    5.00 + 0.40, and 500 GB for a day of a month at 0.023."""
+    """USD per million. Logs: 1,065 or 580 bytes x 0.50 a GB. Traffic: 1,200 bytes x 0.09 a GB. By
+    S3: 5.00 + 0.40, and 500 GB for a day of a month at 0.023."""
     parts = rows(cost_parts_table())
 
     usd, change = parts["Lambda, 1,769 MB"]

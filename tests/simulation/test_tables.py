@@ -91,8 +91,8 @@ def test_provisioned_environments_are_in_one_table(
 
     header, *table = rows(capsys.readouterr().out)
     assert header == [
-        "provisioned", "p50 ms", "p99 ms", "cold starts", "throttled", "USD a million",
-        "USD a month",
+        "provisioned", "p50 ms", "p99 ms", "cold starts", "throttled", "USD per million",
+        "USD per month",
     ]  # fmt: skip
     assert [row[0] for row in table] == ["0", "10", "20"]
     assert [row[2] for row in table] == ["900.0", "25.0", "25.0"]
