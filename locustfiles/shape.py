@@ -41,7 +41,7 @@ class UntilAnswered(LoadTestShape):
     def __init__(self) -> None:
         super().__init__()
         self.has_ended = False
-        """The test has ended by itself: nobody has stopped it."""
+        """The test has ended by itself: it was not stopped."""
         self.disturbance = ""
         """Says why the load was not that of the options."""
         self._workers: set[str] = set()

@@ -13,7 +13,7 @@ LABELS_FILE: Final = "labels.txt"
 CARD_FILE: Final = "model.json"
 
 EXPLAIN: Final = "explain"
-"""Of models with a class activation map: the optional input that asks for it, a bool"""
+"""Of models with a class activation map: the optional input that turns it on, a bool"""
 
 CLASS_MAP: Final = "class_map"
 """Of such models: the output [M, H, W], float32; M is 1 for one image if asked for, and else 0"""

@@ -216,8 +216,8 @@ class UnsupportedEncoding(UploadError):
 
     def __init__(self, codings: str) -> None:
         super().__init__(
-            f"The Content-Encoding {codings} is not supported. Send the body as it is, without the "
-            "header, or with gzip or deflate. Photos are compressed already."
+            f"The Content-Encoding {codings} is not supported. Send the body without the header, "
+            "or compress it with gzip or deflate. Photos are compressed already."
         )
         self.headers = {"Accept-Encoding": "gzip, deflate, identity"}
 
@@ -302,7 +302,7 @@ class StoreError(ServiceError):
 # Load and time
 
 RETRY_SECONDS: Final = 1
-"""Where the service is busy: the value of `Retry-After`"""
+"""The value of `Retry-After` when the service is busy"""
 
 _BUSY: Final = {"Retry-After": str(RETRY_SECONDS), "Connection": "close"}
 """The rest of a refused body is not waited for."""

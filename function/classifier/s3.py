@@ -33,7 +33,7 @@ UPLOAD_SECONDS: Final = 300
 """Lifetime of a presigned upload"""
 
 _UPLOAD_KEY: Final = re.compile(rf"{UPLOADS}[0-9a-f]{{32}}")
-# Without permission to list the bucket, S3 answers AccessDenied for an absent object, and
+# Without permission to list the bucket, S3 returns AccessDenied for an absent object, and
 # MethodNotAllowed for a version that is the mark of a deletion.
 _ABSENT: Final = {
     "NoSuchKey",
@@ -54,7 +54,7 @@ _UNREADABLE: Final = {
     "KMS.KMSInvalidStateException",
     "KMS.NotFoundException",
 }
-"""Codes of errors that stay as long as the object does"""
+"""Codes of errors that remain for as long as the object exists unchanged"""
 
 _NO_BUCKET: Final = {"NoSuchBucket", "InvalidBucketName"}
 _EXISTS: Final = "PreconditionFailed"
@@ -63,7 +63,7 @@ MAX_KEY_BYTES: Final = 1024
 
 _CONNECT_SECONDS: Final = 3
 _READ_SECONDS: Final = 5
-"""S3 answers in far less. Three attempts, botocore's number, fit into an invocation; with its
+"""S3 responds in far less. Three attempts, botocore's number, fit into an invocation; with its
 default, a minute, not even one does."""
 
 

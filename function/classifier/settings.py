@@ -13,7 +13,7 @@ from classifier.origins import parse_origins
 _PACKAGE: Final = Path(__file__).resolve().parent
 _INSTALLED_MODEL: Final = _PACKAGE / "shipped_model"
 SHIPPED_MODEL: Final = _INSTALLED_MODEL if _INSTALLED_MODEL.is_dir() else _PACKAGE.parent / "model"
-"""Inside the package if that is installed from its wheel, and else beside it"""
+"""Inside the package if it was installed from its wheel, otherwise beside it"""
 
 LAMBDA_BODY_BYTES: Final = 4_600_000
 """Image bytes that fit into Lambda's 6 MB for a synchronous request, base64 and headers included
@@ -40,7 +40,7 @@ _RETIRED: Final = {"MAX_DECODE_BYTES": "MEMORY_BYTES, the memory for all images 
 """Variables of earlier versions, and what replaces them"""
 
 _NOT_ON_LAMBDA: Final = ("host", "port", "web_concurrency", "drain_seconds")
-"""Lambda starts the processes of a function, which listen to nothing and get no signals."""
+"""Lambda starts the processes of a function, which neither listen nor get signals."""
 
 MAX_PORT: Final = 65535
 
@@ -48,8 +48,8 @@ MAX_PORT: Final = 65535
 def _setting(
     meaning: str, unit: str = "", *, least: int = 1, most: int | None = None, **options: Any
 ) -> Any:
-    """`least` and `most` are the bounds of a number that is set; a default may be 0 nevertheless,
-    which stands for a derived value."""
+    """`least` and `most` are the bounds of a number that is set. The default may still be 0, which
+    stands for a derived value."""
     metadata = {"meaning": meaning, "unit": unit, "least": least, "most": most}
     return field(metadata=metadata, **options)
 
@@ -161,10 +161,10 @@ class Settings:
     lambda_function: str = ""
     """Name of the Lambda function; empty elsewhere"""
     lambda_megabytes: int = 0
-    """Memory size of the Lambda function; 0 elsewhere, and in emulators that do not tell"""
+    """Memory size of the Lambda function; 0 elsewhere, and in emulators that do not set it"""
     warm_up: bool = True
-    """Whether the model runs once before the first image. Not where a request waits for the start
-    already"""
+    """Whether the model runs once before the first image. False if a request already waits for the
+    start"""
 
     def __post_init__(self) -> None:
         for each in fields(self):

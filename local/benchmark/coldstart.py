@@ -114,7 +114,7 @@ def _program(name: str, folder: Path, variables: Mapping[str, str]) -> tuple[Sta
                 ms = 1000 * tree.age()
                 start = Start(ms, 1000 * tree.cpu_seconds())
                 return start, tree.started_at, json.loads(line.removeprefix("answered "))
-    raise MeasurementError(f"the start of {name} ended without an answer: {last_line(log)}")
+    raise MeasurementError(f"the start of {name} ended without a response: {last_line(log)}")
 
 
 def _medians(kind: str, starts: Sequence[Start]) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _server_round(
         running_server.wait_for_response(sent.payloads[0])
         outputs = [running_server.best(payload) for payload in sent.payloads]
         if outputs != baseline.best and not server.fp32:
-            raise MeasurementError(f"wrong answers: {outputs} instead of {baseline.best}")
+            raise MeasurementError(f"wrong classes: {outputs} instead of {baseline.best}")
         figures: dict[str, Any] = {}
         if LOAD in plan.parts:
             apply_load(running_server.url, sent.requests, connections=2, seconds=_WARM_UP_SECONDS)

@@ -120,4 +120,4 @@ def _wait(function: Function) -> None:
             time.sleep(0.02)
         else:
             return
-    raise TimeoutError(f"the emulator does not answer: {function.log()}")
+    raise TimeoutError(f"the emulator does not respond: {function.log()}")

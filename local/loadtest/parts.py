@@ -11,7 +11,7 @@ from local.loadtest.run import Records, Run, latency, lateness
 from local.loadtest.schedule import Schedule
 
 MOST_PARTS: Final = 50
-"""More waves than this are summarised as periods: nobody reads a table of 10,000 lines."""
+"""More waves than this are summarized as periods: a table of 10,000 lines is of no use."""
 
 _NICE: Final = (1, 2, 5)
 

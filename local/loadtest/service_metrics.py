@@ -1,6 +1,6 @@
 """The service's own view of a run: its /metrics before and after.
 
-Only of http and https targets, and only if /metrics answers within a second; a run does not depend
+Only of http and https targets, and only if /metrics responds within a second; a run does not depend
 on it.
 """
 

@@ -1,7 +1,7 @@
 """Forecast of a job of S3 Batch Operations that classifies the objects of a bucket.
 
-S3 calls the function once for each object and waits for its answer. AWS documents neither how many
-calls are in flight nor how fast their number grows; the function's reserved concurrency is the
+S3 calls the function once for each object and waits for its response. AWS documents neither how
+many calls are in flight nor how fast their number grows; the function's reserved concurrency is the
 only setting. So these are assumptions:
 
 - As many calls are in flight as the concurrency, from the start on; AWS's own scaling rate (1,000

@@ -31,7 +31,7 @@ class TokenBucket:
         return 2**61 // self._size
 
     def instants(self, starts: Microseconds, arrivals: Microseconds) -> int:
-        """The number of instants before the first that wants more tokens than there are."""
+        """The number of instants before the first that needs more tokens than there are."""
         missing, wanted = self._missing(starts, arrivals)
         return first(wanted > self._full - missing)
 

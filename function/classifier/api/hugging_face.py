@@ -1,7 +1,7 @@
 """Hugging Face's clients, `huggingface_hub` and `@huggingface/inference`, and their JSON.
 
 They expect a list of labels and scores. Their requests differ from others in nothing but their
-`User-Agent` and, if they have parameters, in a JSON body with `inputs`: either asks for the list.
+`User-Agent` and, if they have parameters, in a JSON body with `inputs`: either selects the list.
 """
 
 from typing import Any, Final

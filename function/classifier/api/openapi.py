@@ -52,7 +52,7 @@ _CLASSIFY: Final = (
     errors.StoreError,
     errors.TooManyUploads,
 )
-"""The errors of `POST /`, and the bases of errors. Those of HTTP are of every path."""
+"""The errors of `POST /`, or their base classes. Errors of HTTP can occur at every path."""
 
 _BUCKET: Final = frozenset(
     {
@@ -78,7 +78,7 @@ _HEADERS: Final[dict[int, Json]] = {
 
 
 def classify_body(*, bucket: bool) -> Json:
-    """The request body of `POST /`; `bucket` if the deployment takes keys of uploads."""
+    """The request body of `POST /`; `bucket`: whether the deployment accepts keys of uploads."""
     json_body = _reference(schemas.Base64Image)
     if bucket:
         json_body = {"oneOf": [json_body, _reference(schemas.UploadedImage)]}
@@ -110,7 +110,7 @@ def classify_body(*, bucket: bool) -> Json:
 
 
 def classify_responses(*, bucket: bool, key: bool) -> Responses:
-    """The responses of `POST /`; `key` if requests need the API key."""
+    """The responses of `POST /`; `key`: whether requests need the API key."""
     wanted = (*_CLASSIFY, errors.Unauthorized) if key else _CLASSIFY
     omitted = {errors.UnreadableFile, *(() if bucket else _BUCKET)}
     found = problem_responses(
@@ -209,7 +209,7 @@ def _example(kind: ProblemType) -> Json:
 
 
 def _one_of_several() -> Json:
-    """The second of two images is none."""
+    """The second of two files is not an image."""
     error = errors.UnsupportedFormat(meaning(errors.UnsupportedFormat))
     numbered = errors.NumberedImageError(error, 2, 2)
     return {

@@ -10,8 +10,8 @@ from classifier.outcome import MAX_TOP_K
 
 _FORMATS = ", ".join(FORMATS)
 
-# Pydantic describes bytes as `format: binary`. It is of OpenAPI 3.0 and has no meaning in 3.1, but
-# generators of clients know it.
+# Pydantic describes bytes as `format: binary`. That is from OpenAPI 3.0 and has no meaning in 3.1,
+# but client generators use it.
 Image = Annotated[bytes, Field(description=f"The bytes of an image: {_FORMATS}")]
 
 Base64 = Annotated[
@@ -25,7 +25,7 @@ Base64 = Annotated[
 
 
 def _without_default(schema: dict[str, Any]) -> None:
-    """Of a member that is left out, not null, if it has no value."""
+    """For a member that is omitted, not null, if it has no value."""
     schema.pop("default", None)
 
 

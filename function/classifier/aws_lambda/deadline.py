@@ -9,7 +9,7 @@ from typing import Any, Final
 from classifier.aws_lambda.event_errors import OutOfTime
 
 _MARGIN_SECONDS: Final = 1.0
-"""For the answer, and for a photo that takes longer than those before it"""
+"""For the response, and for a photo that takes longer than those before it"""
 
 
 class Deadline:

@@ -1,4 +1,4 @@
-"""Direct invocations with `{"image": "<base64>"}` -> what `POST /` answers."""
+"""Direct invocations with `{"image": "<base64>"}` -> the response of `POST /`."""
 
 import json
 from collections.abc import Callable
@@ -12,15 +12,15 @@ _SERVER_ERRORS: Final = 500
 
 
 class InvocationFailed(RuntimeError):
-    """The answer of the HTTP API to the same request is an error of the service."""
+    """The HTTP API responds to the same request with an error of the service."""
 
 
 def classify_images(
     event: Event, handle_http: Callable[[Event, Any], dict[str, Any]], settings: Settings
 ) -> Any:
-    """The answer to images in base64: as over HTTP, and through the same code.
+    """The response to images in base64: as over HTTP, and through the same code.
 
-    Problems are answers. Errors of the service are raised as `InvocationFailed`, so that Lambda
+    Problems are responses. Errors of the service are raised as `InvocationFailed`, so that Lambda
     tries asynchronous invocations again.
     """
     headers = {"content-type": "application/json"}
@@ -38,7 +38,7 @@ def classify_images(
         "isBase64Encoded": False,
     }
     response = handle_http(request, None)
-    answer = json.loads(response["body"])
+    content = json.loads(response["body"])
     if response["statusCode"] >= _SERVER_ERRORS:
-        raise InvocationFailed(answer["detail"])
-    return answer
+        raise InvocationFailed(content["detail"])
+    return content

@@ -1,4 +1,4 @@
-"""Direct invocations with `{"key": ...}` -> what `POST /` answers for the photo in S3."""
+"""Direct invocations with `{"key": ...}` -> the response of `POST /` for the photo in S3."""
 
 from typing import Any, Final
 
@@ -19,10 +19,10 @@ _SERVER_ERRORS: Final = 500
 
 
 def classify_key(event: Event, photos: Photos, settings: Settings) -> dict[str, Any]:
-    """The answer for a photo in the function's bucket or, with `bucket`, in another. Raises
+    """The response for a photo in the function's bucket or, with `bucket`, in another. Raises
     `StoreError`."""
     try:
-        return photos.answer(_classified(event, photos, settings))
+        return photos.response(_classified(event, photos, settings))
     except ServiceError as problem:
         if problem.status >= _SERVER_ERRORS:
             raise

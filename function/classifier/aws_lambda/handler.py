@@ -27,7 +27,7 @@ def create_handler(app: ASGIApp, service: Service) -> Handler:
         try:
             if is_http_event(event):
                 return handle_http(event, context)
-            return _answer(event, context, service, handle_http)
+            return _handle_other(event, context, service, handle_http)
         finally:
             if service.tracing:
                 service.tracing.flush()  # Lambda stops the process until the next event
@@ -35,9 +35,10 @@ def create_handler(app: ASGIApp, service: Service) -> Handler:
     return handler
 
 
-def _answer(event: Event, context: Any, service: Service, handle_http: Handler) -> Any:
-    """The answer to an event that is no HTTP request. Only what it needs is imported, which is not
-    part of a cold start. Raises `UnknownEvent`, and what the functions below raise."""
+def _handle_other(event: Event, context: Any, service: Service, handle_http: Handler) -> Any:
+    """The response to an event that is not an HTTP request. Only the modules for this event are
+    imported: a cold start does not need them. Raises `UnknownEvent`, and the errors of the
+    functions below."""
 
     def photos(**options: bool) -> "Photos":
         from classifier.aws_lambda.photos import Photos

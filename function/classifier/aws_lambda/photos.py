@@ -106,15 +106,15 @@ class Photos:
         bucket = {} if photo.bucket == self._own else {"bucket": photo.bucket}
         return {**bucket, "key": photo.key, **result_json(outcome, self.model)}
 
-    def answer(self, outcome: Outcome) -> dict[str, Any]:
-        """What the HTTP API answers."""
+    def response(self, outcome: Outcome) -> dict[str, Any]:
+        """The response of the HTTP API."""
         return result_json(outcome, self.model)
 
     def write_result(self, photo: Photo, top_k: int = DEFAULT_TOP_K) -> tuple[str, Outcome]:
         """Classify a photo and write its result, whose key is returned, with the outcome.
 
         Events arrive twice and in any order, and photos are replaced. The last result is that of
-        the newest photo: whoever writes the result of an older one sees its successor afterwards.
+        the newest photo: each call looks for a newer photo after it has written a result.
         A photo that was deleted meanwhile keeps its result.
         For an object that could not be read, two ETags in a row are compared: S3 may return the
         ETag of an archived object for HEAD, but not for GET.

@@ -22,7 +22,7 @@ class _Message(NamedTuple):
 
 
 def write_batch(event: object, photos: Photos, context: Any) -> dict[str, Any]:
-    """Write the result of each photo, and answer with the messages that failed (AWS Lambda
+    """Write the result of each photo, and return the messages that failed (AWS Lambda
     Developer Guide, "Handling errors for an SQS event source").
 
     A message that is no notification fails each time, so that the queue moves it to its dead-letter

@@ -21,6 +21,6 @@ def is_warm_up(event: dict[str, Any]) -> bool:
 
 
 def warm_up(model: str) -> dict[str, Any]:
-    """The answer, which nobody reads."""
+    """The response, which has no reader."""
     time.sleep(_HOLD_SECONDS)
     return {"status": "warm", "model": model}

@@ -32,7 +32,7 @@ class Output(Protocol):
         """Whether it has a row for the image"""
 
     def write(self, row: Row) -> None:
-        """Raises `OutputError`, and `BrokenPipeError` if nobody reads it."""
+        """Raises `OutputError`, and `BrokenPipeError` if its pipe has no reader."""
 
     def close(self) -> None:
         """Let another run write to it."""

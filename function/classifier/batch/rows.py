@@ -129,7 +129,7 @@ class Csv:
 
 class Text:
     """For people: the name, and the labels with their probabilities. Characters that a terminal
-    would obey are escaped."""
+    would interpret are escaped."""
 
     def __init__(self, top_k: int) -> None:
         self._top_k = top_k
@@ -142,7 +142,7 @@ class Text:
 
 
 def printable(text: str) -> str:
-    """The text without characters that a terminal would obey"""
+    """The text without characters that a terminal would interpret"""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )

@@ -104,7 +104,7 @@ class _StrictConnection(h11.Connection):
 
     def send(self, event: Any) -> Any:
         """An early response closes the connection, unless the body is small. Without
-        "100 Continue", nobody knows whether a body follows the response."""
+        "100 Continue", a body may or may not follow the response."""
         is_early = self.their_state is h11.SEND_BODY and not self._has_small_body
         closes = is_early or self.they_are_waiting_for_100_continue
         if isinstance(event, h11.Response) and closes:

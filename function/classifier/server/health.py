@@ -1,8 +1,8 @@
 """The health check of a container: `python -m classifier.server.health`.
 
-It asks the service in the same container whether it is alive, on the address of the same variables.
-Exit status 0 if it is, and otherwise 1 with the reason in one line. Options of the command are not
-seen: change the port with PORT.
+It requests `/livez` from the service in the same container, at the address in the same variables.
+Exit status 0 if the service responds, otherwise 1, with the reason in one line. The options of the
+server's command are unknown here: change the port with PORT.
 """
 
 import os
@@ -20,16 +20,16 @@ _SECONDS: Final = 2.0
 """The Dockerfile gives the check a second more."""
 
 _LOOPBACK: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-"""The address to ask if the service listens on all addresses"""
+"""The address to connect to if the service listens on all addresses"""
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    """Ask the service. Returns the exit status."""
+    """Check the service. Returns the exit status."""
     place = ""
     try:
         host, port = address(environment)
         place = f"{host} port {port}: "
-        # Declined: urllib.request, which asks the proxy of the environment.
+        # Declined: urllib.request, which uses the proxy of the environment.
         connection = HTTPConnection(host, port, timeout=_SECONDS)
         connection.request("GET", PATH, headers={"Connection": "close"})
         status = connection.getresponse().status

@@ -57,7 +57,7 @@ class TimeoutProtocol(TimeoutMixin, HttpToolsProtocol):  # type: ignore[misc] # 
         super().on_headers_complete()
         cycle = self.cycle
         self._reusable = cycle.keep_alive and not self._final
-        # Without "100 Continue", nobody knows whether a body follows an early response.
+        # Without "100 Continue", a body may or may not follow an early response.
         may_read_on = not expects and is_small_body(self.headers)
         cycle.keep_alive = self._reusable and may_read_on  # until the body has arrived
 

@@ -1,4 +1,4 @@
-"""Whether this process should get requests: what `GET /readyz` tells load balancers."""
+"""Whether this process should get requests: the result of `GET /readyz` for load balancers."""
 
 from typing import Final
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 SLICE_NANOSECONDS: Final = 20_000_000
-"""A thread computes for so long before another that computes takes its turn: longer than most
+"""The time for which a thread computes before another compute thread may run: longer than most
 images take. Linux uses the slice from 6.12 on; before, it is ignored."""
 
 _SYSCALL_NUMBERS: Final = {"x86_64": 314, "aarch64": 274}

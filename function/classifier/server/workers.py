@@ -42,8 +42,8 @@ def workers_for(cores: int) -> int:
 def service_processes(settings: Settings) -> int:
     """The number of processes that serve together with this one, itself included.
 
-    uvicorn's supervisor tells its workers, however it was started. Other servers, gunicorn among
-    them, are believed to have started WEB_CONCURRENCY processes.
+    uvicorn's supervisor passes the number to its workers, however it was started. Other servers,
+    such as gunicorn, are assumed to have started WEB_CONCURRENCY processes.
     """
     if settings.lambda_function:
         return settings.web_concurrency or 1
@@ -79,7 +79,7 @@ def refusal_status() -> int:
 
 def _is_child() -> bool:
     """Whether multiprocessing has started this process, as uvicorn's supervisor does. Not imported
-    here: a process without that module is none."""
+    here: a process without that module was started otherwise."""
     module = sys.modules.get("multiprocessing")
     return module is not None and module.parent_process() is not None
 
@@ -88,7 +88,7 @@ def _supervisor_config() -> Any:
     """The configuration that uvicorn's supervisor gave this process, its child."""
     if not _is_child():
         return None
-    # The arguments of the process: uvicorn passes the configuration to nothing else of a worker.
+    # uvicorn passes the configuration to a worker only in the arguments of the process.
     arguments = getattr(sys.modules["multiprocessing"].current_process(), "_kwargs", {})
     return arguments.get("config")
 

@@ -37,7 +37,7 @@ _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 _PROBABILITIES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 _NOT_REJECTED: Final = ("/readyz",)
-"""A 503 of these routes is an answer, and no rejected request."""
+"""A 503 of these routes reports a state: it is not a rejected request."""
 
 
 class PrometheusMetrics(Metrics):
@@ -182,8 +182,8 @@ class PrometheusMetrics(Metrics):
         return _REFRESH_SECONDS if self._shared else None
 
     def refresh(self) -> None:
-        """The process that answers /metrics cannot ask the others, so that each of them writes its
-        values regularly. To write them with each change would take longer."""
+        """The process that serves /metrics cannot query the others, so each of them writes its
+        values regularly. Writing them with each change would take longer."""
         if self._load:
             self._queue_length.set(self._load.queued())
             self._memory_used.set(self._load.memory_used())

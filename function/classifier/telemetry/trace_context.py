@@ -59,7 +59,7 @@ def find_trace(headers: Iterable[tuple[bytes, bytes]]) -> TraceContext | None:
 
 
 def lambda_trace(environment: Mapping[str, str]) -> TraceContext | None:
-    """The trace of the present invocation of the Lambda function, if Lambda tells it."""
+    """The trace of the current invocation of the Lambda function, if Lambda provides it."""
     return parse_amzn_trace(environment.get(LAMBDA_VARIABLE, "").encode())
 
 

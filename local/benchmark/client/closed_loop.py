@@ -132,7 +132,7 @@ class ClosedLoop:
         self._poll.register(client.descriptor, READY)
 
     def _finish(self, client: LoopClient) -> None:
-        if not client.waiting:  # the server has closed the connection, or sends what nobody wants
+        if not client.waiting:  # the server has closed the connection, or sends more
             self._close(client)
             return
         now = time.monotonic()

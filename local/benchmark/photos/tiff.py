@@ -18,7 +18,7 @@ STRIP_BYTES: Final = 1 << 16
 """Bytes of decoded pixels in a strip: section 4 recommends about 8 K, writers use more."""
 
 TILE: Final = 256
-"""Pixels; section 15 wants a multiple of 16."""
+"""Pixels; section 15 requires a multiple of 16."""
 
 _SHORT: Final = 3
 _LONG: Final = 4

@@ -131,7 +131,7 @@ class Running:
                 time.sleep(_POLL_SECONDS)
             else:
                 return self.tree.age()
-        raise MeasurementError(f"no answer in {START_SECONDS:g} s ({seen}): {last_line(self.log)}")
+        raise MeasurementError(f"no response in {START_SECONDS:g} s, {seen}: {last_line(self.log)}")
 
     def best(self, payload: Payload) -> int:
         """The index of the most probable class."""

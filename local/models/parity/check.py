@@ -1,4 +1,4 @@
-"""Whether the service's model gives the answers of the user's file.
+"""Whether the service's model gives the results of the user's file.
 
 Two comparisons. On the same pixels the two compute the same, apart from rounding: this shows an
 error in the imported network, the normalization or the activation. With the file's own
@@ -43,13 +43,13 @@ to shifts by half a pixel."""
 
 
 SHIFTS: Final = 2
-"""Times the mean difference that a shift of all pixels by one causes in the file's own answers. The
+"""Times the mean difference that a shift of all pixels by one causes in the file's own results. The
 service's crop may be half a pixel away from the file's, and sizes are rounded. A network that
 reacts strongly to such a shift may differ by more than MEAN_DIFFERENCE without an error."""
 
 
 class ParityError(UsageError):
-    """The service's model gives other answers; the message has the figures and a likely cause."""
+    """The service's model gives other results; the message has the figures and a likely cause."""
 
 
 class Comparison(NamedTuple):
@@ -111,7 +111,7 @@ def check_parity(
             shifted = compare(network.probabilities(_shifted(own), stated), expected).mean
             if crop or found.mean > SHIFTS * shifted:
                 raise ParityError(
-                    f"With its own preprocessing, {file.name} gives other answers than the "
+                    f"With its own preprocessing, {file.name} gives other results than the "
                     f"service: {text}. {_likely(crop)}"
                 )
             lines.append(

@@ -41,7 +41,7 @@ class _Result(NamedTuple):
 
 def balanced(photos: Sequence[Path], classes: Sequence[int | None]) -> Labelled | None:
     """As many photos of each class, at most `MOST_PHOTOS`; None if there are fewer than
-    `LEAST_PHOTOS` or only one class. Otherwise a network that always answers the most frequent
+    `LEAST_PHOTOS` or only one class. Otherwise a network that always predicts the most frequent
     class would seem better."""
     of_class: dict[int, list[Path]] = defaultdict(list)
     for photo, index in zip(photos, classes, strict=True):

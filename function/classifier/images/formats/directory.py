@@ -8,8 +8,8 @@ from struct import error as struct_error
 from struct import iter_unpack, unpack_from
 from typing import Final, NamedTuple
 
-CLASSIC, BIG = 42, 43
-"""The version in the header"""
+BIG: Final = 43
+"""The version in the header of a BigTIFF; others have 42."""
 
 # Types of values (TIFF 6.0, section 2; the last three: BigTIFF)
 BYTE, ASCII, SHORT, LONG, RATIONAL, SIGNED_BYTE, UNDEFINED = 1, 2, 3, 4, 5, 6, 7

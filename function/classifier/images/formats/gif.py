@@ -16,8 +16,6 @@ from classifier.images.formats import ImageInfo, UnusualStructure
 from classifier.images.formats.memory import CONVERTED_BYTES
 from classifier.images.formats.records import PATIENCE, count_equal
 
-SIGNATURES: Final = (b"GIF87a", b"GIF89a")
-
 MAX_METADATA_BYTES: Final = 64 * 1024
 """Bytes between the palette and the frame that Pillow reads; XMP has 5 to 60 KiB."""
 

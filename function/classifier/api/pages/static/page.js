@@ -212,7 +212,7 @@ async function work() {
 
 // Showing where the model looked
 
-// Answers of a model without a map have no switch.
+// Results of a model without a map have no switch.
 function offerToLook(name, upload, article) {
   const image = article.querySelector("figure img");
   const look = article.querySelector(".look");

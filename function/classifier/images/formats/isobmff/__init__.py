@@ -51,7 +51,7 @@ _KINDS: Final = {
 _SEQUENCE: Final = b"avis"
 _AVIF_BRANDS: Final = {b"avif", _SEQUENCE}
 _PILLOW_BRANDS: Final = {*_AVIF_BRANDS, b"mif1", b"msf1"}
-"""Major brands of files that Pillow gives to libavif, which wants one of AVIF among all brands"""
+"""Major brands of files that Pillow gives to libavif, which requires one of AVIF among all"""
 _HEIC_BRANDS: Final = {b"heic", b"heix", b"mif1"}
 _HEIC_SEQUENCE_BRANDS: Final = {b"hevc", b"hevx", b"msf1"}
 """Major brands of files in which libheif looks for tracks"""
