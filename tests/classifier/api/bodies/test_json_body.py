@@ -283,6 +283,7 @@ _TEXTS = st.one_of(
 
 @given(_TEXTS, st.integers(1, 50))
 @example('{"image": "AA', 3)
+@example('{"image": ["", ""]}', 50)
 def test_result_is_that_of_json_and_base64(text: str, width: int) -> None:
     """Given any JSON, in any chunks: `json` and `base64` find the same images, or none."""
     try:
@@ -310,7 +311,9 @@ def _expected(text: str) -> list[bytes] | None:
         images = [_decoded(string) for string in strings]
     except (ValueError, TypeError, AttributeError):
         return None
-    return images if images and all(images) and len(images) <= LIMITS.files else None
+    if images in ([], [b""]):  # an empty image among several gets its own problem
+        return None
+    return images if len(images) <= LIMITS.files else None
 
 
 def _decoded(string: str) -> bytes:
