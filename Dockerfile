@@ -9,7 +9,7 @@ FROM ${BASE_IMAGE}${BASE_DIGEST:+@$BASE_DIGEST} AS build
 COPY function/requirements.txt /tmp/
 RUN pip install --no-cache-dir --no-compile --only-binary=:all: --require-hashes --target /packages \
     -r /tmp/requirements.txt
-# Only S3 and credentials are used of the AWS SDK; tests and tools of all packages are removed. This
+# Of the AWS SDK, only S3 and credentials are used. Tests and tools of all packages are removed. This
 # is Python because the minimal base image has no `find`.
 RUN cd /packages && python -c "import pathlib as p, shutil; \
     used = {'s3', 'sts', 'sso', 'sso-oidc'}; \

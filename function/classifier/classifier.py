@@ -32,8 +32,8 @@ class Explanation(TypedDict):
 class Classification(NamedTuple):
     """The predictions for one image, most probable first; times are in seconds.
 
-    `top_probability` is that of the first class, 0 to 1, and `threshold` the probability from which
-    on it is taken to be right, if the model card has one. `at_least` changes neither.
+    `top_probability` is that of the first class, 0 to 1. `threshold` is the probability at or above
+    which the class is taken to be right, if the model card has one. `at_least` changes neither.
     """
 
     predictions: list[Prediction]

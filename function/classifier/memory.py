@@ -9,15 +9,15 @@ from classifier.cgroup import GROUPS, MEMBERSHIP, control_groups, read_text
 _MIB: Final = 2**20
 
 SERVICE_BYTES: Final = 48 * _MIB
-"""What the service needs beside the memory at its start: connections, the log, the page cache of
-its own files, memory that the allocator keeps, conversions of colours (at most 4 MB, and 2 for the
-one that is being built). Measured in a container of 512 MB under load."""
+"""Memory that the service needs beyond that at its start: connections, the log, the page cache of
+its files, memory that the allocator keeps, and colour conversions (at most 4 MB, and 2 for the one
+that is being built). Measured in a container of 512 MB under load."""
 
 THREAD_BODY_BYTES: Final = 8 * _MIB
 """Memory of finished request bodies that is kept for the next ones, for each thread"""
 
 THREAD_BYTES: Final = 16 * _MIB + THREAD_BODY_BYTES
-"""What a thread keeps for itself: ONNX Runtime's intermediate results, its allocator's arena, and
+"""Memory that each thread keeps: ONNX Runtime's intermediate results, its allocator's arena, and
 the memory of a body"""
 
 SUPERVISOR_BYTES: Final = 40 * _MIB

@@ -1,14 +1,13 @@
-"""How many cores one process keeps busy, and the rate of 4, 16 and 64 cores by number of processes.
+"""Measure how many cores a process keeps busy, and the rate with 4, 16 and 64 cores.
 
     python -m local.benchmark.cores [--quick] [--json FILE]
 
 Measures the CPU time that a request of the benchmark's JPEGs takes outside the GIL. Then measures
 one process with more and more threads that sleep for that time, or for the time that a processor
-with faster 8-bit arithmetic needs: it holds the GIL as in real requests, and what remains of its
-CPU time is the time for which it does. A service with several processes has the rate of one, times
-the processes: the connections are taken as spread evenly. The ideal is the number of cores divided
-by the CPU time of a request. Prints the table, and compares the default number of processes with
-its targets.
+with faster 8-bit arithmetic needs. The process holds the GIL as in real requests, for the rest of
+its CPU time. The rate of several processes is that of one, times their number, as if connections
+were spread evenly. The ideal is the number of cores divided by the CPU time of a request. Prints
+the table, and compares the default number of processes with its targets.
 """
 
 import argparse

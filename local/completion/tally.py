@@ -49,8 +49,8 @@ class Tally:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every photo has exactly one task that classified it; folders are none. An empty
-        report is not complete: more likely it was cut off."""
+        """Whether every photo has exactly one task that classified it; folders do not count. An
+        empty report is not complete: more likely it was cut off."""
         wrong = self.failed or self.no_result or self.twice or self.missing
         return self.objects > 0 and not wrong
 

@@ -301,7 +301,7 @@ def _add_custom_model(group: argparse._ArgumentGroup) -> None:
         type=whole_number(0),
         default=32,
         metavar="N",
-        help="compare the service with FILE on this many photos, before the build (32)",
+        help="number of photos on which the service is compared with the ONNX file (32; 0: none)",
     )
     group.add_argument(
         "--interpolation",

@@ -1,7 +1,7 @@
 """Make a model's probabilities agree with how often they are right: fit one temperature.
 
-Fits it on photos of known classes that were not used for calibration, folds it into the model's
-graph, and writes it to the card, with the calibration error before and after, and the threshold at
+Fits it on photos of known classes that were not used for calibration, and folds it into the model's
+graph. The card gets the temperature, the calibration error before and after, and the threshold at
 or above which 95 % of the first classes are right. Classes and their order do not change. A model
 that has a temperature gets a new one. "After" is measured by cross-validation: the temperature of
 each photo was fitted without it.

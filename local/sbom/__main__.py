@@ -1,7 +1,7 @@
 """Write a software bill of materials of an image, as CycloneDX 1.6 in JSON.
 
-It lists the Python packages in the image, with their licences, their dependencies and the allowed
-hashes of their files, the model, and the base image, but not the packages of the base image.
+It lists the model, the base image and the Python packages in the image, with their licences, their
+dependencies and the allowed hashes of their files. The packages of the base image are not listed.
 cyclonedx-py reads the packages from the image, not from the requirements.
 
 examples:

@@ -13,9 +13,9 @@ A request is throttled by one limit: the first that it meets, in this order.
 3. Scaling rate: no environment is free, and new ones come at 1,000 every 10 s.
 
 So a limit is named only if it was reached. The reasons that AWS gives with a 429 distinguish
-concurrency from rate (API reference of Invoke, TooManyRequestsException); the order is not
-documented, and neither is whether throttled requests count towards the request rate: here they do
-not, and they take nothing from the other limits. AWS states the scaling rate as 1,000 environments
+concurrency from rate (API reference of Invoke, TooManyRequestsException). AWS documents neither the
+order nor whether throttled requests count towards the request rate: here they do not, and they take
+nothing from the other limits. AWS states the scaling rate as 1,000 environments
 or 10,000 requests/s more every 10 s. As new environments serve at most 10 requests/s each, the
 second is the same limit for them and is not counted twice; only a function with more than 1,000
 warm environments could meet it alone, which is not simulated.

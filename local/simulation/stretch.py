@@ -1,8 +1,8 @@
 """A stretch of time in which every request finds an idle environment, computed with arrays.
 
-Most of a long plan is such a stretch. The durations of its requests are known in advance, since all
-are served by used environments; so the number in flight follows from sorting starts and ends, and
-the idle environments, of which the one that became idle last is taken first, from that number. The
+Most of a long plan is such a stretch. The durations of its requests are known in advance, because
+all are served by used environments. Sorting starts and ends therefore gives the number in flight,
+and that number gives the idle environments: the one that became idle last is used first. The
 results are those of `local.simulation.scaling`, request by request, to the microsecond.
 
 Times are in microseconds, ascending, the first instant included: nothing ends at or before it.

@@ -81,7 +81,7 @@ class _Runner:
             return _SUCCEEDED, to_json({"skipped": str(reason)})
         except Skipped as reason:
             return _PERMANENT, str(reason)
-        except Exception as error:  # the other tasks are run nevertheless
+        except Exception as error:  # the other tasks still run
             self._photos.failed(photo, error)
             return _TEMPORARY, str(error) or type(error).__name__
 

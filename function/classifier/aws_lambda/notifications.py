@@ -32,7 +32,7 @@ def write_results(event: object, photos: Photos, context: Any) -> dict[str, Any]
     for photo in named:
         try:
             written += write_result(photo, photos, deadline)
-        except Exception as error:  # the other photos are classified nevertheless
+        except Exception as error:  # the other photos are still classified
             photos.failed(photo, error)
             failures.append(error)
     if failures:

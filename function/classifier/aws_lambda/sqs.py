@@ -97,7 +97,7 @@ class _Batch:
         try:
             write_result(photo, self._photos, self._deadline)
             self._succeeded[_place(photo)] = True
-        except Exception as error:  # the other photos are classified nevertheless
+        except Exception as error:  # the other photos are still classified
             self._photos.failed(photo, error)
             self._succeeded[_place(photo)] = False
 

@@ -29,7 +29,7 @@ The same command continues a file that it has written before. The limits on imag
 the model are the service's settings: environment variables such as MODEL_DIR and THREADS.
 
 exit status: 0 every image was classified, 1 some have a problem, which their rows name,
-  2 invalid command, 130 stopped with Ctrl-C
+  2 invalid command or setting, 130 stopped with Ctrl-C (143 by SIGTERM)
 """
 
 

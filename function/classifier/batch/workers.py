@@ -23,12 +23,12 @@ from classifier.server.workers import PROCESS_BYTES
 from classifier.settings import Settings
 
 _AHEAD: Final = 4
-"""Paths that a worker has beside those that it works on, so that it does not wait for the next
-where this process has to wait for a core"""
+"""Paths that wait in a worker beside those in progress: it then has work even while this process
+waits for a core."""
 
 _WINDOW: Final = 128
-"""For each thread: paths that are sent before the row of the first has come. One image may take as
-long as so many others before threads wait for it: the slowest that is accepted takes 1.5 s, a JPEG
+"""For each thread: paths that are sent before the row of the first has come. Threads wait for an
+image only if it takes as long as this many others. The slowest accepted image takes 1.5 s, a JPEG
 of 100 kB 12 ms."""
 
 

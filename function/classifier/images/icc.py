@@ -149,8 +149,8 @@ def _table(tag: memoryview, channels: int) -> memoryview | None:
 def _fixed_table(
     tag: memoryview, start: int, width: int, curves: tuple[int, int]
 ) -> memoryview | None:
-    """A table of numbers of `width` bytes from `start` on, with curves of so many entries before
-    and after it, without what follows."""
+    """A table of numbers of `width` bytes from `start` on, with curves of `curves` entries
+    before and after it, without what follows."""
     channels, points = tag[8], tag[10] ** tag[8]
     size = start + width * (channels * curves[0] + _OUTPUTS * (points + curves[1]))
     fits = points <= _MAX_POINTS[channels] and max(curves) <= _MAX_CURVE and size <= len(tag)

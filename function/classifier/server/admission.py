@@ -2,7 +2,7 @@
 
 A request is admitted when the queue and the memory have room for it. Until then it waits, and its
 body stays with the client. Refusing a request costs CPU time that the admitted ones need, above all
-if its client retries at once, so requests are refused late, and only so many per second.
+if its client retries at once, so requests are refused late, and at a limited rate.
 """
 
 import asyncio

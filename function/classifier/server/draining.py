@@ -1,7 +1,7 @@
 """Draining: after SIGTERM, the service reports that it is not ready, but continues to serve.
 
-A load balancer notices only after some time that an instance is about to end. Until then it sends
-requests, which would find a closed port. uvicorn has no setting for this; the alternative, a
+A load balancer notices only after some time that an instance is about to end. Until then, it sends
+requests to a port that would be closed. uvicorn has no setting for this; the alternative, a
 `sleep` that the platform runs before it sends the signal, leaves the service ready meanwhile.
 """
 
@@ -18,7 +18,7 @@ from uvicorn.server import Server
 from classifier.server.readiness import Readiness
 
 SAME_SIGNAL_SECONDS: Final = 1.0
-"""A signal so soon after the first is the same one: systemd sends it to all processes of a service,
+"""A second signal within this time is the same one: systemd sends it to all processes of a service,
 and then uvicorn's supervisor, which looks for signals twice a second, to its workers again."""
 
 # Beside uvicorn's own lines about the shutdown, which are visible at this level.

@@ -1,6 +1,6 @@
 """Rules of HTTP/1.1 for the head of a request that uvicorn's parsers do not enforce.
 
-A message whose end is doubtful is refused: a proxy in front may see another end, and take a part
+A message whose end is ambiguous is refused: a proxy in front may see another end, and take a part
 of the body for a request (RFC 9112, section 11.2).
 """
 

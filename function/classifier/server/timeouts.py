@@ -22,7 +22,7 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers; also trailers, and what one read may hold of a body beside its bytes"""
 
 _FEW_REQUESTS: Final = 8
-"""Up to so many requests in progress, there is memory for reading much of a body at once."""
+"""Up to this many requests in progress, there is memory to read large parts of a body at once."""
 
 _log = logging.getLogger(__name__)
 

@@ -10,10 +10,9 @@ from classifier.memory import usable_memory
 from classifier.settings import Settings
 
 CORES_PER_PROCESS: Final = 4
-"""Cores that one process keeps busy. A request holds the GIL for 1.5 ms and takes 11.6 ms outside
-it, or 7 with AVX-512 VNNI: with four cores the GIL is held for 45 % or, at most, 71 % of the time,
-and the rate is 87 or 89 % of what the cores allow; with eight it is 86 or 69 %, with sixteen 60 or
-37 % (`make bench-cores`)."""
+"""Cores that one process keeps busy. With four, its GIL is held for less than half of the time, and
+the rate is 94 % or more of what the cores allow; with sixteen, it is 66 %, or 49 % if they are
+faster (docs/performance.md, `make bench-cores`)."""
 
 PROCESS_BYTES: Final = 2**30
 """Memory that each process should have: a container of 1 GB takes the largest photos."""

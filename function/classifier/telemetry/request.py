@@ -61,7 +61,7 @@ class RequestRecord:
         self.decode = 0.0
         self.infer = 0.0
         self.stages: list[Stage] | None = None
-        """The parts of the work that become spans; None if there are none to be made"""
+        """The parts of the work that become spans; None if no spans are made"""
         self.trace: TraceContext | None = None
         is_traced = False
         for name, value in scope["headers"]:

@@ -95,11 +95,11 @@ def parse_amzn_trace(value: bytes) -> TraceContext | None:
 
 
 def _is_id(value: bytes, digits: int) -> bool:
-    """All zeros mean that there is none."""
+    """Whether `value` is an ID; all zeros stand for no ID."""
     return _is_hex(value, digits) and value.strip(b"0") != b""
 
 
 def _is_hex(value: bytes, digits: int) -> bool:
-    """Whether `value` is a number of so many lower-case hexadecimal digits. A regular expression
+    """Whether `value` has exactly `digits` lower-case hexadecimal digits. A regular expression
     would take as long as the import of this file."""
     return len(value) == digits and not value.strip(_DIGITS)

@@ -1,10 +1,10 @@
-"""Spans of OpenTelemetry for the stages of a request, if the standard variables ask for them.
+"""Spans of OpenTelemetry for the stages of a request, if the standard variables turn them on.
 
-FastAPI makes the span of the request itself. Here are its children, and the set-up that FastAPI has
-only for servers with a lifespan, which Lambda is not, and only for one of the exporters. Declined:
-opentelemetry-instrumentation-asgi, which does what FastAPI does, and adds spans for each message
-received or sent: nine for a request of one photo, in place of four. Nothing is imported unless the
-variables ask for it.
+FastAPI creates the span of the request itself. This module adds its children, and the set-up that
+FastAPI has only for servers with a lifespan (not on Lambda), and only for one of the exporters.
+Declined: opentelemetry-instrumentation-asgi, which does the same as FastAPI, and adds a span for
+each message received or sent: nine for a request of one photo, instead of four. Nothing is imported
+unless the variables turn spans on.
 
 Sources: OpenTelemetry specification, "OpenTelemetry Environment Variable Specification".
 """
@@ -130,7 +130,7 @@ def _is_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def _exporter_names(environment: Mapping[str, str]) -> list[str]:
-    """Those that OTEL_TRACES_EXPORTER lists; a blank is none."""
+    """The names that OTEL_TRACES_EXPORTER lists, without blanks."""
     names = map(str.strip, environment.get(_EXPORTERS, "").split(","))
     return list(filter(None, names))
 

@@ -4,8 +4,8 @@
 
 Each photo is an enlarged small one, with grain, so that its file is about as large as a camera's.
 The service runs in a container with one CPU. The figures are the CPU time of the request, the peak
-memory of the service's process, whether the most probable class of the small photo is also that of
-the large one, or within 0.1 of it, and the slowest health check meanwhile. Exit status 1 if a photo
+memory of the service's process, and the slowest health check meanwhile, and whether the large photo
+has the class of the small one, or gives it at most 0.1 less than its own. Exit status 1 if a photo
 is refused with 1 GB, or has another class, or a health check takes over a second.
 """
 

@@ -41,8 +41,8 @@ import main
 from classifier.memory import available_memory
 print(available_memory(int(sys.argv[1]), main.settings.threads))
 """
-"""The memory that the service would have for images in a container of so many MiB: it is measured
-in a process of its own, as the service does at its start."""
+"""The memory that the service would have for images in a container of this size in MiB. A
+separate process measures it, as the service does at its start."""
 
 
 class Response(NamedTuple):

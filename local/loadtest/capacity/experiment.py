@@ -22,7 +22,7 @@ _FIRST_UTILIZATION: Final = 0.5
 _SETTLED: Final = 2.0
 _NOISE_SECONDS: Final = 0.02
 """After timeouts, the search waits until a request takes at most this many times as long as alone,
-and so much more."""
+plus these seconds."""
 _SETTLE_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.5
 

@@ -35,7 +35,7 @@ _GROW: Final = 2
 times its capacity may take minutes to recover."""
 
 _STREAK: Final = 3
-"""After so many equal verdicts in a row, the search goes beyond the median."""
+"""After this many equal verdicts in a row, the search goes beyond the median."""
 
 _LONG_BELOW: Final = 2.2
 """Measurements are long when the ends of the interval are this close: their quotient."""
@@ -43,9 +43,9 @@ _LONG_BELOW: Final = 2.2
 _NEAR: Final = 1.1
 """At the end, measurements must have passed and failed within this factor of the capacity."""
 AGREEING: Final = 2
-"""So many of each. A late client is not the limit if so many failed without its lateness."""
+"""The number of each. A late client is not the limit if as many failed without its lateness."""
 _LATE: Final = 4
-"""A client that was late in so many measurements is the limit."""
+"""A client that was late in this many measurements is the limit."""
 
 _WRONG: Final = {False: 0.1, True: 0.05}
 """The probability that a short and a long measurement has the wrong verdict, however far the load

@@ -104,7 +104,7 @@ def is_ordinary(exif: bytes) -> bool:
 
 
 def _read_header(exif: bytes) -> Header | None:
-    """As Pillow reads it: a BigTIFF is none, or passes for a small one."""
+    """As Pillow reads it: a BigTIFF is not recognized, or is taken for a small one."""
     if len(exif) < _HEADER_BYTES or not exif.startswith(_HEADERS):
         return None
     order = "<" if exif.startswith(b"II") else ">"

@@ -32,7 +32,7 @@ _PROPERTY_COPIES: Final = 5
 """Colour profiles are the largest of them."""
 
 _REPEATED: Final = 64
-"""Every so many boxes, a repetition of equal boxes is looked for."""
+"""Boxes between two searches for a repetition of equal boxes"""
 
 _HEADER: Final = 8
 _LARGE_HEADER: Final = 16

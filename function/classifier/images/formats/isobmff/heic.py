@@ -31,7 +31,7 @@ _SECONDS: Final = 20e-9
 
 
 def check(items: Items) -> None:
-    """Raises `UnsupportedCoding` if libheif refuses so many."""
+    """Raises `UnsupportedCoding` if there are more items or properties than libheif accepts."""
     if len(items.by_id) > MAX_ITEMS or len(items.all_properties) > MAX_PROPERTIES:
         raise UnsupportedCoding(
             f"a HEIC photo (HEIF) with more than {MAX_ITEMS} items or {MAX_PROPERTIES} properties"

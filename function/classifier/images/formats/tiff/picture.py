@@ -122,7 +122,7 @@ _MOST_VALUES: Final = {
     COLOUR_MAP: 3 << 16,
     **dict.fromkeys((XMP, ICC_PROFILE), 0),
 }
-"""Numbers of the entries that Pillow turns into Python objects; text is none."""
+"""Numbers of the entries that Pillow turns into Python objects; 0 for text."""
 
 _OF_STRIPS: Final = {STRIP_OFFSETS, STRIP_BYTES}
 _OF_TILES: Final = {TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_BYTES}

@@ -13,11 +13,11 @@ from classifier.images.formats.runs import end_of_run
 from classifier.images.formats.webp import vp8l
 
 MAX_CHUNKS: Final = 1_000_000
-"""Chunks beside the picture, of 0.3 us each, without repetitions. libwebp looks for a picture that
-is behind so many."""
+"""Chunks beside the picture, of 0.3 us each, without repetitions. libwebp finds a picture behind
+as many."""
 
 _REPEATED: Final = 64
-"""Every so many chunks, a repetition of equal chunks is looked for."""
+"""Chunks between two searches for a repetition of equal chunks"""
 
 MAX_PROFILE_BYTES: Final = 4 << 20
 MAX_EXIF_BYTES: Final = 1 << 20

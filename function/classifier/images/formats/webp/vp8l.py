@@ -70,7 +70,7 @@ class _Code:
     """A prefix code, by the length of each symbol."""
 
     def __init__(self, lengths: list[int]) -> None:
-        """Raises `ValueError` if it is none."""
+        """Raises `ValueError` if they do not form a prefix code."""
         used = [symbol for symbol, length in enumerate(lengths) if length]
         self.is_trivial = len(used) == 1
         """Whether its one symbol takes no bits"""
