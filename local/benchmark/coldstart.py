@@ -30,7 +30,7 @@ TITLES: Final = {
     SERVICE.key: "this service, uvicorn",
     NAIVE.key: "tutorial app, FP32, uvicorn",
 }
-PARTS: Final = ("python", "imports", "read model", "session", "first run", "answer")
+PARTS: Final = ("python", "imports", "read model", "session", "first run", "response")
 """Of the handler's start. `imports` is importing `main` without the other parts."""
 
 _LAMBDA: Final = {
@@ -96,7 +96,7 @@ def _handler_start(folder: Path, variables: Mapping[str, str]) -> Start:
         "python": 1000 * (program - started_at),
         "imports": 1000 * (imported - program) - sum(inner.values()),
         **inner,
-        "answer": 1000 * (answered - imported),
+        "response": 1000 * (answered - imported),
     }
     return Start(start.ms, start.cpu_ms, parts)
 

@@ -53,7 +53,7 @@ def start(title: str, ms: float, **more: Any) -> dict[str, Any]:
 
 
 def figures() -> dict[str, Any]:
-    parts = ("python", "imports", "read model", "session", "first run", "answer")
+    parts = ("python", "imports", "read model", "session", "first run", "response")
     return {
         "date": "2026-01-31",
         "machine": {"cpu": "Testium (AVX2)", "cores": 2, "system": "Linux x86_64", "load": 0.1},

@@ -58,7 +58,7 @@ def test_large_image_and_start_tables() -> None:
 
     start = rows(report(given), "handler")
     assert (start["ms"], start["÷ baseline"], start["÷ tutorial"]) == ("600", "1.20", "0.60")
-    assert (start["imports"], start["answer"]) == ("100", "100")
+    assert (start["imports"], start["response"]) == ("100", "100")
 
 
 def test_ratios_without_the_tutorial_app_are_empty() -> None:

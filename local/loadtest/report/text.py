@@ -31,9 +31,7 @@ def format_verdict(requirements: int, broken: Sequence[str]) -> str:
     """A line for each broken requirement, or one line if the run meets all of them."""
     if broken:
         return "\n".join(f"not met     {line}" for line in broken)
-    return (
-        f"all {requirements} requirements are met" if requirements > 1 else "the requirement is met"
-    )
+    return f"{'every' if requirements > 1 else 'the'} requirement is met"
 
 
 def _which(schedule: Schedule, request: int) -> str:
