@@ -274,7 +274,7 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# In an environment of its own: what the SAM CLI requires does not go with what the project does.
+# In a separate environment: the requirements of the SAM CLI conflict with those of the project.
 $(SAM)/.made: $(VENV)/.python tests/aws_lambda/requirements.txt
 	$(PYTHON) -m venv $(SAM)
 	$(SAM)/bin/python $(INSTALL) -r tests/aws_lambda/requirements.txt

@@ -95,4 +95,4 @@ def _refuse(options: argparse.Namespace, shape: str, name: str, *, of: tuple[str
     if getattr(options, name) is not None and shape not in of:
         option = "for" if name == "seconds" else name
         needed = " or ".join(f"--{shape}" for shape in of)
-        raise UsageError(f"--{option} needs {needed}; it does not go with --{shape}.")
+        raise UsageError(f"--{option} needs {needed}; it cannot be combined with --{shape}.")

@@ -46,7 +46,7 @@ _MANY: Final = 200_000
 
 
 def check_batch(options: argparse.Namespace) -> None:
-    """Raises `UsageError` for options that do not go with --objects, or only with it."""
+    """Raises `UsageError` for options that exclude --objects, and for options that need it."""
     if options.objects is None:
         for name, default in _ONLY_HERE.items():
             if getattr(options, name) != default:
@@ -56,7 +56,9 @@ def check_batch(options: argparse.Namespace) -> None:
         raise UsageError("Use --objects, or waves or a rate: a job of S3 has no due times.")
     for name, default in _NOT_HERE.items():
         if getattr(options, name) != default:
-            raise UsageError(f"--{name.replace('_', '-')} does not go with --objects (see --help)")
+            raise UsageError(
+                f"--{name.replace('_', '-')} cannot be combined with --objects (see --help)"
+            )
     if (options.concurrency or 0) > options.concurrency_limit:
         raise UsageError(
             f"--concurrency {options.concurrency} must be at most {options.concurrency_limit}, the "

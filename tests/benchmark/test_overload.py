@@ -371,7 +371,7 @@ def test_the_default_limits_are_those_of_the_service() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--before", "docs"], "--before: 'docs' is no checkout of this project."),
+        (["--before", "docs"], "--before: 'docs' is not a checkout of this project."),
         (["--repeat", "0"], "'0' is not a whole number of 1 or more"),
         (["--json", "missing/x.json"], "cannot be written"),
     ],

@@ -78,7 +78,7 @@ def _chosen(options: argparse.Namespace) -> list[Client]:
     if options.only and options.json:
         raise UsageError("--json is for all clients: leave --only out.")
     if options.before and not (options.before / "function" / "main.py").exists():
-        raise UsageError(f"--before: {str(options.before)!r} is no checkout of this project.")
+        raise UsageError(f"--before: {str(options.before)!r} is not a checkout of this project.")
     missing = {tool for client in chosen for tool in client.needs if tool.is_missing()}
     if missing:
         raise UsageError(

@@ -77,9 +77,7 @@ def check_function(function: object, activation: str) -> None:
     activation: the model's, which is part of its graph and cannot be changed.
     """
     if function not in (None, activation):
-        raise InvalidJson(
-            f"'function_to_apply' must be {activation}: the model's output is no other."
-        )
+        raise InvalidJson(f"'function_to_apply' must be {activation}: the model's output is fixed.")
 
 
 class ClassifyEndpoint:

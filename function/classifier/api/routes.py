@@ -146,7 +146,7 @@ def add_routes(app: FastAPI, service: Service, endpoint: ClassifyEndpoint) -> No
         responses=openapi.index_responses(),
     )
     async def show_page(request: Request) -> Response:
-        """A form to upload images with; it works without JavaScript too. Clients that prefer JSON
+        """A form to upload images, which also works without JavaScript. Clients that prefer JSON
         get links."""
         if prefers_json(request):
             return JSONResponse(_index(request, card.name), headers={"Vary": VARY})

@@ -93,7 +93,7 @@ class Result(BaseModel):
 
     predictions: Annotated[
         list[Prediction],
-        Field(description="The most probable class first; empty if none has `min_probability`"),
+        Field(description="The most probable class first; empty if none reaches `min_probability`"),
     ]
     confident: Annotated[
         bool,

@@ -173,7 +173,7 @@ def _lock(path: Path, file: BinaryIO) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(f"Another run writes to {str(path)!r}. Wait for its end.") from None
+        raise OutputError(f"Another run is writing to {str(path)!r}. Wait until it ends.") from None
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # some network file systems
             raise _unwritable(path, error) from None

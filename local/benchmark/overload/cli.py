@@ -154,7 +154,9 @@ def _series(options: argparse.Namespace) -> list[_Series]:
     if options.before:
         root = options.before.resolve()
         if not (root / FUNCTION.name / "main.py").is_file():
-            raise UsageError(f"--before: {str(options.before)!r} is no checkout of this project.")
+            raise UsageError(
+                f"--before: {str(options.before)!r} is not a checkout of this project."
+            )
         found.append(_Series(earlier(root), here))
     if options.peers:
         for server in COMPETITORS:

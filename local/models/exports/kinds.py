@@ -41,7 +41,9 @@ def read_export(path: Path, onnx: Path | None = None) -> Export:
             return read_hugging_face(config, folder, onnx or _network_in(folder))
     elif list(folder.glob("*.onnx")):
         return _read_onnx(onnx or _network_in(folder))
-    raise ExportError(f"{folder} is no export that the build knows. Name {_KINDS}, or use --onnx.")
+    raise ExportError(
+        f"{folder} is not an export that the build knows. Name {_KINDS}, or use --onnx."
+    )
 
 
 def _read_onnx(path: Path) -> Export:

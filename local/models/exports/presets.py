@@ -103,7 +103,7 @@ def preset_name(text: str) -> str:
     close += [name for name in PRESETS if name.startswith(text) and name not in close][:3]
     examples = close or ["torchvision-resnet50-v2", "keras-caffe"]
     raise argparse.ArgumentTypeError(
-        f"{text!r} is no preset; near names are {', '.join(examples)}; see docs/own-model.md"
+        f"{text!r} is not a preset; similar names are {', '.join(examples)}; see docs/own-model.md"
     )
 
 

@@ -242,7 +242,7 @@ def test_two_runs_do_not_write_to_one_file(sample: bytes, tmp_path: Path) -> Non
         done = classify(photos, "--csv", table, *LONG_ROWS)
     assert (done.returncode, done.stderr) == (
         2,
-        f"error: Another run writes to '{table}'. Wait for its end.\n",
+        f"error: Another run is writing to '{table}'. Wait until it ends.\n",
     )
 
 

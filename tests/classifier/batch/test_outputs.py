@@ -114,7 +114,7 @@ def test_a_foreign_row_in_the_middle_is_refused_by_number(whole: Path, kind: typ
 
 def test_two_cannot_write_to_one_file(whole: Path, kind: type[Any]) -> None:
     output = opened(whole, kind)
-    with pytest.raises(OutputError, match="Another run writes to"):
+    with pytest.raises(OutputError, match="Another run is writing to"):
         opened(whole, kind)
     output.close()
     opened(whole, kind).close()

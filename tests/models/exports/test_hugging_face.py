@@ -273,4 +273,4 @@ def test_missing_and_broken_files_exit_2(folder: Path, refuse: Refuse) -> None:
     (folder / "config.json").write_text("{")
     assert "config.json is not valid JSON" in refuse("--from", folder)
     (folder / "config.json").write_text("{}")
-    assert "is no export that the build knows" in refuse("--from", folder)
+    assert "is not an export that the build knows" in refuse("--from", folder)

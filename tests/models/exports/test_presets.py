@@ -109,8 +109,11 @@ def test_imagenet_names_its_thousand_classes(tmp_path: Path, build: Build) -> No
 @pytest.mark.parametrize(
     ("preset", "message"),
     [
-        ("torchvision-resnet50", "near names are torchvision-resnet50-v2, torchvision-resnet50-v1"),
-        ("yolo", "near names are torchvision-resnet50-v2, keras-caffe"),
+        (
+            "torchvision-resnet50",
+            "similar names are torchvision-resnet50-v2, torchvision-resnet50-v1",
+        ),
+        ("yolo", "similar names are torchvision-resnet50-v2, keras-caffe"),
     ],
 )
 def test_unknown_presets_exit_2(preset: str, message: str, refuse: Refuse) -> None:

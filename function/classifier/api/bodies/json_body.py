@@ -143,7 +143,7 @@ class _Scanner:
         elif token in _OPENING:
             self._depth += 1
             if self._depth > _MAX_DEPTH:
-                raise InvalidJson(f"It is nested more than {_MAX_DEPTH} deep.")
+                raise InvalidJson(f"It is nested more than {_MAX_DEPTH} levels deep.")
             if self._depth == 1:
                 self._expects_name = token == _OPENING[0]
             elif self._depth == _LIST_DEPTH:

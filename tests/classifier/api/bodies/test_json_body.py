@@ -147,7 +147,7 @@ def test_image_is_found_however_it_is_written_and_split(body: str, width: int) -
         ('{"image": "data:%s,"}' % ("x" * 300), "a data URI without a comma"),
         ('{"inputs": "AAAA", "parameters": 5}', "'parameters' is not an object"),
         ('{"inputs": "AAAA", "parameters": []}', "'parameters' is not an object"),
-        ('{"x": %s' % ("[" * 33), "nested more than 32 deep"),
+        ('{"x": %s' % ("[" * 33), "nested more than 32 levels deep"),
         ('{"picture": "%s' % ("A" * 17_000), "more than 16 KiB beside its images"),
         ('{"x": %s' % ("1," * 9_000), "more than 16 KiB beside its images"),
     ],
