@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
 
 from classifier.artifact import ArtifactError
 from classifier.errors import (
@@ -61,6 +61,12 @@ _EXISTS: Final = "PreconditionFailed"
 
 MAX_KEY_BYTES: Final = 1024
 
+_FAILURES: Final = (BotoCoreError, ClientError, OSError, EOFError)
+"""Of a request. The last two: credentials of a file or program that is missing, and of a profile
+that asks for a code."""
+_INVALID: Final = (*_FAILURES, ValueError)
+"""Of a new client. The last: an invalid setting"""
+
 _CONNECT_SECONDS: Final = 3
 _READ_SECONDS: Final = 5
 """S3 responds in far less. Three attempts, botocore's number, fit into an invocation; with its
@@ -81,8 +87,10 @@ def object_reader(uri: str) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
         try:
             return boto3.client("s3").get_object(Bucket=bucket, Key=folder + name)["Body"].read()
-        except (BotoCoreError, ClientError, ValueError) as error:  # the last: invalid settings
-            raise ArtifactError(f"Cannot fetch s3://{bucket}/{folder}{name}: {error}") from None
+        except _INVALID as error:
+            raise ArtifactError(
+                f"Cannot fetch s3://{bucket}/{folder}{name}: {_reason(error)}"
+            ) from None
 
     return read
 
@@ -111,32 +119,32 @@ class ImageStore:
     """The bucket for images too large for a request, and for results."""
 
     def __init__(self, bucket: str, *, max_bytes: int) -> None:
+        """Raises `StoreError` if the AWS settings or credentials cannot be used."""
         self.bucket = bucket
         self._max_bytes = max_bytes
-        # Virtual addressing puts the region into the URL of a presigned POST. S3 redirects from the
-        # global URL, which a form does not follow.
-        self._client: S3Client = boto3.client(
-            "s3",
-            config=Config(
-                s3={"addressing_style": "virtual"},
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_READ_SECONDS,
-                retries={"mode": "standard"},
-            ),
-        )
+        try:
+            self._client = _new_client()
+        except _INVALID as error:
+            raise StoreError(f"Cannot use {bucket}: {_reason(error)}") from error
 
     def offer_upload(self) -> UploadOffer:
-        """A presigned POST for one image of at most `max_bytes`, valid for `UPLOAD_SECONDS`."""
+        """A presigned POST for one image of at most `max_bytes`, valid for `UPLOAD_SECONDS`. Raises
+        `StoreError`."""
         key = f"{UPLOADS}{uuid.uuid4().hex}"
-        post = self._client.generate_presigned_post(
-            self.bucket,
-            key,
-            Conditions=[
-                ["content-length-range", 1, self._max_bytes],
-                ["starts-with", "$Content-Type", "image/"],
-            ],
-            ExpiresIn=UPLOAD_SECONDS,
-        )
+        try:
+            post = self._client.generate_presigned_post(
+                self.bucket,
+                key,
+                Conditions=[
+                    ["content-length-range", 1, self._max_bytes],
+                    ["starts-with", "$Content-Type", "image/"],
+                ],
+                ExpiresIn=UPLOAD_SECONDS,
+            )
+        except _FAILURES as error:
+            raise StoreError(
+                f"Cannot offer an upload to {self.bucket}: {_reason(error)}"
+            ) from error
         return UploadOffer(post["url"], post["fields"], key, self._max_bytes, UPLOAD_SECONDS)
 
     def find_upload(self, key: str) -> StoredImage:
@@ -159,7 +167,7 @@ class ImageStore:
         named = {"VersionId": version} if version else {}
         try:
             found = self._client.get_object(Bucket=bucket, Key=key, **named)  # type: ignore[arg-type]
-        except (BotoCoreError, ClientError) as error:
+        except _FAILURES as error:
             raise self._refusal(bucket, key, error) from error
         size, body = found["ContentLength"], found["Body"]
 
@@ -181,7 +189,7 @@ class ImageStore:
         """The ETag of the newest object `key`; empty if there is none. Raises `StoreError`."""
         try:
             return self._client.head_object(Bucket=bucket, Key=key)["ETag"]
-        except (BotoCoreError, ClientError) as error:
+        except _FAILURES as error:
             refusal = self._refusal(bucket, key, error)
             encrypted = isinstance(error, ClientError) and error.response["Error"]["Code"] == "400"
             if isinstance(refusal, StoreError) and not encrypted:
@@ -199,7 +207,7 @@ class ImageStore:
         if code in _UNREADABLE or (code == "AccessDenied" and "kms:" in reason):
             return ObjectUnreadable(f"Cannot read {key} of {bucket}: {code}: {reason}")
         if code not in _ABSENT:
-            return StoreError(f"Cannot fetch {key} from {bucket}: {error}")
+            return StoreError(f"Cannot fetch {key} from {bucket}: {_reason(error)}")
         if key.startswith(UPLOADS) and bucket == self.bucket:
             return ObjectNotFound(
                 f"There is no object {key}: it was not uploaded, or has expired. "
@@ -222,10 +230,10 @@ class ImageStore:
             self._client.put_object(
                 Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", **condition
             )
-        except (BotoCoreError, ClientError) as error:
+        except _FAILURES as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == _EXISTS:
                 return key
-            raise StoreError(f"Cannot write {key} to {self.bucket}: {error}") from error
+            raise StoreError(f"Cannot write {key} to {self.bucket}: {_reason(error)}") from error
         return key
 
     def _result_key(self, bucket: str, photo_key: str) -> str:
@@ -236,3 +244,27 @@ class ImageStore:
         if len(key.encode()) <= MAX_KEY_BYTES:
             return key
         return f"{RESULTS}{hashlib.sha256(name.encode()).hexdigest()}.json"
+
+
+def _new_client() -> "S3Client":
+    session = boto3.Session()
+    if session.get_credentials() is None:  # a presigned POST would fail with an AttributeError
+        raise NoCredentialsError
+    # Virtual addressing puts the region into the URL of a presigned POST. S3 redirects from the
+    # global URL, which a form does not follow.
+    return session.client(
+        "s3",
+        config=Config(
+            s3={"addressing_style": "virtual"},
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            retries={"mode": "standard"},
+        ),
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Its message in one line."""
+    if isinstance(error, EOFError):
+        return "the AWS profile asks for an MFA code; use credentials that need none"
+    return " ".join(str(error).split())

@@ -10,8 +10,10 @@ from mypy_boto3_s3 import S3Client
 
 from classifier.artifact import ArtifactError
 from classifier.model import load_model, read_artifact
-from tests.support.paths import SHIPPED_MODEL
+from tests.support.aws_profile import ASKING, UNREADABLE, profile_environment
+from tests.support.paths import ROOT, SHIPPED_MODEL
 from tests.support.pictures import SAMPLE_LABEL
+from tests.support.scripts import script
 from tests.support.server import serving, start_refused
 
 
@@ -115,6 +117,24 @@ def test_s3_url_without_a_bucket_refuses_to_start() -> None:
 def test_invalid_setting_of_aws_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "nowhere")
     assert_refused("s3://b/x", "Cannot fetch s3://b/x/model.json: Invalid endpoint: nowhere")
+
+
+@pytest.mark.parametrize(("profile", "reason"), UNREADABLE)
+def test_credentials_that_cannot_be_read_refuse_to_start(
+    profile: str, reason: str, tmp_path: Path
+) -> None:
+    environment = profile_environment(tmp_path, profile)
+    assert reason in start_refused(MODEL_DIR="s3://b/x", **environment)
+
+
+def test_profile_that_asks_for_a_code_refuses_to_start(tmp_path: Path) -> None:
+    profile, reason = ASKING
+    environment = profile_environment(tmp_path, profile)
+    environment["MODEL_DIR"] = "s3://b/x"
+    done = script("-c", "import main", cwd=ROOT / "function", environment=environment)
+    assert done.returncode != 0
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def upload_model(s3: S3Client, bucket: str, prefix: str) -> None:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from mypy_boto3_s3 import S3Client
 
 from classifier.api import schemas
+from tests.support.aws_profile import UNREADABLE, profile_environment
 from tests.support.pictures import SAMPLE_LABEL
 from tests.support.server import Server, serving
 from tests.support.wait import HANG_SECONDS, wait_until
@@ -132,6 +134,16 @@ def test_missing_bucket_gets_502(with_bucket: Server, s3: S3Client) -> None:
     assert BUCKET not in response.text
     assert with_bucket.client.get("/healthz").status_code == 200
     wait_until(lambda: "NoSuchBucket" in with_bucket.log.read_text(), "the error in the log")
+
+
+@pytest.mark.parametrize("profile", ["", UNREADABLE[0][0], UNREADABLE[2][0]])
+def test_no_usable_credentials_get_502(profile: str, tmp_path: Path) -> None:
+    environment = profile_environment(tmp_path, profile)
+    with serving(tmp_path / "log", BUCKET=BUCKET, **environment) as server:
+        offered = server.client.post("/uploads")
+        classified = classify(server, f"uploads/{uuid.uuid4().hex}")
+        assert (offered.status_code, classified.status_code) == (502, 502)
+        assert "Traceback" not in server.log.read_text()
 
 
 def test_uploads_without_a_bucket_get_404(client: httpx.Client) -> None:
