@@ -75,8 +75,12 @@ def ask(*, profile: str | None, region: str | None, stack: str) -> Account:
         ) from None
     except EndpointConnectionError as error:
         raise UsageError(f"AWS does not respond: {error} Is the region right?") from None
-    except BotoCoreError as error:
-        raise UsageError(f"AWS cannot be queried: {error}") from None
+    except EOFError:
+        raise UsageError(
+            "The AWS profile asks for an MFA code. Run this command in a terminal."
+        ) from None
+    except (BotoCoreError, OSError) as error:  # the latter: credentials of a file or a program
+        raise UsageError(f"AWS cannot be queried: {' '.join(str(error).split())}") from None
 
 
 class _Asker:

@@ -143,7 +143,8 @@ class Store:
 
 
 class _S3Errors:
-    """Turns boto's errors into a `UsageError` that names the place."""
+    """Turns the errors of boto, and of credentials that cannot be read, into a `UsageError` that
+    names the place."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -152,7 +153,11 @@ class _S3Errors:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if type(error).__module__.startswith(("botocore", "boto3")):
+        if isinstance(error, EOFError):
+            raise UsageError(
+                "The AWS profile asks for an MFA code. Run this command in a terminal."
+            ) from None
+        if isinstance(error, OSError) or type(error).__module__.startswith(("botocore", "boto3")):
             reason = " ".join(str(error).split())
             raise UsageError(f"Cannot read {self._name}: {reason}") from None
 

@@ -13,6 +13,7 @@ from local.aws_check.__main__ import aws_check
 from local.aws_check.parameters import Config, given_values, read_samconfig, read_template, refusals
 from local.common.cli import UsageError
 from tests.support.aws_account import Quotas
+from tests.support.aws_profile import ASKING, UNREADABLE, profile_environment
 from tests.support.cloudformation import IMAGE, STACK, Cloud, aws_server, defaults, source
 from tests.support.make import make
 from tests.support.ports import free_port
@@ -302,6 +303,16 @@ def test_address_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")
     with pytest.raises(UsageError, match="AWS cannot be queried: Invalid endpoint: nowhere"):
         aws_check([])
+
+
+@pytest.mark.parametrize(("profile", "reason"), [*UNREADABLE, ASKING])
+def test_credentials_that_cannot_be_read(profile: str, reason: str, tmp_path: Path) -> None:
+    done = script("-m", "local.aws_check", environment=profile_environment(tmp_path, profile))
+    assert (done.returncode, done.stdout) == (2, "")
+    *before, line = done.stderr.splitlines()
+    assert reason in line
+    assert before == [] or reason == ASKING[1]
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.usefixtures("quotas")

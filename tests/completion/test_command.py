@@ -10,6 +10,7 @@ from subprocess import PIPE, Popen
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from tests.support.aws_profile import ASKING, UNREADABLE, profile_environment
 from tests.support.completion import CAT, failed, result, succeeded, write_report
 from tests.support.s3_batch import write_inventory
 from tests.support.scripts import refused, script
@@ -295,6 +296,17 @@ def test_invalid_settings_of_aws_get_one_line(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert message in refused(SCRIPT, "s3://photos/x")
+
+
+@pytest.mark.parametrize(("profile", "reason"), [*UNREADABLE, ASKING])
+def test_credentials_that_cannot_be_read(profile: str, reason: str, tmp_path: Path) -> None:
+    environment = profile_environment(tmp_path, profile)
+    done = script(SCRIPT, "s3://photos/x", environment=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    *before, line = done.stderr.splitlines()
+    assert reason in line
+    assert before == [] or reason == ASKING[1]
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
