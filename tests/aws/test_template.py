@@ -178,6 +178,31 @@ def test_origins_are_refused_that_the_function_would_refuse(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        *(("", True), ("a-Key_1|~!", True)),
+        *(("{{resolve:secretsmanager:classifier-key}}", True), ("{{resolve:ssm:key:1}}", True)),
+        ("{{resolve:secretsmanager:arn:aws:secretsmanager:r:1:secret:k:SecretString:key::}}", True),
+        *(("{{resolve:secretmanager:classifier-key}}", False), ("{{secretsmanager:key}}", False)),
+        *(("{resolve:secretsmanager:key}", False), ("{{resolve:secretsmanager:key}", False)),
+        *(("{{ resolve:secretsmanager:key }}", False), ("{{resolve:secretsmanager:}}", False)),
+        ("{{resolve:ssm-secure:key:1}}", False),  # not for variables of functions
+        *(("a key", False), ("k\u00e9y", False), ("a\n", False)),
+    ],
+)
+def test_a_misspelt_reference_is_no_key(text: str, valid: bool) -> None:
+    """CloudFormation would deploy it as the key."""
+    assert bool(re.fullmatch(parameters()["ApiKey"]["AllowedPattern"], text)) is valid
+
+
+def test_lambda_may_read_the_queue_of_failed_events_whatever_the_timeout() -> None:
+    """Lambda requires a visibility timeout of at least the function's timeout."""
+    resources = source()["Resources"]
+    seen = resources["FailedEvents"]["Properties"]["VisibilityTimeout"]
+    assert seen == resources["Classifier"]["Properties"]["Timeout"] == {"Ref": "Timeout"}
+
+
+@pytest.mark.parametrize(
     ("endpoint", "public"),
     [
         ("HttpApi", {"Api", "ApiApiGatewayDefaultStage", "ApiPermission"}),
