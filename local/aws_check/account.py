@@ -15,6 +15,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 
 from local.common.cli import UsageError
 
@@ -78,6 +79,10 @@ def ask(*, profile: str | None, region: str | None, stack: str) -> Account:
     except EOFError:
         raise UsageError(
             "The AWS profile asks for an MFA code. Run this command in a terminal."
+        ) from None
+    except ResponseParserError:
+        raise UsageError(
+            "A response is not one of AWS. Check the proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL."
         ) from None
     except (BotoCoreError, OSError) as error:  # the latter: credentials of a file or a program
         raise UsageError(f"AWS cannot be queried: {' '.join(str(error).split())}") from None

@@ -18,6 +18,7 @@ from tests.support.cloudformation import IMAGE, STACK, Cloud, aws_server, defaul
 from tests.support.make import make
 from tests.support.ports import free_port
 from tests.support.scripts import script
+from tests.support.server import serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 
@@ -296,6 +297,14 @@ def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(UsageError, match=r"AWS does not respond.*Is the region right\?"):
         aws_check([])
+
+
+@pytest.mark.usefixtures("quotas")
+def test_response_of_another_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with serving(tmp_path / "log") as other:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", str(other.client.base_url))
+        with pytest.raises(UsageError, match="A response is not one of AWS"):
+            aws_check([])
 
 
 @pytest.mark.usefixtures("quotas")
