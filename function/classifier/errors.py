@@ -20,6 +20,17 @@ _HOW_TO_SEND_JSON: Final = (
 
 _PRINTABLE_LENGTH: Final = 40
 
+_PHRASES: Final = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+"""Those of RFC 9110, which Python has from 3.13 on"""
+
+
+def phrase(status: HTTPStatus) -> str:
+    """The reason phrase of `status`, the same in every version of Python."""
+    return _PHRASES.get(status, status.phrase)
+
 
 def printable(name: bytes) -> str:
     """The beginning of a name from the client, safe to quote in a message."""
@@ -52,7 +63,7 @@ class ServiceError(Exception):
         deployment."""
         return {
             "type": f"/problems#{self.slug}",
-            "title": self.status.phrase,
+            "title": phrase(self.status),
             "status": self.status.value,
             "detail": self.message,
         }

@@ -201,7 +201,7 @@ def _example(kind: ProblemType) -> Json:
         "summary": kind.slug,
         "value": {
             "type": f"/problems#{kind.slug}",
-            "title": kind.status.phrase,
+            "title": errors.phrase(kind.status),
             "status": kind.status.value,
             "detail": meaning(kind),
         },

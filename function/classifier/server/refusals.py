@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from classifier.errors import ServiceError
+from classifier.errors import ServiceError, phrase
 from classifier.outcome import to_json
 
 
@@ -11,7 +11,7 @@ def encode(error: ServiceError, headers: Iterable[tuple[bytes, bytes]]) -> bytes
     its connection. `headers` are further headers."""
     body = to_json(error.problem()).encode() + b"\n"
     lines = [
-        b"HTTP/1.1 %d %s" % (error.status.value, error.status.phrase.encode()),
+        b"HTTP/1.1 %d %s" % (error.status.value, phrase(error.status).encode()),
         *(b"%s: %s" % header for header in headers),
         b"content-type: application/problem+json",
         b"content-length: %d" % len(body),

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from classifier.api.problem_types import meaning, problem_types
+from classifier.errors import phrase
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; "
@@ -40,7 +41,7 @@ def problems_response(request: Request) -> HTMLResponse:
     """The problem types, to which the `type` of each problem refers."""
     rows = "".join(
         f'<section id="{kind.slug}"><h2><code>/problems#{kind.slug}</code></h2>'
-        f"<p>{kind.status.value} {kind.status.phrase}. {escape(meaning(kind))}</p></section>"
+        f"<p>{kind.status.value} {phrase(kind.status)}. {escape(meaning(kind))}</p></section>"
         for kind in problem_types()
     )
     # A gateway may put a path in front of the service.
