@@ -64,7 +64,8 @@ class Settings:
         default=str(SHIPPED_MODEL),
     )
     host: str = _setting(
-        "Address on which python -m classifier.server listens; 0.0.0.0 in the web image",
+        "Address on which python -m classifier.server listens; 0.0.0.0 in the web image. :: is "
+        'IPv6 alone; the option --host "" is IPv4 and IPv6',
         default="127.0.0.1",
     )
     port: int = _setting("Port on which it listens", most=MAX_PORT, default=8000)

@@ -17,7 +17,7 @@ from click.core import ParameterSource
 from uvicorn.config import LOGGING_CONFIG, Config
 from uvicorn.main import main as uvicorn_command
 
-from classifier.server.listener import check_address
+from classifier.server.listener import usable_addresses
 from classifier.server.supervisor import supervise
 from classifier.server.workers import default_workers
 from classifier.settings import Settings, SettingsError
@@ -54,7 +54,7 @@ def _serve(**options: Any) -> None:
         settings = Settings.from_environment()
         _set_address(options, settings)
         if options["uds"] is None and options["fd"] is None:
-            check_address(options["host"], options["port"])
+            usable_addresses(options["host"], options["port"])
         workers = _workers(options, settings)
         if workers > 1:
             supervise(_config(**{**options, "workers": workers}))

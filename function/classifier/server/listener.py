@@ -1,6 +1,7 @@
 """The address: whether it can be used, and the listening sockets of worker processes."""
 
 import errno
+import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -9,6 +10,12 @@ from typing import Any
 from uvicorn.config import Config
 
 from classifier.settings import MAX_PORT, SettingsError
+
+Address = tuple[int, Any]
+"""Of `socket`: the family, and the address in its form"""
+
+# uvicorn's own line about the address, which is visible at this level.
+_log = logging.getLogger("uvicorn.error")
 
 
 class PortReservation(socket.socket):
@@ -32,17 +39,20 @@ class PortReservation(socket.socket):
         return _open, (int(self.family), self.getsockname())
 
 
-def check_address(host: str, port: int) -> None:
-    """Raises `SettingsError` if this machine cannot listen there. uvicorn would notice after the
-    model is loaded, and its message would not always name the address."""
+def usable_addresses(host: str, port: int) -> list[Address]:
+    """The addresses of `host` on which this machine can listen, 1 or more: a name may have several,
+    and an empty one stands for all of IPv4 and IPv6. Raises `SettingsError` if there are none or if
+    one is in use. uvicorn would notice after the model is loaded, and its message would not always
+    name the address."""
     try:
         if not 0 <= port <= MAX_PORT:  # getaddrinfo would take it modulo 65536
             raise OSError(errno.EINVAL, f"A port is a number from 0 to {MAX_PORT}")
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        absent = [_is_absent(family, address) for family, _, _, _, address in found]
-        if all(absent):
+        addresses = dict.fromkeys((int(family), address) for family, _, _, _, address in found)
+        usable = [each for each in addresses if not _is_absent(*each)]
+        if not usable:
             raise OSError(errno.EADDRNOTAVAIL, "This machine does not have the address")
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -50,6 +60,7 @@ def check_address(host: str, port: int) -> None:
             f"The service cannot listen on {host} port {port}: {reason}. Choose another HOST or "
             "PORT."
         ) from None
+    return usable
 
 
 def _is_absent(family: int, address: Any) -> bool:
@@ -58,8 +69,7 @@ def _is_absent(family: int, address: Any) -> bool:
     try:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:  # as asyncio does: it has a socket for each family
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            _use_one_family(probe)
             probe.bind(address)
     except OSError as error:
         if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
@@ -68,16 +78,21 @@ def _is_absent(family: int, address: Any) -> bool:
     return False
 
 
-def reserve_address(config: Config) -> socket.socket:
-    """The socket to pass to the workers of `config`: a `PortReservation`, or one socket for all
-    where the kernel does not spread connections. As uvicorn does, logs the address, or logs why it
-    cannot be used and exits."""
-    exclusive = config.bind_socket()  # fails if another service has the port
-    if sys.platform != "linux" or exclusive.family not in (socket.AF_INET, socket.AF_INET6):
-        return exclusive
-    family, address = exclusive.family, exclusive.getsockname()
-    exclusive.close()
-    return PortReservation(family, address)
+def reserve_addresses(config: Config) -> list[socket.socket]:
+    """The sockets to pass to the workers of `config`: a `PortReservation` for each address on which
+    one process would listen, or one socket for all where the kernel does not spread connections. As
+    uvicorn does, logs the address. Raises `SettingsError`."""
+    if sys.platform != "linux" or config.uds is not None or config.fd is not None:
+        return [config.bind_socket()]
+    reserved: list[socket.socket] = []
+    port = config.port
+    for family, address in usable_addresses(config.host, port):
+        reserved.append(PortReservation(family, (address[0], port, *address[2:])))
+        port = reserved[0].getsockname()[1]  # if it was 0
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    scheme = "https" if config.is_ssl else "http"
+    _log.info("Uvicorn running on %s://%s:%d (Press CTRL+C to quit)", scheme, host, port)
+    return reserved
 
 
 def _open(family: int, address: Any) -> socket.socket:
@@ -90,4 +105,12 @@ def _bind(unbound: socket.socket, address: Any) -> None:
     # The first lets a new service have the port while old connections end, as uvicorn does.
     unbound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     unbound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    _use_one_family(unbound)
     unbound.bind(address)
+
+
+def _use_one_family(unbound: socket.socket) -> None:
+    """As asyncio does, which has a socket for each family: otherwise `::` would be all addresses of
+    IPv4, too."""
+    if unbound.family == socket.AF_INET6:
+        unbound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -9,7 +9,7 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-from classifier.server.listener import reserve_address
+from classifier.server.listener import reserve_addresses
 from classifier.server.shared_metrics import shared_metrics
 
 _POLL_SECONDS: Final = 0.1
@@ -61,7 +61,7 @@ class _Supervisor(Multiprocess):
 def supervise(config: Config) -> None:
     """Run the workers of `config` until a signal ends them. Raises `SettingsError`; exits with
     status 2 if a worker cannot start, which says why."""
-    supervisor = _Supervisor(config, sockets=[reserve_address(config)])
+    supervisor = _Supervisor(config, sockets=reserve_addresses(config))
     try:
         with shared_metrics(config.workers):
             supervisor.run()

@@ -9,8 +9,10 @@ import httpx
 import pytest
 
 from classifier.server.health import address
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.server import SERVER_COMMAND, Server, run, serving_as_set
+from tests.support.wait import HANG_SECONDS, wait_until
 
 
 def check_health(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,6 +42,52 @@ def test_workers_listen_where_the_variables_say(tmp_path: Path) -> None:
     port = str(free_port())
     with serving_as_set(tmp_path / "log", PORT=port, WEB_CONCURRENCY="2") as server:
         assert server.url == f"http://127.0.0.1:{port}"
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether a connection to this address is accepted."""
+    try:
+        socket.create_connection((host, port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_all_addresses_of_ipv6_are_none_of_ipv4(tmp_path: Path, workers: str) -> None:
+    """However many processes there are. The port may be another service's on IPv4."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        variables = {"HOST": "::", "PORT": str(port), "WEB_CONCURRENCY": workers}
+        with serving_as_set(tmp_path / "log", **variables) as server:
+            assert server.url == f"http://[::]:{port}"
+            assert answers("::1", port)
+            other.close()
+            assert not answers("127.0.0.1", port)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_empty_host_is_all_addresses_of_ipv4_and_ipv6(tmp_path: Path, workers: str) -> None:
+    port, log = free_port(), tmp_path / "log"
+    command = [*SERVER_COMMAND, "--host", "", "--port", str(port), "--workers", workers]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT / "function", stdout=output, stderr=output)
+    try:
+        wait_until(lambda: answers("127.0.0.1", port), "a listening server")
+        wait_until(lambda: answers("::1", port), "a server that listens on IPv6")
+    finally:
+        process.terminate()
+        process.wait(timeout=HANG_SECONDS)
 
 
 def test_options_and_uvicorns_own_variables_override(tmp_path: Path) -> None:
