@@ -22,6 +22,9 @@ _VERSIONS: Final = frozenset({"1.0", "1.1"})
 _MAX_TARGET_BYTES: Final = 65535
 """`httptools.parse_url`, which uvicorn calls, takes no more."""
 
+_SEPARATOR_BYTES: Final = 4
+"""Of a header: a colon, a space and the end of the line"""
+
 _HOST: Final = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?", re.ASCII)
 """A name, an IPv4 address or an IPv6 address, and a port (RFC 9110, section 7.2)"""
 
@@ -32,8 +35,9 @@ _ABSOLUTE: Final = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 def check_head(
     version: str, method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]
 ) -> None:
-    """Check what determines where the request ends, and which host it is for, and the length of
-    its target. The names of `headers` are in lower case. Raises a `ServiceError`."""
+    """Check what determines where the request ends, which host it is for, and its length: the
+    parsers count the bytes of a head only until it has arrived. The names of `headers` are in lower
+    case. Raises a `ServiceError`."""
     if version not in _VERSIONS:
         raise UnsupportedVersion(version)
     if method == b"CONNECT":
@@ -41,8 +45,10 @@ def check_head(
     if len(target) > _MAX_TARGET_BYTES:
         raise HeadTooLarge(MAX_HEAD_BYTES)
     hosts = 0
+    size = len(target)
     coding = length = None
     for name, value in headers:
+        size += len(name) + len(value) + _SEPARATOR_BYTES
         if name == b"host":
             hosts += 1
             if not _HOST.fullmatch(value):
@@ -51,6 +57,8 @@ def check_head(
             length = value
         elif name == b"transfer-encoding":
             coding = value if coding is None else b"%s, %s" % (coding, value)
+    if size > MAX_HEAD_BYTES:
+        raise HeadTooLarge(MAX_HEAD_BYTES)
     if hosts != 1 and (hosts or version == "1.1"):
         raise MalformedRequest("it needs exactly one Host header")
     if coding is not None:

@@ -104,15 +104,20 @@ async def test_head_above_max_head_bytes_gets_431(
 
 
 @on_fake_clock
-async def test_target_above_max_head_bytes_that_arrives_at_once_gets_431(
+async def test_head_above_max_head_bytes_that_arrives_at_once_gets_431(
     loop: FakeClockLoop, connect: Callable[[], Connection]
 ) -> None:
-    client = connect()
-    await client.send(raw.get("/healthz"))
-    responded = len(client.received)
-    await client.send(raw.get("/" + "x" * MAX_HEAD_BYTES))
-    assert raw.status(client.received[responded:]) == 431
-    assert client.transport.has_ended
+    for target, headers in (
+        ("/" + "x" * MAX_HEAD_BYTES, b""),
+        ("/healthz", b"\r\nX: " + b"x" * MAX_HEAD_BYTES),
+        ("/healthz", b"\r\nX:" * (MAX_HEAD_BYTES // 4)),
+    ):
+        client = connect()
+        await client.send(raw.get("/healthz"))
+        responded = len(client.received)
+        await client.send(raw.get(target).replace(b"\r\n\r\n", headers + b"\r\n\r\n"))
+        assert raw.status(client.received[responded:]) == 431
+        assert client.transport.has_ended
 
 
 @on_fake_clock
