@@ -27,7 +27,7 @@ def add_arguments(parser: LocustArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--image",
-        type=_checked(lambda text: find_images(Path(text))),
+        type=checked(lambda text: find_images(Path(text))),
         default=str(SAMPLE),
         help="an image, or a folder whose images are sent in turn",
     )
@@ -35,7 +35,7 @@ def add_arguments(parser: LocustArgumentParser) -> None:
     # Not on the page, which others may read.
     add(
         "--header",
-        type=_checked(lambda line: read_headers([line], None)),
+        type=checked(lambda line: read_headers([line], None)),
         action="append",
         default=[],
         metavar="'NAME: VALUE'",
@@ -68,7 +68,7 @@ def add_arguments(parser: LocustArgumentParser) -> None:
     )
     add(
         "--require",
-        type=_checked(_requirement),
+        type=checked(_requirement),
         action="append",
         default=[],
         metavar="RULE",
@@ -79,7 +79,7 @@ def add_arguments(parser: LocustArgumentParser) -> None:
     )
     add(
         "--junit",
-        type=_checked(lambda text: check_outputs(Path(text))),
+        type=checked(lambda text: check_outputs(Path(text))),
         metavar="FILE",
         help="write the verdict as JUnit XML for a pipeline; of several tests, that of the last",
         include_in_web_ui=False,
@@ -165,7 +165,7 @@ def _number(text: str, fits: Callable[[float], bool], bounds: str) -> float:
     return number
 
 
-def _checked(check: Callable[[str], object]) -> Callable[[str], str]:
+def checked(check: Callable[[str], object]) -> Callable[[str], str]:
     """An option type: text for which `check` raises no `UsageError`."""
 
     def parse_text(text: str) -> str:

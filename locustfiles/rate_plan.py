@@ -1,13 +1,13 @@
 """Adds --rate, --for, --arrivals, --ramp and --seed, for a load of requests per second."""
 
-import argparse
 import functools
 
 from locust import events
 from locust.argument_parser import LocustArgumentParser
-from options import Options, positive, zero_or_more
+from options import Options, checked, positive
 
 from local.common.cli import whole_number
+from local.loadtest.rate_options import parse_ramp
 from local.loadtest.schedule import RateProfile, Schedule
 
 
@@ -16,7 +16,12 @@ def add_arguments(parser: LocustArgumentParser) -> None:
     add = parser.add_argument
     add("--rate", type=positive, default=10.0, help="requests per second")
     add("--for", type=positive, default=10.0, help="duration in seconds")
-    add("--ramp", type=_ramp, default="", help="FIRST:LAST requests per second, instead of --rate")
+    add(
+        "--ramp",
+        type=checked(lambda text: text and parse_ramp(text)),
+        default="",
+        help="FIRST:LAST requests per second, instead of --rate",
+    )
     add(
         "--arrivals",
         choices=["constant", "poisson"],
@@ -35,24 +40,6 @@ def schedule_of(options: Options) -> Schedule:
 @functools.lru_cache(maxsize=1)
 def _schedule(rate: float, seconds: float, ramp: str, arrivals: str, seed: int) -> Schedule:
     profile = (
-        RateProfile.ramp(*_rates(ramp), seconds) if ramp else RateProfile.steady(rate, seconds)
+        RateProfile.ramp(*parse_ramp(ramp), seconds) if ramp else RateProfile.steady(rate, seconds)
     )
     return profile.schedule(arrivals, seed)
-
-
-def _ramp(text: str) -> str:
-    if text:
-        _rates(text)
-    return text
-
-
-def _rates(text: str) -> tuple[float, float]:
-    first, colon, last = text.partition(":")
-    try:
-        if not colon:
-            raise argparse.ArgumentTypeError
-        return zero_or_more(first), zero_or_more(last)
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"must be two rates such as 10:200; it is {text!r}"
-        ) from None

@@ -1,6 +1,7 @@
 """Options for a load that is no waves: a rate, a ramp, a profile, or the times of an access log."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Final
 
@@ -81,13 +82,19 @@ def _profile(options: argparse.Namespace, shape: str) -> RateProfile:
     seconds = SECONDS if options.seconds is None else options.seconds
     if shape == "rate":
         return RateProfile.steady(RATE if options.rate is None else options.rate, seconds)
-    first, _, last = options.ramp.partition(":")
+    return RateProfile.ramp(*parse_ramp(options.ramp), seconds)
+
+
+def parse_ramp(text: str) -> tuple[float, float]:
+    """The first and the last rate of `--ramp`. Raises `UsageError`."""
+    first, _, last = text.partition(":")
     try:
-        return RateProfile.ramp(float(first), float(last), seconds)
+        rates = float(first), float(last)
     except ValueError:
-        raise UsageError(
-            f"--ramp must be two rates such as 10:200; it is {options.ramp!r}."
-        ) from None
+        rates = math.nan, math.nan
+    if not all(0 <= rate < math.inf for rate in rates):
+        raise UsageError(f"{text!r} is not a ramp. Use two rates of 0 or more, such as 10:200.")
+    return rates
 
 
 def _refuse(options: argparse.Namespace, shape: str, name: str, *, of: tuple[str, ...]) -> None:

@@ -231,7 +231,7 @@ def test_replay_as_a_command(stub: Stub, tmp_path: Path) -> None:
         (("--for", "1e12"), "A run has at most 20,000,000 requests"),
         (("--rate", "1e308", "--for", "1e308"), "this one has far more. Use a lower rate"),
         (("--rate", "5", "--ramp", "1:2"), "Use one of --rate and --ramp."),
-        (("--ramp", "5"), "--ramp must be two rates such as 10:200; it is '5'."),
+        (("--ramp", "5"), "'5' is not a ramp. Use two rates of 0 or more, such as 10:200."),
         (("--profile", "no.csv"), "'no.csv' cannot be read: No such file or directory."),
         (
             ("--profile", "no.csv", "--for", "5"),

@@ -43,6 +43,7 @@ COMMAND_LINES = (
     "--rate 0",
     "--for -1",
     "--ramp 10",
+    "--ramp 5:nan",
     "--arrivals often",
 )
 
@@ -54,6 +55,7 @@ FORMS: dict[str, dict[str, str]] = {
     "request_timeout": {"request_timeout": ""},
     "image": {"image": "no/such.jpg"},
     "arrivals": {"arrivals": "often"},
+    "ramp": {"ramp": "10:-1"},
 }
 
 
