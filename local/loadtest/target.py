@@ -56,6 +56,10 @@ class HttpOptions:
     tls: ssl.SSLContext | None = None
     """For https; None: certificates are verified with the system's authorities."""
 
+    def __post_init__(self) -> None:
+        if self.traced and any(name.lower() == "traceparent" for name in self.headers):
+            raise UsageError("--traceparent sets traceparent; leave out --header 'traceparent: …'.")
+
 
 def http_target(
     url: str, payloads: Sequence[Payload], options: HttpOptions | None = None

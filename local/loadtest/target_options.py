@@ -99,8 +99,6 @@ def create_target(options: argparse.Namespace) -> Target:
         traced=options.traceparent,
         tls=tls_context(options.cacert, insecure=options.insecure),
     )
-    if options.traceparent and any(name.lower() == "traceparent" for name in http.headers):
-        raise UsageError("--traceparent sets traceparent; leave out --header 'traceparent: …'.")
     payloads = read_payloads(options.image)
     if options.function is None:
         if options.endpoint_url is not None:

@@ -153,6 +153,7 @@ def test_a_run_ends_at_run_time_and_its_requirements_decide(stub: Stub, tmp_path
     [
         (("--tags", "x"), "--tags and --exclude-tags leave no task."),
         (("--N", 100_000, "--R", 100_000), "A run has at most"),
+        (("--traceparent", "--header", "Traceparent: x"), "--traceparent sets traceparent;"),
     ],
 )
 def test_options_that_make_no_run_are_refused_before_it(
