@@ -99,7 +99,8 @@ def http_of(options: Options) -> HttpOptions:
 
 def url_of(host: str | None) -> str:
     """Where images are posted. Raises `UsageError`."""
-    return parse_url((host or HOST).rstrip("/") + "/").geturl()
+    parts = parse_url(host or HOST)
+    return parts._replace(path=parts.path.rstrip("/") + "/").geturl()
 
 
 def take_key_from_environment(options: Options) -> None:

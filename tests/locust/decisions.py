@@ -132,6 +132,12 @@ def headers() -> dict[str, dict[str, str]]:
     return {**found, "worker": module.http_of(of_the_master).headers}
 
 
+def urls() -> list[str]:
+    """Where images are posted, for hosts with a path and a query."""
+    url_of = importlib.import_module("options").url_of
+    return [url_of(f"http://h{rest}") for rest in ("", "/", "/a", "?top_k=3", "/a/?top_k=3")]
+
+
 def start_times(start: Any) -> dict[str, float]:
     """After the message that the first request is due in 2 seconds: when a process sends it, and
     from when its statistics count."""
@@ -331,6 +337,7 @@ def main() -> None:
         "forms": forms(common),
         "states": states(common),
         "headers": headers(),
+        "urls": urls(),
         "statistics": statistics(modules["measures"], client, shape),
         "ticks": ticks(modules["measures"], shape),
         "statuses": statuses(modules, shape),

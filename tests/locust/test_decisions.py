@@ -50,6 +50,11 @@ def test_requests_have_the_headers_and_the_key(decisions: Decisions) -> None:
     }
 
 
+def test_the_path_ends_with_a_slash_and_the_query_stays(decisions: Decisions) -> None:
+    paths = ["/", "/", "/a/", "/?top_k=3", "/a/?top_k=3"]
+    assert decisions["urls"] == [f"http://h{path}" for path in paths]
+
+
 def test_each_wave_is_due_in_time(decisions: Decisions) -> None:
     assert decisions["waves"] == [50.0, 50.25, 50.5, 50.75]
 
