@@ -127,6 +127,8 @@ def options_of_form(form: Mapping[str, str], options: Options) -> Options:
     without a check."""
     changed = argparse.Namespace(**vars(options))
     ours = get_parser().args_included_in_web_ui
+    if hidden := form.keys() & (vars(options).keys() - ours.keys() - LOCUSTS):
+        raise UsageError(f"{min(hidden)}: can only be set on the command line.")
     for name in sorted(form.keys() & (vars(options).keys() & ours.keys()) - LOCUSTS):
         action, text = ours[name], form[name].strip()
         try:

@@ -56,6 +56,7 @@ FORMS: dict[str, dict[str, str]] = {
     "image": {"image": "no/such.jpg"},
     "arrivals": {"arrivals": "often"},
     "ramp": {"ramp": "10:-1"},
+    "junit": {"junit": "load.xml"},
 }
 
 
