@@ -92,13 +92,16 @@ class UntilAnswered(LoadTestShape):
     def check(self, options: Options) -> None:
         """Raises `UsageError` if no test can be run with `options`."""
         assert self.runner is not None
+        environment = self.runner.environment
+        if len(environment.available_shape_classes or {}) > 1 and not options.class_picker:
+            raise UsageError("Locust runs one scenario at a time. Name one file with -f.")
         self.load(options)
         payloads_of(options.image)
         http_of(options)
         for user_class in self.runner.user_classes:
             if not any(has_tags(task, options) for task in user_class.tasks):
                 raise UsageError("--tags and --exclude-tags leave no task. Leave them out.")
-        host = options.host or self.runner.environment.host or self.runner.user_classes[0].host
+        host = options.host or environment.host or self.runner.user_classes[0].host
         url = parse_url(url_of(host))
         if isinstance(self.runner, LocalRunner) or options.processes:
             resolve(url)  # workers on other machines may reach what this one cannot
