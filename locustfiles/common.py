@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 import page
 import verdict
-from options import take_key_from_environment
+from options import move_credentials
 from shape import Load, UntilAnswered
 from user import Classifier
 
@@ -34,7 +34,8 @@ def on_init(environment: Environment, **_: Any) -> None:
     if not isinstance(shape, UntilAnswered) or isinstance(environment.runner, WorkerRunner):
         return
     assert options is not None
-    take_key_from_environment(options)
+    move_credentials(options)
+    environment.host = options.host
     shape.use_common_options = False  # its page has no fields for them
     if options.num_users or options.spawn_rate:
         logging.getLogger(__name__).warning(

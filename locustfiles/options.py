@@ -10,11 +10,11 @@ from pathlib import Path
 from locust import events
 from locust.argument_parser import LocustArgumentParser, get_parser
 
-from local.common.cli import UsageError, check_outputs
+from local.common.cli import UsageError, check_folder, check_outputs
 from local.common.paths import SAMPLE
 from local.loadtest.payload import Payload, find_images, read_payloads
 from local.loadtest.requirements import Requirement, parse
-from local.loadtest.target import HttpOptions, parse_url
+from local.loadtest.target import HttpOptions, authorization, parse_url
 from local.loadtest.target_options import read_headers, tls_context
 
 Options = argparse.Namespace
@@ -103,12 +103,28 @@ def url_of(host: str | None) -> str:
     return parts._replace(path=parts.path.rstrip("/") + "/").geturl()
 
 
-def take_key_from_environment(options: Options) -> None:
-    """Workers get the options of the master, but not its environment."""
+def move_credentials(options: Options) -> None:
+    """Move the API key and the password of the host to the headers: workers get the options of the
+    master, but not its environment, and Locust's page and reports show the host."""
     with contextlib.suppress(UsageError):  # of which the check of all options says more
         headers = read_headers(options.header, options.api_key)
+        if options.host:
+            parts = parse_url(options.host)
+            if all(name.lower() != "authorization" for name in headers):
+                headers.update(authorization(parts))
+            options.host = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         options.header = [f"{name}: {value}" for name, value in headers.items()]
         options.api_key = None
+
+
+def check_reports(options: Options) -> None:
+    """Raises `UsageError` if a report that Locust writes after the run cannot be written."""
+    for report in (options.html_file, options.json_file and f"{options.json_file}.json"):
+        if report:
+            path = Path(report)
+            check_folder(path.parent)  # Locust creates it
+            if path.is_dir():
+                check_outputs(path)
 
 
 def requirements_of(options: Options) -> list[Requirement]:

@@ -7,7 +7,7 @@ import verdict
 from locust import LoadTestShape
 from locust.runners import STATE_INIT, LocalRunner
 from measures import reset_tally, tally
-from options import Options, http_of, payloads_of, url_of
+from options import Options, check_reports, http_of, payloads_of, url_of
 from start import workers_of
 
 from local.common.cli import UsageError
@@ -98,6 +98,7 @@ class UntilAnswered(LoadTestShape):
         self.load(options)
         payloads_of(options.image)
         http_of(options)
+        check_reports(options)
         for user_class in self.runner.user_classes:
             if not any(has_tags(task, options) for task in user_class.tasks):
                 raise UsageError("--tags and --exclude-tags leave no task. Leave them out.")

@@ -123,8 +123,8 @@ def resolve(parts: SplitResult, tls: ssl.SSLContext | None = None) -> Address:
     raise _unreachable(parts, reason)
 
 
-def _authorization(parts: SplitResult) -> Mapping[str, str]:
-    """The credentials of http://user:password@host."""
+def authorization(parts: SplitResult) -> Mapping[str, str]:
+    """The header for the credentials of http://user:password@host, if there are any."""
     if parts.username is None:
         return {}
     credentials = unquote_to_bytes(f"{parts.username}:{parts.password or ''}")
@@ -154,7 +154,7 @@ def post_request(
         "Accept-Encoding": "identity",
         "Content-Type": body.content_type,
         "Content-Length": str(len(body.content)),
-        **_authorization(parts),
+        **authorization(parts),
     }
     if not keep_alive:
         own["Connection"] = "close"

@@ -128,7 +128,7 @@ def headers() -> dict[str, dict[str, str]]:
              {"header": own, "key": key}.items()}  # fmt: skip
     os.environ["API_KEY"] = "master"
     of_the_master = options(*own)
-    module.take_key_from_environment(of_the_master)
+    module.move_credentials(of_the_master)
     del os.environ["API_KEY"]
     return {**found, "worker": module.http_of(of_the_master).headers}
 

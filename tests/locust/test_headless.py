@@ -153,6 +153,8 @@ def test_a_run_ends_at_run_time_and_its_requirements_decide(stub: Stub, tmp_path
     [
         (("--tags", "x"), "--tags and --exclude-tags leave no task."),
         (("--N", 100_000, "--R", 100_000), "A run has at most"),
+        (("--html", "tests"), "'tests' cannot be written."),
+        (("--json-file", "README.md/run"), "'README.md' cannot be written."),
         (("--traceparent", "--header", "Traceparent: x"), "--traceparent sets traceparent;"),
     ],
 )
@@ -164,6 +166,27 @@ def test_options_that_make_no_run_are_refused_before_it(
     assert f"error: {said}" in done.stderr
     assert "Traceback" not in done.stderr
     assert stub.received == []
+
+
+def test_two_scenarios_are_refused(stub: Stub) -> None:
+    done = locust("-f", f"{STEADY},{WAVES}", "--headless", "-H", stub.url)
+    assert done.returncode == 2
+    assert "error: Locust runs one scenario at a time." in done.stderr
+    assert stub.received == []
+
+
+def test_the_password_of_the_host_is_sent_but_is_in_no_report(stub: Stub, tmp_path: Path) -> None:
+    reports = ("--csv", tmp_path / "run", "--html", tmp_path / "run.html", "--json-file",
+               tmp_path / "run", "--junit", tmp_path / "run.xml")  # fmt: skip
+    host = stub.url.replace("//", "//user:secret@")
+    done = locust("-f", PARALLEL, "--headless", "--N", 2, "--R", 1, "-H", host, *reports)
+    assert done.returncode in ANSWERED, done.stderr
+    assert [request.headers["authorization"] for request in stub.received] == [
+        "Basic dXNlcjpzZWNyZXQ="
+    ] * 2
+    assert stub.url in (tmp_path / "run.html").read_text()
+    for path in tmp_path.iterdir():
+        assert "user:secret" not in path.read_text(), path
 
 
 def test_processes_share_the_load_and_agree_with_the_classic_script(
