@@ -15,6 +15,9 @@ Arrivals = Literal["constant", "poisson"]
 MOST_REQUESTS: Final = 20_000_000
 """8 bytes a request for its due time and about 100 for its result: 2.2 GB."""
 
+_SHORTEST_PERIOD: Final = 1e-6
+"""Seconds. Rates of much shorter periods are infinite in floating point."""
+
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
@@ -62,6 +65,8 @@ class WavePlan:
             raise UsageError(f"N must be 1 or more; it is {self.parallel}.")
         if not (math.isfinite(self.period) and self.period >= 0):
             raise UsageError(f"T must be 0 seconds or more; it is {self.period:g}.")
+        if 0 < self.period < _SHORTEST_PERIOD:
+            raise UsageError(f"T must be 0, or a microsecond or more; it is {self.period:g}.")
         if self.repeat < 1:
             raise UsageError(f"R must be 1 or more; it is {self.repeat}.")
         check_requests(self.requests, "Use a smaller N or R")

@@ -314,6 +314,7 @@ UNUSABLE = [
     ([WAVES, "-N", "0"], "N must be 1 or more; it is 0."),
     ([WAVES, "-T", "-1"], "T must be 0 seconds or more; it is -1."),
     ([WAVES, "-T", "nan"], "T must be 0 seconds or more; it is nan."),
+    ([WAVES, "-T", "1e-320"], "T must be 0, or a microsecond or more; it is"),
     ([WAVES, "-T", "1e308"], "A run takes at most a year"),
     ([WAVES, "-R", "0"], "R must be 1 or more; it is 0."),
     ([WAVES, "-N", "9" * 400], "this one has far more. Use a smaller N or R."),
