@@ -50,7 +50,7 @@ def lambda_target(
             "Use a smaller one."
         )
     if endpoint_url is not None:
-        parse_url(endpoint_url)
+        endpoint_url = parse_url(endpoint_url).geturl()
     try:
         signer = _RequestSigner(
             _client(endpoint_url), function, events, keep_alive=options.keep_alive

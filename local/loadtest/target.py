@@ -3,10 +3,12 @@
 import base64
 import socket
 import ssl
+import string
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
 from local.common.cli import UsageError
 from local.loadtest.environment import without_secrets
@@ -72,7 +74,7 @@ def http_target(
         for body in payloads
     ]
     address = resolve(parts, options.tls)
-    (name,) = without_secrets([url])
+    (name,) = without_secrets([parts.geturl()])
     return Target(
         name,
         address,
@@ -84,7 +86,8 @@ def http_target(
 
 
 def parse_url(url: str) -> SplitResult:
-    """Raises `UsageError` unless `url` is an http or https URL."""
+    """The parts of an http or https URL in ASCII, as they are sent: a name in Punycode, path and
+    query percent-encoded. Raises `UsageError`."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -92,7 +95,34 @@ def parse_url(url: str) -> SplitResult:
         usable = False
     if not usable or " " in url or not url.isprintable():
         raise UsageError(f"{url!r} is not a URL. Use one such as http://localhost:8000/.")
-    return parts
+    return parts._replace(
+        netloc=_ascii_netloc(parts.netloc),
+        path=_percent_encoded(parts.path),
+        query=_percent_encoded(parts.query),
+    )
+
+
+def _ascii_netloc(netloc: str) -> str:
+    user, at, host = netloc.rpartition("@")
+    if host.isascii():
+        return netloc
+    name, colon, port = host.partition(":")
+    try:
+        encoded = name.encode("idna").decode("ascii")
+        # IDNA 2003 replaces a few characters, such as ß, by others: that may be another host.
+        same = encoded.encode().decode("idna") == unicodedata.normalize("NFKC", name).lower()
+    except UnicodeError:
+        same = False
+    if not same:
+        raise UsageError(
+            f"The host name {name!r} cannot be encoded. Write it in Punycode (xn--...)."
+        )
+    return f"{user}{at}{encoded}{colon}{port}"
+
+
+def _percent_encoded(text: str) -> str:
+    """`text` with other characters than ASCII as UTF-8; what is encoded already stays so."""
+    return quote(text, safe=string.punctuation)
 
 
 def resolve(parts: SplitResult, tls: ssl.SSLContext | None = None) -> Address:

@@ -74,6 +74,33 @@ def test_credentials_of_the_url_are_sent(user: str, credentials: bytes) -> None:
     assert b"Host: h" in lines
 
 
+@pytest.mark.parametrize(
+    ("url", "start", "host"),
+    [
+        (
+            "http://h/é/%C3%A9/a%2fb?x=é&y=%20&z=[1]",
+            "/%C3%A9/%C3%A9/a%2fb?x=%C3%A9&y=%20&z=[1]",
+            "h",
+        ),
+        ("http://Bücher.example:8000/", "/", "xn--bcher-kva.example:8000"),
+        ("http://e\u0301.example/", "/", "xn--9ca.example"),
+        ("http://me:é@日本.example", "/", "xn--wgv71a.example"),
+        ("http://[::1]:8000/100%", "/100%", "[::1]:8000"),
+    ],
+)
+def test_urls_are_sent_in_ascii(url: str, start: str, host: str) -> None:
+    head = post_request(parse_url(url), Payload(b"", "image/png"))
+    lines = head.decode("ascii").split("\r\n")
+    assert lines[0] == f"POST {start} HTTP/1.1"
+    assert f"Host: {host}" in lines
+
+
+@pytest.mark.parametrize("name", ["é" * 64, "é..example", "straße.example"])
+def test_host_names_that_cannot_be_encoded_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"^The host name '{name}' cannot be encoded"):
+        parse_url(f"http://{name}/")
+
+
 def test_unusable_certificates_are_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("no certificate")
