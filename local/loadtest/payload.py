@@ -5,8 +5,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from local.common.cli import UsageError
+from local.common.memory import available_bytes
+
+_COPIES: Final = 4
+"""Copies of an image in memory at the same time: the file, the body, and the request, in Base64 for
+Lambda."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,10 @@ def find_images(path: Path) -> list[Path]:
     Raises `UsageError` if there are none."""
     if path.is_file():
         return [path]
+    if path.exists() and not path.is_dir():
+        raise UsageError(
+            f"{str(path)!r} is not a regular file. Name an image or a folder of images."
+        )
     if not path.is_dir():
         raise UsageError(f"{str(path)!r} does not exist. Name an image or a folder of images.")
     images = sorted(
@@ -35,9 +45,21 @@ def find_images(path: Path) -> list[Path]:
 def read_payloads(path: Path) -> Sequence[Payload]:
     """A payload for each image that `find_images` returns. Raises `UsageError`."""
     try:
-        return [multipart(image.name, image.read_bytes()) for image in find_images(path)]
+        images = find_images(path)
+        _check_memory(sum(image.stat().st_size for image in images))
+        return [multipart(image.name, image.read_bytes()) for image in images]
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}.") from None
+
+
+def _check_memory(size: int) -> None:
+    """Raises `UsageError` if images of `size` bytes do not fit into memory."""
+    most = available_bytes() // _COPIES
+    if size > most:
+        raise UsageError(
+            f"The images have {size / 1e6:,.0f} MB, but at most {most / 1e6:,.0f} MB fit into "
+            "memory. Use fewer or smaller images."
+        )
 
 
 def multipart(filename: str, data: bytes) -> Payload:

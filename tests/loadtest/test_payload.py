@@ -1,5 +1,6 @@
 """Payloads and URLs."""
 
+import os
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
@@ -35,6 +36,25 @@ def test_find_images_in_a_folder(tmp_path: Path) -> None:
 
 def test_sample_exists() -> None:
     assert find_images(SAMPLE) == [SAMPLE]
+
+
+def test_images_larger_than_the_memory_are_refused(tmp_path: Path) -> None:
+    # given: a terabyte without blocks on the disk
+    with (tmp_path / "large.jpg").open("wb") as image:
+        image.truncate(2**40)
+    for path in (tmp_path, tmp_path / "large.jpg"):
+        with pytest.raises(
+            UsageError, match=r"^The images have 1,099,512 MB, but at most [\d,]+ MB"
+        ):
+            read_payloads(path)
+
+
+def test_image_that_is_not_a_regular_file_is_refused(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/null")):
+        with pytest.raises(UsageError, match=r"is not a regular file\. Name an image or a folder"):
+            read_payloads(path)
 
 
 @pytest.mark.parametrize(
