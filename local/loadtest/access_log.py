@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from local.common.cli import UsageError
-from local.loadtest.schedule import Schedule, check_requests
+from local.loadtest.schedule import Schedule, check_requests, check_seconds
 
 _COMMON: Final = re.compile(r"\S+ \S+ .*?\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]")
 """The start of the common and the combined log format of Apache and nginx."""
@@ -32,6 +32,13 @@ _TIME_FIELDS: Final = (
 """Names of the time in JSON lines: of the service, of Docker, and of nginx's variables."""
 
 
+_SPEEDS: Final = (1e-6, 1e6)
+
+_DIGITS: Final = 9
+"""Due times are in whole nanoseconds, as the finest logs. The rate of two requests that are much
+closer would be infinite in floating point."""
+
+
 def read_access_log(path: Path, speed: float = 1.0) -> Schedule:
     """A schedule with the times between the requests of an access log, divided by `speed`.
 
@@ -41,8 +48,10 @@ def read_access_log(path: Path, speed: float = 1.0) -> Schedule:
     whole seconds; the requests of a second are spread over it evenly. Raises `UsageError` with the
     number of the line.
     """
-    if not (math.isfinite(speed) and speed > 0):
-        raise UsageError(f"--speed must be more than 0; it is {speed:g}.")
+    if not _SPEEDS[0] <= speed <= _SPEEDS[1]:
+        raise UsageError(
+            f"--speed must be from {_SPEEDS[0]:f} to {_SPEEDS[1]:,.0f}; it is {speed:g}."
+        )
     times: list[float] = []
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
@@ -56,6 +65,8 @@ def read_access_log(path: Path, speed: float = 1.0) -> Schedule:
     check_requests(len(times), "Use a shorter log")
     due = _spread(np.sort(np.array(times, np.float64)))
     due = (due - due[0]) / speed
+    check_seconds(float(due[-1]), "Use a shorter log or a higher --speed")
+    due = due.round(_DIGITS)
     span = float(due[-1]) * len(due) / (len(due) - 1) if due[-1] > 0 else None
     name = path.name.encode(errors="replace").decode()
     faster = "" if speed == 1 else f", {speed:g} times as fast"
@@ -101,7 +112,8 @@ def _json_time(line: str) -> float | None:
         for name in _TIME_FIELDS:
             if name in content:
                 ended = _timestamp(content[name])
-                return None if ended is None else ended - _duration(content)
+                started = None if ended is None else ended - _duration(content)
+                return started if started is not None and math.isfinite(started) else None
     except (ValueError, OverflowError, RecursionError):
         pass
     return None

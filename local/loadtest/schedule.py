@@ -15,6 +15,11 @@ Arrivals = Literal["constant", "poisson"]
 MOST_REQUESTS: Final = 20_000_000
 """8 bytes a request for its due time and about 100 for its result: 2.2 GB."""
 
+MOST_RATE: Final = 1_000_000.0
+"""Requests per second; far more than a client can send."""
+
+_LONGEST_SECONDS: Final = 366 * 86_400.0
+
 _SHORTEST_PERIOD: Final = 1e-6
 """Seconds. Rates of much shorter periods are infinite in floating point."""
 
@@ -115,12 +120,22 @@ class RateProfile:
     def __post_init__(self) -> None:
         values = [*self.times, *self.rates]
         if not all(math.isfinite(value) and value >= 0 for value in values):
-            raise UsageError("Rates and times must be 0 or more.")
-        if len(self.times) < 2 or self.times[0] != 0 or (np.diff(self.times) < 0).any():
+            raise UsageError("Rates and times must be finite numbers of 0 or more.")
+        gaps = np.diff(self.times)
+        if len(self.times) < 2 or self.times[0] != 0 or (gaps < 0).any():
             raise UsageError("The times of a profile must start at 0 and ascend.")
         if self.requests < 1:
             raise UsageError("No request is due. Use a higher rate or more time.")
         check_requests(self.requests, "Use a lower rate or less time")
+        check_seconds(self.seconds, "Use less time")
+        if self.rates.max() > MOST_RATE:
+            raise UsageError(
+                f"A rate is at most {MOST_RATE:,.0f} requests/s; this one is "
+                f"{self.rates.max():.4g}. Use a lower rate."
+            )
+        # Rounded: differences of decimal numbers are inexact.
+        if ((gaps > 0) & (gaps.round(7) < _SHORTEST_PERIOD)).any():
+            raise UsageError("Times must be a microsecond or more apart. Use more time.")
 
     @property
     def seconds(self) -> float:
@@ -129,7 +144,7 @@ class RateProfile:
     @property
     def requests(self) -> float:
         """The expected number of requests: the integral of the rate."""
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return float(np.trapezoid(self.rates, self.times))
 
     def schedule(self, arrivals: Arrivals = "constant", seed: int = 0) -> Schedule:
@@ -202,4 +217,14 @@ def check_requests(requests: float, advice: str) -> None:
         shown = f"{requests:,.0f}" if requests < 1e15 else "far more"
         raise UsageError(
             f"A run has at most {MOST_REQUESTS:,} requests; this one has {shown}. {advice}."
+        )
+
+
+def check_seconds(seconds: float, advice: str) -> None:
+    """Raises `UsageError` if the last request of a run is due too late."""
+    if seconds > _LONGEST_SECONDS:
+        days = seconds / 86_400
+        when = f"after {days:,.0f} days" if days < 1e15 else "far later"
+        raise UsageError(
+            f"A run takes at most a year; the last request of this one is due {when}. {advice}."
         )

@@ -23,6 +23,9 @@ _OLD_REQUESTS: Final = "classifier_requests_total"
 _COUNTERS: Final = ("_total", "_count", "_sum")
 _PATH: Final = "/metrics"
 
+_MOST: Final = 1e18
+"""Larger values are ignored: their differences may be infinite."""
+
 _LAMBDA_HOSTS: Final = (".on.aws", ".amazonaws.com")
 """Not asked: Lambda has no /metrics, and the request would start an environment before the run."""
 
@@ -116,7 +119,7 @@ def parse(text: str) -> Samples | None:
                     samples[sample.name] = samples.get(sample.name, 0.0) + sample.value
     except IndexError:  # of the parser, at some malformed lines
         return None
-    samples = {name: value for name, value in samples.items() if math.isfinite(value)}
+    samples = {name: value for name, value in samples.items() if abs(value) <= _MOST}
     return samples if any(name.startswith(_PREFIX) for name in samples) else None
 
 
@@ -140,7 +143,8 @@ def difference(before: Samples, after: Samples, seconds: float) -> ServiceView |
         count, total = f"{_PREFIX}{name}_{unit}_count", f"{_PREFIX}{name}_{unit}_sum"
         if total not in after or not change(count):
             return None
-        return round(change(total) / change(count) * 1000, 3)
+        mean = change(total) / change(count) * 1000
+        return round(mean, 3) if math.isfinite(mean) else None
 
     has_cpu = "process_cpu_seconds_total" in before and "process_cpu_seconds_total" in after
     return ServiceView(

@@ -123,6 +123,8 @@ def test_profile_is_read(header: Sequence[str], tmp_path: Path) -> None:
         (("0,10", "5,10", "4,1"), "line 3: the times must ascend; 4 comes after 5."),
         (("0,0", "5,0"), "No request is due. Use a higher rate or more time."),
         (("0,1e9", "5,1e9"), "A run has at most 20,000,000 requests"),
+        (("0,5", "1,5", "1,1e308", "1,1e308", "2,5"), "A rate is at most 1,000,000 requests/s"),
+        (("0,0", "1e-320,5", "1,5"), "Times must be a microsecond or more apart."),
     ],
 )
 def test_wrong_profiles_are_refused(lines: Sequence[str], message: str, tmp_path: Path) -> None:
@@ -178,6 +180,8 @@ def test_json_lines_may_have_the_time_of_the_common_format(name: str, tmp_path: 
         ((), "has no requests. Name an access log."),
         ((COMMON.format(1), "GET /"), "line 2: no time found. Use the common or combined log"),
         (('{"time": 1}', "{"), "line 2: no time found."),
+        (('{"time": 0, "ms": 1e999}', '{"time": -1.7e308, "ms": 1e308}', "{"), "line 3: no time"),
+        (('{"time": -1.797e308, "ms": 1.797e308}',), "line 1: no time found."),
         (('{"time": "now"}',), "line 1: no time found."),
         (('{"status": 200}',), "line 1: no time found."),
         (('{"time": ' + "[" * 100_000,), "line 1: no time found."),
@@ -190,6 +194,27 @@ def test_wrong_logs_are_refused(lines: Sequence[str], message: str, tmp_path: Pa
     with pytest.raises(UsageError) as wrong:
         read_access_log(file_of(tmp_path, *lines))
     assert message in str(wrong.value)
+
+
+@pytest.mark.parametrize("times", [("0", "5e-324"), ("1", "1.0000000001")])
+def test_requests_less_than_a_nanosecond_apart_are_due_at_once(
+    times: Sequence[str], tmp_path: Path
+) -> None:
+    schedule = read_access_log(file_of(tmp_path, *(f'{{"time": {time}}}' for time in times)))
+    assert schedule.due.tolist() == [0, 0]
+    assert schedule.offered_rps is None
+
+
+@pytest.mark.parametrize("speed", [0, -1, 1e-300, 1e300, math.inf, math.nan])
+def test_speed_out_of_range_is_refused(speed: float, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^--speed must be from 0\.000001 to 1,000,000; it is"):
+        read_access_log(tmp_path, speed)
+
+
+def test_replay_of_more_than_a_year_is_refused(tmp_path: Path) -> None:
+    path = file_of(tmp_path, '{"time": -1e300}', '{"time": 0}')
+    with pytest.raises(UsageError, match=r"A run takes at most a year; .* is due far later"):
+        read_access_log(path)
 
 
 def test_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
@@ -226,8 +251,13 @@ def test_replay_as_a_command(stub: Stub, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("--rate", "0"), "No request is due. Use a higher rate or more time."),
-        (("--rate", "-5"), "Rates and times must be 0 or more."),
-        (("--rate", "nan"), "Rates and times must be 0 or more."),
+        (("--rate", "-5"), "Rates and times must be finite numbers of 0 or more."),
+        (("--rate", "nan"), "Rates and times must be finite numbers of 0 or more."),
+        (("--for", "inf"), "Rates and times must be finite numbers of 0 or more."),
+        (("--rate", "1e300", "--for", "1e-299"), "A rate is at most 1,000,000 requests/s"),
+        (("--rate", "1e6", "--for", "9e-7"), "No request is due."),
+        (("--ramp", "0:1e300"), "this one has far more. Use a lower rate"),
+        (("--rate", "1e-7", "--for", "1e8"), "A run takes at most a year; the last request"),
         (("--for", "1e12"), "A run has at most 20,000,000 requests"),
         (("--rate", "1e308", "--for", "1e308"), "this one has far more. Use a lower rate"),
         (("--rate", "5", "--ramp", "1:2"), "Use one of --rate and --ramp."),

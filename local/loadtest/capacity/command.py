@@ -237,7 +237,7 @@ def criteria_of(options: Namespace) -> Criteria:
 def write(options: Namespace, result: Result) -> None:
     try:
         if options.json:
-            text = json.dumps(result.as_dict(environment()), indent=2)
+            text = json.dumps(result.as_dict(environment()), indent=2, allow_nan=False)
             options.json.write_text(f"{text}\n", encoding="utf-8")
         if options.plot:
             from local.loadtest.capacity.plot import save_plot

@@ -23,7 +23,7 @@ from local.loadtest.engine.channel import Channel, Closed, channel_pair
 from local.loadtest.engine.kinds import Kinds
 from local.loadtest.engine.sender import Job, run_sender
 from local.loadtest.run import IN_FLIGHT, RECORD, ClientUse, Records, Run
-from local.loadtest.schedule import Schedule
+from local.loadtest.schedule import Schedule, check_seconds
 from local.loadtest.target import Target
 
 PROCESS_KILLED: Final = "process killed"
@@ -36,8 +36,6 @@ _TICK_SECONDS: Final = 0.5
 """`on_records` is called at least this often."""
 
 _SPARE_FILES: Final = 64
-
-_LONGEST_SECONDS: Final = 366 * 86_400.0
 
 KILLED_AFTER_SECONDS: Final = 2.0
 """Senders end by themselves in a fraction of this time after they are told to stop."""
@@ -62,11 +60,8 @@ def run(
     timeout: seconds per request from its actual start. `on_records` receives records as requests
     end, and is called at least every half second. Raises `UsageError`.
     """
-    if len(schedule.due) and schedule.due[-1] > _LONGEST_SECONDS:
-        raise UsageError(
-            f"A run takes at most a year; the last request of this one is due after "
-            f"{schedule.due[-1] / 86_400:,.0f} days. Use a shorter plan."
-        )
+    if len(schedule.due):
+        check_seconds(schedule.due[-1], "Use a shorter plan")
     senders = max(1, min(cpu_count(), schedule.requests))
     _raise_file_limit(schedule.most_at_once, senders)
     return _Engine(target, schedule, timeout, on_records).run(senders)

@@ -21,7 +21,7 @@ _STAGES: Final = ("queue", "decode", "infer")
 def write_json(summary: Summary, path: Path, **more: Any) -> None:
     """Write the summary, and `more` below it."""
     content = {**summary.as_dict(), **more}
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_csv(run: Run, path: Path) -> None:
