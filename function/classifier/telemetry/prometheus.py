@@ -3,6 +3,7 @@
 Names and units follow Prometheus's "Metric and label naming"; docs/monitoring.md lists them.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -204,5 +205,16 @@ def _remove_dead_gauges(directory: Path) -> None:
     """Remove live-gauge files left by killed workers."""
     for file in directory.glob("gauge_live*_*.db"):
         process = int(file.stem.rpartition("_")[2])
-        if not Path(f"/proc/{process}").exists():
+        if not _is_running(process):
             multiprocess.mark_process_dead(process)  # type: ignore[no-untyped-call]
+
+
+def _is_running(process: int) -> bool:
+    """Signal 0 only checks the process: macOS has no /proc."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True

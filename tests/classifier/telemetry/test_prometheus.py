@@ -1,10 +1,15 @@
 """`/metrics`, read with Prometheus's parser."""
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
+from classifier.telemetry import prometheus
 from tests.support import raw
 from tests.support.metrics import Scrape
 from tests.support.server import Server, serving, start_refused
@@ -110,6 +115,22 @@ def test_metrics_of_all_workers_survive_a_killed_worker(tmp_path: Path, sample: 
         # A worker may count a request after the client has its response.
         wait_until(lambda: sums() == (20, 0, 1), "the sums of both workers")
     assert server.process.returncode == 0
+
+
+def test_gauges_of_running_workers_are_kept_without_proc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given gauges of a running process and of one that has ended, and no /proc, as on macOS."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait(timeout=HANG_SECONDS)
+    running = tmp_path / f"gauge_livesum_{os.getpid()}.db"
+    dead = tmp_path / f"gauge_livesum_{ended.pid}.db"
+    running.touch()
+    dead.touch()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    prometheus._remove_dead_gauges(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [running.name]
 
 
 def test_missing_metrics_directory_refuses_to_start(tmp_path: Path) -> None:
