@@ -40,7 +40,10 @@ def _profile_of(path: Path, rows: list[tuple[int, list[str]]]) -> RateProfile:
     if len(points) < 2:
         raise UsageError(f"{str(path)!r} must have two rows or more, with seconds,rate.")
     times, rates = np.array(points, np.float64).T
-    return RateProfile(times, rates)
+    try:
+        return RateProfile(times, rates)
+    except UsageError as error:
+        raise UsageError(f"{str(path)!r}: {error}") from None
 
 
 def _problem(row: list[str], before: list[tuple[float, float]]) -> str | None:

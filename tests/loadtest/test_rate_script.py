@@ -128,8 +128,10 @@ def test_profile_is_read(header: Sequence[str], tmp_path: Path) -> None:
     ],
 )
 def test_wrong_profiles_are_refused(lines: Sequence[str], message: str, tmp_path: Path) -> None:
+    path = file_of(tmp_path, *lines)
     with pytest.raises(UsageError) as wrong:
-        read_profile(file_of(tmp_path, *lines))
+        read_profile(path)
+    assert str(wrong.value).startswith(repr(str(path)))
     assert message in str(wrong.value)
     assert "\n" not in str(wrong.value)
 
