@@ -5,7 +5,7 @@ of the body for a request (RFC 9112, section 11.2).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from classifier.errors import (
@@ -19,9 +19,6 @@ from classifier.server.timeouts import MAX_HEAD_BYTES
 
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 
-_MAX_TARGET_BYTES: Final = 65535
-"""`httptools.parse_url`, which uvicorn calls, takes no more."""
-
 _SEPARATOR_BYTES: Final = 4
 """Of a header: a colon, a space and the end of the line"""
 
@@ -33,7 +30,7 @@ _ABSOLUTE: Final = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 
 
 def check_head(
-    version: str, method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]
+    version: str, method: bytes, target: bytes, headers: Collection[tuple[bytes, bytes]]
 ) -> None:
     """Check what determines where the request ends, which host it is for, and its length: the
     parsers count the bytes of a head only until it has arrived. The names of `headers` are in lower
@@ -42,13 +39,13 @@ def check_head(
         raise UnsupportedVersion(version)
     if method == b"CONNECT":
         raise UnsupportedMethod
-    if len(target) > _MAX_TARGET_BYTES:
+    lengths = (len(name) + len(value) + _SEPARATOR_BYTES for name, value in headers)
+    # A target that fits in is also within the 65,535 bytes of httptools.parse_url.
+    if len(method) + len(target) + sum(lengths) > MAX_HEAD_BYTES:
         raise HeadTooLarge(MAX_HEAD_BYTES)
     hosts = 0
-    size = len(target)
     coding = length = None
     for name, value in headers:
-        size += len(name) + len(value) + _SEPARATOR_BYTES
         if name == b"host":
             hosts += 1
             if not _HOST.fullmatch(value):
@@ -57,8 +54,6 @@ def check_head(
             length = value
         elif name == b"transfer-encoding":
             coding = value if coding is None else b"%s, %s" % (coding, value)
-    if size > MAX_HEAD_BYTES:
-        raise HeadTooLarge(MAX_HEAD_BYTES)
     if hosts != 1 and (hosts or version == "1.1"):
         raise MalformedRequest("it needs exactly one Host header")
     if coding is not None:
