@@ -44,7 +44,7 @@ def test_workers_listen_where_the_variables_say(tmp_path: Path) -> None:
         assert server.url == f"http://127.0.0.1:{port}"
 
 
-def answers(host: str, port: int) -> bool:
+def accepts(host: str, port: int) -> bool:
     """Whether a connection to this address is accepted."""
     try:
         socket.create_connection((host, port)).close()
@@ -64,15 +64,15 @@ def has_ipv6() -> bool:
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_all_addresses_of_ipv6_are_none_of_ipv4(tmp_path: Path, workers: str) -> None:
-    """However many processes there are. The port may be another service's on IPv4."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    """However many processes there are. The port may be another program's on IPv4."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))  # and refuses connections, as it does not listen
         port = other.getsockname()[1]
         variables = {"HOST": "::", "PORT": str(port), "WEB_CONCURRENCY": workers}
         with serving_as_set(tmp_path / "log", **variables) as server:
             assert server.url == f"http://[::]:{port}"
-            assert answers("::1", port)
-            other.close()
-            assert not answers("127.0.0.1", port)
+            assert accepts("::1", port)
+            assert not accepts("127.0.0.1", port)
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
@@ -83,8 +83,8 @@ def test_empty_host_is_all_addresses_of_ipv4_and_ipv6(tmp_path: Path, workers: s
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT / "function", stdout=output, stderr=output)
     try:
-        wait_until(lambda: answers("127.0.0.1", port), "a listening server")
-        wait_until(lambda: answers("::1", port), "a server that listens on IPv6")
+        wait_until(lambda: accepts("127.0.0.1", port), "a listening server")
+        wait_until(lambda: accepts("::1", port), "a server that listens on IPv6")
     finally:
         process.terminate()
         process.wait(timeout=HANG_SECONDS)
