@@ -130,8 +130,8 @@ def rules_broken(**parameters: str) -> list[str]:
 
 
 class _Model:
-    """The common part of the resource types below, which moto's CloudFormation does not support,
-    or not completely. moto finds the direct subclasses of its own model."""
+    """The common part of the resource types below, of which moto's CloudFormation supports some in
+    part and others not at all. moto finds the direct subclasses of its own model."""
 
     TYPE: ClassVar[str]
     NAME: ClassVar[str] = ""
