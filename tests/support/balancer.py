@@ -8,10 +8,11 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Final
 
 from tests.support.raw import get
+from tests.support.streams import Connections
 from tests.support.wait import HANG_SECONDS
 
 POLL_SECONDS: Final = 0.1
@@ -33,6 +34,7 @@ class Balancer:
         self._ready: set[int] = set()
         self._open: Counter[int] = Counter()
         self._turn = 0
+        self._connections = Connections(self._relay)
 
     def is_ready(self, port: int) -> bool:
         """Whether new connections may go to this instance."""
@@ -44,14 +46,15 @@ class Balancer:
 
     async def run(self, started: threading.Event, stop: asyncio.Event) -> None:
         """Serve until `stop`; `started` is set when `url` is known."""
-        server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._connections.accept, "127.0.0.1", 0)
         probes = [asyncio.create_task(self._watch(port)) for port in self._ports]
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         started.set()
         await stop.wait()
-        server.close()
         for probe in probes:
             probe.cancel()
+        await asyncio.wait(probes)
+        await self._connections.close(server)
 
     async def _watch(self, port: int) -> None:
         failures = 0
@@ -75,7 +78,9 @@ class Balancer:
         self._open[port] += 1
         try:
             answer, request = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(_copy(reader, request), _copy(answer, writer))
+            with closing(request):
+                copies = [_copy(reader, request), _copy(answer, writer)]
+                await asyncio.gather(*map(self._connections.start, copies))
         except OSError:
             writer.close()
         finally:
@@ -102,9 +107,9 @@ def balancing(ports: Sequence[int]) -> Iterator[Balancer]:
 async def _is_ready(port: int) -> bool:
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(_PROBE)
-        received = await reader.read()
-        writer.close()
+        with closing(writer):
+            writer.write(_PROBE)
+            received = await reader.read()
     except OSError:
         return False
     return received.startswith(b"HTTP/1.1 200 ")

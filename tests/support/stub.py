@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gzip
 import json
 import socket
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import chain, cycle, repeat
 from typing import TypeVar
 
+from tests.support.streams import Connections
 from tests.support.wait import HANG_SECONDS
 
 PREDICTIONS = json.dumps({"predictions": [{"label": "stub", "probability": 1}]}).encode()
@@ -74,18 +76,13 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result(HANG_SECONDS)
 
     server: list[asyncio.Server] = []
-    writers: list[asyncio.StreamWriter] = []
-    serving: set[asyncio.Task[None]] = set()
     stub = Stub("")
-
-    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        serving.add(loop.create_task(_serve(stub, reader, writer)))
+    connections = Connections(functools.partial(_serve, stub))
 
     async def start() -> None:
         server.append(
             await asyncio.start_server(
-                serve,
+                connections.accept,
                 *("127.0.0.1", 0),
                 backlog=4096,
                 limit=1 << 24,
@@ -93,34 +90,19 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
             )
         )
 
-    async def close_listener() -> None:
-        # Otherwise connections that the loop is still accepting would stay open.
-        while accepting := asyncio.all_tasks() - {asyncio.current_task()} - serving:
-            await asyncio.wait(accepting)
-        server[0].close()
-
     async def release(name: str) -> None:
         stub.gates[name].set()
-
-    async def stop() -> None:
-        await close_listener()
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
-        for writer in writers:
-            writer.transport.abort()
-        await asyncio.sleep(0.01)  # transports close in the next iteration
 
     call(start())
     scheme = "https" if tls else "http"
     host = "localhost" if tls else "127.0.0.1"
     stub.url = f"{scheme}://{host}:{server[0].sockets[0].getsockname()[1]}"
-    stub.close_listener = lambda: call(close_listener())
+    stub.close_listener = lambda: call(connections.close_listener(server[0]))
     stub.release = lambda name: call(release(name))
     try:
         yield stub
     finally:
-        call(stop())
+        call(connections.close(server[0]))
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
