@@ -1,6 +1,7 @@
 """The cost of logs, metrics, S3 and traffic, and the sizes that it follows from."""
 
 import json
+import logging
 from io import StringIO
 from typing import Any
 
@@ -138,6 +139,18 @@ def test_warn_leaves_only_the_lines_of_the_service() -> None:
     bill = predicted(Services(COSTS, platform_lines=False)).bill
 
     assert bill.logs == pytest.approx((36_000 * 580 + 10 * 360) / 1e9 * 0.50)
+
+
+def test_requests_write_no_lines_that_are_not_counted(
+    sample: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given the level that the runtime sets for logs in JSON."""
+    caplog.set_level(logging.INFO)
+
+    with current_event_loop():
+        Run(sample)
+
+    assert caplog.messages == []
 
 
 def test_metrics_are_billed_by_the_hour_that_has_begun() -> None:

@@ -31,6 +31,8 @@ def is_http_event(event: object) -> bool:
 
 def create_http_handler(app: ASGIApp, base_path: str) -> Callable[[Event, Any], dict[str, Any]]:
     """A handler of HTTP events; `base_path` is that of a custom domain's mapping."""
+    # Mangum logs each request at INFO, the runtime's level for logs in JSON; ours is ACCESS_LOG.
+    logging.getLogger("mangum").setLevel(logging.WARNING)
     # lifespan="off": Mangum would run it for every invocation.
     mangum = Mangum(_below_base_path(app, base_path), lifespan="off", text_mime_types=_TEXT)
 
