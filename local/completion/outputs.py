@@ -16,23 +16,44 @@ _MARK: Final = "\ufeff"
 
 _OF_EACH: Final = ("label", "probability")
 
+_TEXT: Final = "'"
+"""In front of a cell, it makes a spreadsheet take the cell for text."""
+
+_FORMULA: Final = tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
+"""A spreadsheet takes a cell that begins with one of them for a formula (OWASP, "CSV Injection";
+ASVS 5.0, 1.2.10). The last four are =+-@ of full width, for spreadsheets in Japanese."""
+
+_SEPARATORS: Final = frozenset(";\t\r")
+"""Must be quoted, too: where the comma is the decimal separator, a spreadsheet separates the cells
+of a CSV file at semicolons. Older versions of Python leave a CR without quotes."""
+
 
 class Results:
     """A header, and for each photo its key and its `top` classes; cells are empty if the result has
-    fewer."""
+    fewer. No key is a formula: photos may come from strangers."""
 
     def __init__(self, file: TextIO, top: int) -> None:
         self._write = csv.writer(file, lineterminator="\n").writerow
+        self._write_quoted = csv.writer(
+            file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+        ).writerow
         self._top = top
         self._columns = 1 + top * len(_OF_EACH)
         further = (f"{name}{rank}" for rank in range(2, top + 1) for name in _OF_EACH)
         self._write(("key", *_OF_EACH, *further))
 
     def add(self, task: Task, result: dict[str, Any]) -> None:
-        row = [task.key]
+        row = [_cell(task.key)]
         for prediction in result["predictions"][: self._top]:
             row += (prediction["label"], prediction["probability"])
-        self._write(row + [""] * (self._columns - len(row)))
+        write = self._write if _SEPARATORS.isdisjoint(task.key) else self._write_quoted
+        write(row + [""] * (self._columns - len(row)))
+
+
+def _cell(key: str) -> str:
+    """The key as text for a spreadsheet. One that begins with the mark gets another, so that
+    removing one mark from a cell always returns the key."""
+    return _TEXT + key if key.startswith((_TEXT, *_FORMULA)) else key
 
 
 class Manifest:

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 from subprocess import PIPE, Popen
+from urllib.parse import quote
 
 import pytest
 from mypy_boto3_s3 import S3Client
@@ -65,6 +66,37 @@ def test_table_has_the_classes_of_each_photo(job: Path, tmp_path: Path) -> None:
     done = script(SCRIPT, job, "--csv", "-")
     assert done.stdout == "key,label,probability\na/1 .jpg,tiger cat,0.5\na/2.jpg,fox,0.75\n"
     assert "4 objects" in done.stderr
+
+
+@pytest.mark.parametrize("first", [*"=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", "'", "'='"])
+def test_no_key_is_a_formula_for_a_spreadsheet(tmp_path: Path, first: str) -> None:
+    """Given strangers who choose the names of their photos. The key can be read back."""
+    key = f"{first}cmd|' /C calc'!A0"
+    job = write_report(tmp_path / "job-1", succeeded(quote(key)), succeeded("a'=b.jpg"))
+    table = tmp_path / "results.csv"
+    script(SCRIPT, job, "--csv", table)
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        cells = [row["key"] for row in csv.DictReader(file)]
+    assert cells == [f"'{key}", "a'=b.jpg"]
+    assert [cell.removeprefix("'") for cell in cells] == [key, "a'=b.jpg"]
+
+
+def test_key_may_have_a_carriage_return(tmp_path: Path) -> None:
+    job = write_report(tmp_path / "job-1", succeeded(quote("a\rb.jpg")), succeeded("c.jpg"))
+    table = tmp_path / "results.csv"
+    script(SCRIPT, job, "--csv", table)
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        assert [row["key"] for row in csv.DictReader(file)] == ["a\rb.jpg", "c.jpg"]
+
+
+def test_key_is_one_cell_for_a_spreadsheet_that_separates_at_semicolons(tmp_path: Path) -> None:
+    job = write_report(tmp_path / "job-1", succeeded("a;=1-1.jpg"), succeeded("b.jpg"))
+    table = tmp_path / "results.csv"
+    script(SCRIPT, job, "--csv", table)
+    text = table.read_text("utf-8-sig")
+    assert text == 'key,label,probability\n"a;=1-1.jpg","tiger cat",0.5\nb.jpg,tiger cat,0.5\n'
+    first, *_ = list(csv.reader(text.splitlines(), delimiter=";"))[1]
+    assert first.startswith("a;=1-1.jpg")
 
 
 def test_failed_photos_get_a_manifest_for_another_job(job: Path, tmp_path: Path) -> None:
