@@ -28,6 +28,10 @@ _OF_EACH: Final = ("label", "index", "probability")
 _CONFIDENT: Final = "confident"
 """The member and the column"""
 
+_QUOTED: Final = frozenset(";\t\r")
+"""Characters that the csv module leaves without quotes: spreadsheets of some countries separate
+cells at semicolons, and older versions of Python write a CR that they do not read."""
+
 _BOOLEAN: Final = {None: "", True: "true", False: "false"}
 """As in JSON; pandas reads it as booleans"""
 
@@ -149,8 +153,12 @@ def printable(text: str) -> str:
 
 
 def _line(cells: Sequence[object]) -> str:
+    """The first cell may be any text."""
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    if _QUOTED.isdisjoint(str(cells[0])):
+        csv.writer(buffer, lineterminator="\n").writerow(cells)
+    else:
+        csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerow(cells)
     return buffer.getvalue()
 
 

@@ -17,6 +17,7 @@ PATHS = [
     "a.jpg",
     'b, "c"\nd.jpg',
     "\r\n.jpg",
+    "a\rb.jpg",
     os.fsdecode(b"\xe9t\xe9.jpg"),
     "Stra\u00dfe.jpg",
     '".jpg',
@@ -110,6 +111,13 @@ def test_a_foreign_row_in_the_middle_is_refused_by_number(whole: Path, kind: typ
     whole.write_bytes(whole.read_bytes() + b"something else\n")
     with pytest.raises(OutputError, match=f"Row {len(PATHS) + 2} of .* is not a row of this"):
         opened(whole, kind)
+
+
+def test_path_is_one_cell_for_a_spreadsheet_that_separates_at_semicolons() -> None:
+    """Given a row of an ordinary name, which has no quotes."""
+    odd, plain = (Csv(MODEL, 1).encode(result(name, 1)) for name in ("a;=1+1.jpg", "b.jpg"))
+    assert odd == b'"a;=1+1.jpg","cat, tabby",1,0.5,"","","","m"\n'
+    assert plain == b'b.jpg,"cat, tabby",1,0.5,,,,m\n'
 
 
 def test_two_cannot_write_to_one_file(whole: Path, kind: type[Any]) -> None:
