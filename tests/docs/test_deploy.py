@@ -28,6 +28,16 @@ def test_paths_on_the_page_exist() -> None:
         assert (DEPLOY / name).exists(), name
 
 
+def test_secret_is_created_before_the_pods_that_read_it() -> None:
+    """Pods that are older than the secret would serve without a key."""
+    (variable,) = (
+        each for each in container(of_kind("Deployment"))["env"] if each["name"] == "API_KEY"
+    )
+    secret = variable["valueFrom"]["secretKeyRef"]
+    create = f"kubectl create secret generic {secret['name']} --from-literal={secret['key']}="
+    assert 0 < PAGE.find(create) < PAGE.find("kubectl apply -k deploy/kubernetes")
+
+
 def test_sizes_are_those_of_the_manifests_and_of_the_service() -> None:
     limits = container(of_kind("Deployment"))["resources"]["limits"]
     autoscaler = of_kind("HorizontalPodAutoscaler")["spec"]
