@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.browser.page import CAT, choose, expect_the_cat
 from tests.support.browser import Open
@@ -21,6 +21,21 @@ COLOURED = """(canvas) => {
   let opaque = 0;
   for (let index = 3; index < data.length; index += 4) opaque = Math.max(opaque, data[index]);
   return { size: [width, height], corner: at(1, 1), opaque };
+}"""
+
+
+NATURAL_SIZE = "(image) => [image.naturalWidth, image.naturalHeight]"
+
+# The page makes a URL for the photo that it may shrink, then one for its preview.
+LATE_PREVIEW = """() => {
+  const { createObjectURL } = URL;
+  let made = 0;
+  URL.createObjectURL = (blob) =>
+    (made += 1) === 2 ? new URL("preview.jpg", location).href : createObjectURL(blob);
+}"""
+
+FRAMES = """async () => {
+  for (let frame = 0; frame < 20; frame += 1) await new Promise(requestAnimationFrame);
 }"""
 
 
@@ -55,7 +70,7 @@ def test_switch_lays_the_map_over_the_photo(page: Page) -> None:
     expect(shown).to_be_visible()
     found = shown.evaluate(COLOURED)
     image = page.locator("figure img")
-    width, height = image.evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
+    width, height = image.evaluate(NATURAL_SIZE)
     assert found["size"][0] / found["size"][1] == pytest.approx(width / height, rel=0.01)
     assert found["corner"] == [0, 0, 0, pytest.approx(115, abs=1)]  # the model did not get it
     assert found["opaque"] > 150
@@ -74,6 +89,24 @@ def test_switch_hides_the_map_and_asks_once(page: Page) -> None:
     switch.check()
     expect(shown).to_be_visible()
     assert asked.count(True) == 1
+
+
+def test_map_waits_for_the_preview(page: Page) -> None:
+    """Given a preview that has not loaded when the map arrives: the map gets its size."""
+    previews: list[Route] = []
+    page.route("**/preview.jpg", lambda route: previews.append(route))  # noqa: PLW0108
+    page.evaluate(LATE_PREVIEW)
+    with page.expect_request("**/preview.jpg"):
+        choose(page, CAT)
+    with page.expect_response("**/?explain=1*"):
+        page.get_by_label(SWITCH).check()
+    page.evaluate(FRAMES)  # enough to draw the map
+    previews[0].fulfill(body=CAT["buffer"], content_type="image/jpeg")
+    shown = page.locator("canvas")
+    expect(shown).to_be_visible()
+    width, height = page.locator("figure img").evaluate(NATURAL_SIZE)
+    assert width > 1
+    assert shown.evaluate(COLOURED)["size"] == [width, height]
 
 
 @pytest.mark.parametrize("width", [1000, 360])

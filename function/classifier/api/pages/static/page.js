@@ -234,10 +234,19 @@ function offerToLook(name, upload, article) {
 }
 
 async function fetchMap(name, upload, article, image) {
-  const [{ drawMap }, explanation] = await Promise.all([fetchMapScript(), fetchExplanation(name, upload)]);
+  const [{ drawMap }, explanation] = await Promise.all([
+    fetchMapScript(), fetchExplanation(name, upload), untilLoaded(image),
+  ]);
   const canvas = drawMap(image, explanation, article.querySelector(".label").textContent);
   image.after(canvas);
   return canvas;
+}
+
+// A preview has no size before.
+function untilLoaded(image) {
+  return image.complete || new Promise((resolve) => {
+    for (const end of ["load", "error"]) image.addEventListener(end, resolve);
+  });
 }
 
 async function fetchMapScript() {
