@@ -76,13 +76,17 @@ def gateway(service: str) -> Iterator[Gateway]:
         def log_message(self, *arguments: object) -> None:
             pass
 
+    # A connection for each request: none is sent over one that the service is closing.
+    limits = httpx.Limits(max_keepalive_connections=0)
     with (
-        httpx.Client(base_url=service, timeout=HANG_SECONDS) as client,
+        httpx.Client(base_url=service, timeout=HANG_SECONDS, limits=limits) as client,
         ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server,
     ):
         running = Gateway(f"http://127.0.0.1:{server.server_port}{PREFIX}")
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield running
-        server.shutdown()
-        thread.join()
+        try:
+            yield running
+        finally:
+            server.shutdown()
+            thread.join()
