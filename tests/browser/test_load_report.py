@@ -19,6 +19,7 @@ from local.loadtest.run import ClientUse
 from local.loadtest.service_metrics import ServiceView
 from local.loadtest.stats import summarize
 from local.loadtest.verdict import figures_of
+from tests.support.browser import HANG_MS
 from tests.support.runs import add_stages, make_run, steady, waves
 
 A4_PIXELS = 688
@@ -69,6 +70,7 @@ def write_run(path: Path) -> None:
 
 def opened(browser: Browser, report: Path, width: int, media: Literal["screen", "print"]) -> Page:
     page = browser.new_page(viewport={"width": width, "height": 800})
+    page.set_default_timeout(HANG_MS)
     page.emulate_media(media=media)
     page.goto(report.as_uri())
     return page
