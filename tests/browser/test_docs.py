@@ -88,7 +88,9 @@ def test_body_with_a_photo_is_sent_from_swagger_ui(open_docs: OpenDocs, server: 
 def test_several_photos_get_results_in_swagger_ui(open_docs: OpenDocs, server: Server) -> None:
     operation = try_classify(open_docs(server.url))
     operation.get_by_role("button", name="Add string item").click()
-    for field in operation.locator("input[type=file]").all():
+    fields = operation.locator("input[type=file]")
+    expect(fields).to_have_count(2)
+    for field in fields.all():
         field.set_input_files(CAT)
     response = execute(operation)
     expect_the_cat(response)
