@@ -15,7 +15,7 @@ from local.benchmark.images import large_jpeg, typical_jpegs
 from local.benchmark.rounds import BURSTS, PARTS, BenchmarkPlan, measure
 from local.benchmark.servers.server import COMPETITORS, NAIVE, SERVICE, MeasurementError, Server
 from local.benchmark.tables import report
-from local.benchmark.targets import GROSS_RUNS, judge
+from local.benchmark.targets import judge
 from local.common.cli import (
     OneLineParser,
     UsageError,
@@ -26,7 +26,7 @@ from local.common.cli import (
 )
 from local.common.machine import facts, version
 from local.common.paths import FLOAT_MODEL
-from local.common.verdict import add_gross_option
+from local.common.verdict import GROSS_RUNS, add_gross_option
 from local.loadtest.payload import Payload, find_images, multipart
 
 EXAMPLES: Final = f"""\

@@ -30,7 +30,7 @@ from local.common.cli import OneLineParser, UsageError, check_outputs, main, who
 from local.common.machine import facts
 from local.common.markdown import aligned_table
 from local.common.paths import FUNCTION
-from local.common.verdict import Threshold, add_gross_option, conclude, machine
+from local.common.verdict import GROSS_RUNS, Threshold, add_gross_option, judge
 from local.loadtest.payload import Payload, multipart
 
 sys.path.append(str(FUNCTION))  # where the rule is
@@ -239,23 +239,28 @@ def measure(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status; raises `UsageError`."""
     options = _parser().parse_args(arguments)
     check_outputs(options.json)
-    print(machine(), flush=True)
     payloads = [multipart(f"{number}.jpg", jpeg) for number, jpeg in enumerate(typical_jpegs())]
     with tempfile.TemporaryDirectory() as folder:
         requests = write_requests(payloads, Path(folder) / "requests")
-        try:
-            figures = measure_all(
-                payloads,
-                requests,
-                repetitions=options.repeat or (1 if options.quick else REPETITIONS),
-                seconds=QUICK_SECONDS if options.quick else SECONDS,
-            )
-        except (MeasurementError, OSError, HTTPException) as error:
-            raise UsageError(f"The service cannot be measured: {error}.") from None
-    print(f"{summary(figures)}\n\n{aligned_table(header(figures), list(rows(figures)))}\n")
-    if options.json:
-        options.json.write_text(json.dumps({**facts(), **figures}, indent=2) + "\n")
-    return conclude([verdict_figures(figures)], TARGETS, gross=options.gross)
+
+        def measure_once() -> Mapping[str, float]:
+            try:
+                figures = measure_all(
+                    payloads,
+                    requests,
+                    repetitions=options.repeat or (1 if options.quick else REPETITIONS),
+                    seconds=QUICK_SECONDS if options.quick else SECONDS,
+                )
+            except (MeasurementError, OSError, HTTPException) as error:
+                raise UsageError(f"The service cannot be measured: {error}.") from None
+            print(f"{summary(figures)}\n\n{aligned_table(header(figures), list(rows(figures)))}\n")
+            if options.json:
+                options.json.write_text(json.dumps({**facts(), **figures}, indent=2) + "\n")
+            return verdict_figures(figures)
+
+        return judge(
+            measure_once, TARGETS, repeat=GROSS_RUNS if options.gross else 1, gross=options.gross
+        )
 
 
 def _parser() -> OneLineParser:

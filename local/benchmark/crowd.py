@@ -39,7 +39,7 @@ from local.common.cli import OneLineParser, UsageError, check_outputs, main, who
 from local.common.machine import when_and_where
 from local.common.markdown import aligned_table
 from local.common.paths import SAMPLE
-from local.common.verdict import Threshold, add_gross_option, conclude, machine
+from local.common.verdict import GROSS_RUNS, Threshold, add_gross_option, judge
 
 CLIENTS: Final = (16, 32, 64)
 MIX_CLIENTS: Final = 32
@@ -290,27 +290,33 @@ def measure(arguments: Sequence[str] | None = None) -> int:
     check_outputs(options.json)
     if not options.no_docker:
         build_image()
-    print(machine(), flush=True)
     clients = options.clients or (CLIENTS[:1] if options.quick else CLIENTS)
     seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
-    png, measured = large_png(), []
-    for crowd in tqdm(crowds(clients, mix=options.mix), unit="crowd", disable=None, leave=False):
-        try:
-            container = not options.no_docker
-            measured.append(run(crowd, options.memory, seconds, png, container=container))
-        except MeasurementError as error:
-            raise UsageError(f"With {options.memory} {error}.") from None
-    print(table(measured))
-    print()
-    if options.json:
-        figures = {
-            **when_and_where(),
-            "container": not options.no_docker,
-            "memory": options.memory.text,
-            "crowds": [each.to_json() for each in measured],
-        }
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return conclude([verdict_figures(measured)], TARGETS, gross=options.gross)
+    png = large_png()
+
+    def measure_once() -> Mapping[str, float]:
+        chosen, measured = crowds(clients, mix=options.mix), []
+        for crowd in tqdm(chosen, unit="crowd", disable=None, leave=False):
+            try:
+                container = not options.no_docker
+                measured.append(run(crowd, options.memory, seconds, png, container=container))
+            except MeasurementError as error:
+                raise UsageError(f"With {options.memory} {error}.") from None
+        print(table(measured))
+        print()
+        if options.json:
+            figures = {
+                **when_and_where(),
+                "container": not options.no_docker,
+                "memory": options.memory.text,
+                "crowds": [each.to_json() for each in measured],
+            }
+            options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        return verdict_figures(measured)
+
+    return judge(
+        measure_once, TARGETS, repeat=GROSS_RUNS if options.gross else 1, gross=options.gross
+    )
 
 
 def _parser() -> OneLineParser:

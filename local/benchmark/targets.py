@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from local.benchmark.coldstart import BASELINE, HANDLER
 from local.benchmark.servers.server import NAIVE, SERVICE
-from local.common.verdict import Figures, Threshold, all_met_grossly, conclude
+from local.common.verdict import GROSS_RUNS, Figures, Threshold, all_met_grossly, conclude
 
 CPU: Final = "CPU a request / baseline"
 RATE: Final = "requests/s at 8 connections / baseline"
@@ -33,10 +33,6 @@ TARGETS: Final = (
     Threshold(START_OF_NAIVE, 0.8),
     Threshold(FAILED, 0, every=True),
 )
-
-GROSS_RUNS: Final = 3
-"""Maximum number of runs with --gross, which fails only if every run misses a target by a factor of
-two."""
 
 
 def judge(run: Callable[[], Mapping[str, Any]], *, gross: bool) -> int:

@@ -13,6 +13,9 @@ from local.common.machine import when_and_where
 GROSS: Final = 2.0
 """With --gross, a target fails only if every repetition misses it by this factor."""
 
+GROSS_RUNS: Final = 3
+"""The most runs, with --gross, of a measurement that otherwise runs once."""
+
 Figures = Mapping[str, float]
 """Values by target name."""
 

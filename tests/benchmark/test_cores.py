@@ -88,6 +88,29 @@ def test_verdict_compares_the_default_number_of_processes() -> None:
     assert {target.name for target in TARGETS} == {BUSY, BUSY_FASTER, PART, PART_FASTER}
 
 
+@pytest.mark.parametrize(
+    ("options", "parts", "status", "made"),
+    [
+        ([], [0.5], 1, 1),
+        (["--gross"], [0.5], 0, 1),  # more than half of 0.8
+        (["--gross"], [0.1, 0.5], 0, 2),
+        (["--gross"], [0.1, 0.1, 0.1], 1, 3),
+    ],
+)
+def test_gross_repeats_the_loads_until_they_meet_the_targets(
+    options: list[str], parts: list[float], status: int, made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [*parts]
+
+    def measure_all(*_: object, **__: object) -> dict[str, Any]:
+        part = left.pop(0)
+        return {**FIGURES, "works": [work(9, part), work(4, part)]}
+
+    monkeypatch.setattr(cores, "measure_all", measure_all)
+    assert cores.measure(["--quick", *options]) == status
+    assert len(left) == len(parts) - made
+
+
 def test_summary_has_the_time_and_the_part_of_it() -> None:
     text = cores.summary(FIGURES)
     assert "at most 1.00 ms: 0.60 in the event loop, 0.40 in Python" in text

@@ -61,6 +61,29 @@ def test_verdict_counts_other_responses_kills_and_starved_clients() -> None:
     assert "killed for lack of memory" in text
 
 
+@pytest.mark.parametrize(
+    ("options", "rates", "status", "made"),
+    [
+        ([], [0.1], 1, 1),
+        (["--gross"], [0.3], 0, 1),  # more than half of 0.5
+        (["--gross"], [0.1, 0.3], 0, 2),
+        (["--gross"], [0.1, 0.1, 0.1], 1, 3),
+    ],
+)
+def test_gross_repeats_the_crowds_until_they_meet_the_targets(
+    options: list[str], rates: list[float], status: int, made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [*rates]
+
+    def run(chosen: Crowd, *_: object, **__: object) -> Measured:
+        accepted = responses(_200=round(100 * left.pop(0)))
+        return Measured(chosen, {LARGE: accepted}, 100, "", 300, 400)
+
+    monkeypatch.setattr(crowd, "run", run)
+    assert crowd.measure(["--clients", "2", "--no-docker", *options]) == status
+    assert len(left) == len(rates) - made
+
+
 @pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="memory is read from Linux's /proc"
 )

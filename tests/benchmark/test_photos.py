@@ -2,6 +2,7 @@
 
 import functools
 import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,38 @@ def test_verdict_counts_what_misses_a_target() -> None:
         "c": {"512m": Outcome("killed"), "1g": other, "2g": OK},
     }
     assert cli.verdict_figures(outcomes) == {REFUSED: 1, OTHER_CLASS: 1, LOST: 1, HEALTH: 1.5}
+
+
+@pytest.mark.parametrize(
+    ("options", "results", "status", "made"),
+    [
+        ([], ["503"], 1, 1),
+        (["--gross"], ["200"], 0, 1),
+        (["--gross"], ["503", "200"], 0, 2),
+        (["--gross"], ["503", "503", "503"], 1, 3),
+    ],
+)
+def test_gross_sends_the_photos_again_until_the_targets_are_met(
+    options: list[str],
+    results: list[str],
+    status: int,
+    made: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = [*results]
+
+    def send_all(size: Any, photos: Any, _: Any, outcomes: Any, **__: Any) -> float:
+        result = left.pop(0)
+        for photo in photos:
+            outcomes[photo.name][size.text] = replace(OK, result=result)
+        return 100.0
+
+    monkeypatch.setattr(cli, "_measure", send_all)
+    tiny = Photo(kinds.JPEGS[0], TINY, "tiny")
+    monkeypatch.setattr(kinds, "quick_photos", lambda: [tiny])
+    monkeypatch.setattr(PhotoCache, "read", lambda _, photo: b"")
+    assert cli.photos("", ["--quick", "--no-docker", *options]) == status
+    assert len(left) == len(results) - made
 
 
 @pytest.mark.parametrize(("expected", "same"), [(282, True), (285, True), (281, False), (1, False)])

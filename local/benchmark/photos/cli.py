@@ -19,7 +19,7 @@ from local.common.cli import OneLineParser, UsageError, check_outputs
 from local.common.machine import when_and_where
 from local.common.markdown import aligned_table
 from local.common.paths import SAMPLE
-from local.common.verdict import Threshold, add_gross_option, conclude, machine
+from local.common.verdict import GROSS_RUNS, Threshold, add_gross_option, judge
 from local.loadtest.payload import find_images
 
 MEMORY: Final = ("512m", "1g", "2g")
@@ -62,32 +62,35 @@ def photos(description: str, arguments: Sequence[str] | None = None) -> int:
     memory = options.memory or [
         memory_size(text) for text in (QUICK_MEMORY if options.quick else MEMORY)
     ]
-    print(machine(), flush=True)
     caches = [PhotoCache(path.read_bytes()) for path in find_images(options.photo)]
     of_photo = {photo.name: caches[number % len(caches)] for number, photo in enumerate(chosen)}
     rows = _make(chosen, of_photo)
     made = [photo for photo in chosen if "why" not in rows[photo.name]]
-    sizes = []
-    outcomes: Outcomes = {photo.name: {} for photo in made}
-    for size in memory:
-        idle = _measure(size, made, of_photo, outcomes, container=not options.no_docker)
-        sizes.append({"name": size.text, "title": str(size), "idle_mb": idle})
-    for photo in made:
-        found = outcomes[photo.name]
-        rows[photo.name]["outcomes"] = {name: found[name].to_json() for name in found}
-    figures = {
-        **when_and_where(),
-        "container": not options.no_docker,
-        "memory": sizes,
-        "photos": list(rows.values()),
-    }
-    print(aligned_table(tables.header(figures), list(tables.rows(figures))))
-    print(f"\n{tables.note(figures)}\n")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    for line in complaints(made, outcomes):
-        print(line)
-    return conclude([verdict_figures(outcomes)], TARGETS, gross=options.gross)
+
+    def measure() -> Mapping[str, float]:
+        sizes = []
+        outcomes: Outcomes = {photo.name: {} for photo in made}
+        for size in memory:
+            idle = _measure(size, made, of_photo, outcomes, container=not options.no_docker)
+            sizes.append({"name": size.text, "title": str(size), "idle_mb": idle})
+        for photo in made:
+            found = outcomes[photo.name]
+            rows[photo.name]["outcomes"] = {name: found[name].to_json() for name in found}
+        figures = {
+            **when_and_where(),
+            "container": not options.no_docker,
+            "memory": sizes,
+            "photos": list(rows.values()),
+        }
+        print(aligned_table(tables.header(figures), list(tables.rows(figures))))
+        print(f"\n{tables.note(figures)}\n")
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        for line in complaints(made, outcomes):
+            print(line)
+        return verdict_figures(outcomes)
+
+    return judge(measure, TARGETS, repeat=GROSS_RUNS if options.gross else 1, gross=options.gross)
 
 
 def complaints(made: Sequence[Photo], outcomes: Outcomes) -> list[str]:
