@@ -199,7 +199,7 @@ bench-all: build/fp32.onnx ## every measurement above in its short form (10 minu
 	run() { echo "== python -m $$*"; $(BIN)/python -m "$$@" --gross || status=1; }; \
 	run local.benchmark --quick; \
 	run tests.measure.load_client --quick; \
-	run tests.measure.load_truth --repeat 1; \
+	run tests.measure.load_truth; \
 	run tests.measure.load_reports --quick; \
 	run tests.measure.telemetry --quick; \
 	run tests.measure.capacity_truth --quick; \

@@ -91,7 +91,8 @@ def main() -> int:
     def measure() -> Figures:
         return {figure: value for name in names for figure, value in search(name).items()}
 
-    repeat = 1 if options.quick else options.repeat
+    # With --gross, the first repetition that is good enough is the last.
+    repeat = 1 if options.quick and not options.gross else options.repeat
     return judge(measure, targets(names), repeat=repeat, gross=options.gross)
 
 
