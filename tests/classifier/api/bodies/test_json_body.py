@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
@@ -281,6 +281,7 @@ _TEXTS = st.one_of(
 )
 
 
+@settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_TEXTS, st.integers(1, 50))
 @example('{"image": "AA', 3)
 @example('{"image": ["", ""]}', 50)
