@@ -24,6 +24,9 @@ from tests.support.wait import HANG_SECONDS
 GATE: Final = "TEST_GATE"
 """The environment variable with the path of the gate's Unix socket."""
 
+PATIENCE: Final = "TEST_PATIENCE"
+"""The environment variable with the seconds for which a request waits for room, if not a second."""
+
 
 @dataclass(frozen=True)
 class BlockedImage:

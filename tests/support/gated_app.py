@@ -8,8 +8,9 @@ import main
 from classifier.api.app import create_app
 from classifier.api.service import Service
 from classifier.classifier import Classification, Classifier
+from classifier.server import admission
 from classifier.server.protocol import TimeoutProtocol
-from tests.support.gate import GATE
+from tests.support.gate import GATE, PATIENCE
 from tests.support.wait import HANG_SECONDS
 
 
@@ -28,6 +29,9 @@ class GatedClassifier(Classifier):
 
 # The test decides when a connection that was accepted before the shutdown sends its request.
 TimeoutProtocol.final_seconds = HANG_SECONDS
+
+if PATIENCE in os.environ:
+    vars(admission)["RETRY_SECONDS"] = int(os.environ[PATIENCE])
 
 classifier = GatedClassifier(
     main.model,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from classifier.telemetry.tracing import start_tracing
 from tests.classifier.server.clients import Clients
 from tests.support import raw
 from tests.support.access_log import line_of
-from tests.support.gate import serving_gated
+from tests.support.gate import PATIENCE, GatedServer, serving_gated
 from tests.support.metrics import Scrape
 from tests.support.otlp import Collector, Span, collecting
 from tests.support.paths import ROOT
@@ -149,29 +150,49 @@ def test_probes_are_not_traced(traced: Traced, sample: bytes, path: str) -> None
     assert path not in {span.attributes.get("url.path") for span in traced.collector.spans}
 
 
+def fill_queue(server: GatedServer, clients: Clients) -> list[socket]:
+    """Block the only thread, and fill the queue of one image. Returns both connections."""
+    first = clients.post(b"no image")
+    server.gate.next()  # before the second, which might have to wait while the first arrives
+    second = clients.post(b"no image")
+    wait_until(lambda: Scrape(server.client).value("queue_length") == 1, "a full queue")
+    return [first, second]
+
+
 def test_rejected_request_is_a_failed_span(tmp_path: Path) -> None:
-    """Given a blocked thread and a full queue, a request waits, and is then refused with 503. The
-    one that is admitted after a wait has a stage for the wait."""
+    """Given a blocked thread and a full queue, a request waits, and is then refused with 503."""
     with (
         collecting() as collector,
         serving_gated(tmp_path / "log", THREADS="1", QUEUE="1", **variables(collector)) as server,
         Clients(server.url) as clients,
     ):
-        waiting = [clients.post(b"no image") for _ in range(2)]
-        server.gate.next()
-        wait_until(lambda: Scrape(server.client).value("queue_length") == 1, "a full queue")
+        waiting = fill_queue(server, clients)
         refused = clients.post(b"no image")
         assert raw.status(raw.response(refused)) == 503
+        server.gate.open()
+        assert {raw.status(raw.response(each)) for each in waiting} == {415}
+        wait_until(lambda: len(collector.spans) == 3 + 2 * 2, "all spans")
+    (failed,) = [span for span in collector.spans if span.failed]
+    assert failed.attributes["http.response.status_code"] == 503
+    assert failed.attributes["error.type"] == "503"
+
+
+def test_wait_for_room_is_a_stage(tmp_path: Path) -> None:
+    """Given a blocked thread and a full queue, a request waits, and is then admitted."""
+    settings = {"THREADS": "1", "QUEUE": "1", PATIENCE: str(HANG_SECONDS)}
+    with (
+        collecting() as collector,
+        serving_gated(tmp_path / "log", **settings, **variables(collector)) as server,
+        Clients(server.url) as clients,
+    ):
+        waiting = fill_queue(server, clients)
         admitted = clients.post(b"no image")
         wait_until(
             lambda: Scrape(server.client).value("requests_waiting") == 1, "a waiting request"
         )
         server.gate.open()
         assert {raw.status(raw.response(each)) for each in (*waiting, admitted)} == {415}
-        wait_until(lambda: len(collector.spans) == 4 + 3 * 2 + 1, "all spans")
-    (failed,) = [span for span in collector.spans if span.failed]
-    assert failed.attributes["http.response.status_code"] == 503
-    assert failed.attributes["error.type"] == "503"
+        wait_until(lambda: len(collector.spans) == 3 + 2 * 2 + 3, "all spans")
     (admission,) = [span for span in collector.spans if span.name == "admission"]
     (queue,) = [
         span for span in collector.spans if (span.name, span.trace) == ("queue", admission.trace)
