@@ -25,11 +25,26 @@ class Prometheus:
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The series of an instant query. Raises `AssertionError` with Prometheus's message if it
         cannot be evaluated."""
-        response = httpx.get(f"{self.url}/api/v1/query", params={"query": expression})
+        response = httpx.get(
+            f"{self.url}/api/v1/query", params={"query": expression}, timeout=HANG_SECONDS
+        )
         body = response.json()
         assert body["status"] == "success", body["error"]
         series: list[dict[str, Any]] = body["data"]["result"]
         return series
+
+    def wait_for(self, expression: str) -> list[dict[str, Any]]:
+        """The series of an instant query, as soon as there are any. Groups of rules are evaluated
+        at different times, and a reading that takes longer than its interval ends all series until
+        the next one."""
+        found: list[dict[str, Any]] = []
+
+        def has_series() -> bool:
+            found[:] = self.query(expression)
+            return bool(found)
+
+        wait_until(has_series, f"series of {expression}")
+        return found
 
 
 @contextmanager
@@ -63,7 +78,8 @@ def watching(folder: Path, *services: Server) -> Iterator[Prometheus]:
     def is_ready() -> bool:
         assert process.poll() is None, (folder / "prometheus.log").read_text()
         try:
-            return httpx.get(f"{prometheus.url}/-/ready").status_code == 200
+            ready = httpx.get(f"{prometheus.url}/-/ready", timeout=HANG_SECONDS)
+            return ready.status_code == 200
         except httpx.TransportError:
             return False
 
