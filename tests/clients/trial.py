@@ -12,6 +12,7 @@ from tests.clients.nginx import in_front
 from tests.clients.relay import HEAD_END, Relay, relaying
 from tests.clients.workshop import Run, Workshop
 from tests.support.server import serving
+from tests.support.wait import HANG_SECONDS
 
 MAX_BYTES: Final = 20 << 20
 """MAX_BYTES of the service"""
@@ -68,8 +69,10 @@ class Trial:
 def trial(folder: Path, *options: str) -> Iterator[Trial]:
     """A service with MAX_BYTES, started with uvicorn's `options`; files are in `folder`."""
     workshop = Workshop(folder)
+    # Connections are kept for longer than a slow client takes between two photos.
+    settings = {"MAX_BYTES": str(MAX_BYTES), "KEEP_ALIVE_SECONDS": str(HANG_SECONDS)}
     with (
-        serving(folder / "log", *options, MAX_BYTES=str(MAX_BYTES)) as server,
+        serving(folder / "log", *options, **settings) as server,
         relaying(server.url) as relay,
     ):
         yield Trial(server.url, relay, workshop)

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from tests.clients.client import ADDRESS, PHOTO, PROGRAMS, Client
 from tests.clients.outcome import Outcome, outcomes
 from tests.support.paths import CLIENT_ENVIRONMENTS, SAMPLE
+from tests.support.wait import HANG_SECONDS
 
-RUN_SECONDS: Final = 60
+RUN_SECONDS: Final = HANG_SECONDS
 """A client that takes longer hangs."""
 
 _BUILD_SECONDS: Final = 300
