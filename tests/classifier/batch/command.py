@@ -29,9 +29,14 @@ _PROGRESS: Final = re.compile(
 """A line that a run of more than ten seconds prints"""
 
 
+def without_progress(errors: str) -> list[str]:
+    """The lines on stderr that are not progress."""
+    return [line for line in errors.splitlines() if not _PROGRESS.fullmatch(line)]
+
+
 def only_line(errors: str) -> str:
     """The one line on stderr that is not progress."""
-    (line,) = [line for line in errors.splitlines() if not _PROGRESS.fullmatch(line)]
+    (line,) = without_progress(errors)
     return line
 
 

@@ -7,6 +7,12 @@ import pytest
 from classifier.batch.progress import Progress
 
 
+@pytest.fixture(autouse=True)
+def width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some shells set it."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
