@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from mypy_boto3_s3 import S3Client
 from urllib3 import HTTPResponse
 
+from classifier import s3 as s3_module
 from classifier.api.lambda_app import create_lambda_app
 from classifier.api.service import Service
 from classifier.aws_lambda.handler import create_handler
@@ -22,6 +23,7 @@ from classifier.settings import SHIPPED_MODEL, Settings
 from classifier.telemetry.metrics import Metrics
 from tests.classifier.aws_lambda.events import BUCKET, OTHER
 from tests.support.event_loop import current_event_loop
+from tests.support.wait import HANG_SECONDS
 
 LIMIT = 60_000
 """The most bytes of an object"""
@@ -149,6 +151,9 @@ def other_bucket(s3: S3Client) -> Iterator[str]:
 def function(
     model: Model, s3: S3Client, bucket: str, other_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> Function:
-    """The function does not wait and retry when S3 fails."""
+    """The function does not retry when S3 fails. It waits for an S3 server in this process for as
+    long as that takes on a busy machine."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for name in ("_CONNECT_SECONDS", "_READ_SECONDS"):
+        monkeypatch.setattr(s3_module, name, HANG_SECONDS)
     return Function(model, s3)
