@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,23 @@ echo "$(basename "$0") $*" >> "$LOG"
 """
 
 
-@pytest.mark.parametrize(("user", "prefix"), [(0, ""), (1001, "sudo ")])
-def test_missing_programs_are_installed_as_root(tmp_path: Path, user: int, prefix: str) -> None:
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name in ("apt-get", "sudo", "env", "make"):
-        (programs / name).write_text(LOG)
-    (programs / "id").write_text(f"#!/bin/sh\necho {user}\n")
-    for program in programs.iterdir():
-        program.chmod(0o755)
+def run_checks(folder: Path, programs: Mapping[str, str], *, user: int = 0) -> list[str]:
+    """Run .ci/run on a machine without the programs that it installs. Returns the commands that it
+    starts. Scripts in `programs` replace those that log them."""
+    place = folder / "bin"
+    place.mkdir()
+    logged = dict.fromkeys(("apt-get", "sudo", "env", "make", "sleep"), LOG)
+    for name, text in {**logged, "id": f"#!/bin/sh\necho {user}\n", **programs}.items():
+        (place / name).write_text(text)
+        (place / name).chmod(0o755)
     for name in ("dirname", "basename"):
-        (programs / name).symlink_to(str(shutil.which(name)))
-    log = tmp_path / "log"
-    nothing = str(tmp_path / "nothing")
+        (place / name).symlink_to(str(shutil.which(name)))
+    log = folder / "log"
+    nothing = str(folder / "nothing")
     subprocess.run(
         [str(shutil.which("bash")), str(ROOT / ".ci/run")],
         env={
-            "PATH": str(programs),
+            "PATH": str(place),
             "LOG": str(log),
             "LAMBDA_BASE_IMAGE": nothing,
             "LAMBDA_BASE_IMAGE_ARM64": nothing,
@@ -39,14 +40,29 @@ def test_missing_programs_are_installed_as_root(tmp_path: Path, user: int, prefi
         },
         check=True,
     )
-    update, install, *checks = log.read_text().splitlines()
+    return log.read_text().splitlines()
+
+
+@pytest.mark.parametrize(("user", "prefix"), [(0, ""), (1001, "sudo ")])
+def test_missing_programs_are_installed_as_root(tmp_path: Path, user: int, prefix: str) -> None:
+    update, install, *checks = run_checks(tmp_path, {}, user=user)
     retries = "-o Acquire::Retries=3"
     assert update == f"{prefix}apt-get {retries} update -qq"
     assert install.startswith(
-        f"{prefix}env DEBIAN_FRONTEND=noninteractive apt-get {retries} install -y"
+        f"{prefix}env DEBIAN_FRONTEND=noninteractive apt-get {retries} "
+        "-o DPkg::Lock::Timeout=600 install -y"
     )
     assert " wget2 " in install
     assert "make test-all" in checks
+
+
+def test_update_of_a_machine_that_is_updating_itself_is_tried_again(tmp_path: Path) -> None:
+    """Given a lock that another process holds at first."""
+    locked = f'{LOG}[ -e "$LOG.tried" ] || {{ : > "$LOG.tried"; exit 100; }}\n'
+    first, pause, second, install, *_ = run_checks(tmp_path, {"apt-get": locked})
+    update = "apt-get -o Acquire::Retries=3 update -qq"
+    assert (first, pause, second) == (update, "sleep 120", update)
+    assert "install -y" in install
 
 
 def test_dependabot_knows_every_folder_of_npm() -> None:
