@@ -261,12 +261,15 @@ clean: ## remove the files that the targets made
 	rm -rf $(VENV) $(SAM) $(AUDIT) $(SBOM) .aws-sam build report.html capacity.svg .mypy_cache .pytest_cache \
 	  .ruff_cache
 
-# The tutorial app's model. Order only: a newer environment makes no other model.
+# The tutorial app's model. Order only: a newer environment makes no other model. Under its name when
+# it is complete: a run may be killed.
 build/fp32.onnx: | $(VENV)/.test
-	$(BIN)/python -m local.models.float_model
+	$(BIN)/python -m local.models.float_model --fp32 $@.part
+	@mv $@.part $@
 
 build/%-fp32.onnx: | $(VENV)/.test
-	$(BIN)/python -m local.models.float_model --network $*
+	$(BIN)/python -m local.models.float_model --network $* --fp32 $@.part
+	@mv $@.part $@
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -276,7 +279,7 @@ $(VENV)/.python:
 
 # In a separate environment: the requirements of the SAM CLI conflict with those of the project.
 $(SAM)/.made: $(VENV)/.python tests/aws_lambda/requirements.txt
-	$(PYTHON) -m venv $(SAM)
+	$(PYTHON) -m venv --clear $(SAM)
 	$(SAM)/bin/python $(INSTALL) -r tests/aws_lambda/requirements.txt
 	@touch $@
 
@@ -290,16 +293,16 @@ $(CLIENTS)/node/.made: tests/clients/package.json tests/clients/package-lock.jso
 	@command -v npm >/dev/null || { echo "npm is needed: apt-get install nodejs npm" >&2; exit 2; }
 	@mkdir -p $(@D)
 	cp tests/clients/package.json tests/clients/package-lock.json $(@D)
-	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel error
+	npm ci --prefix $(@D) --fetch-retries 5 --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 $(AUDIT)/.made: $(VENV)/.python tests/requirements-audit.txt
-	$(PYTHON) -m venv $(AUDIT)
+	$(PYTHON) -m venv --clear $(AUDIT)
 	$(AUDIT)/bin/python $(INSTALL) -r tests/requirements-audit.txt
 	@touch $@
 
 $(SBOM)/.made: $(VENV)/.python local/sbom/requirements.txt
-	$(PYTHON) -m venv $(SBOM)
+	$(PYTHON) -m venv --clear $(SBOM)
 	$(SBOM)/bin/python $(INSTALL) -r local/sbom/requirements.txt
 	@touch $@
 
@@ -307,7 +310,7 @@ $(SBOM)/.made: $(VENV)/.python local/sbom/requirements.txt
 $(TYPESCRIPT)/.made: tests/generators/typescript/package-lock.json
 	mkdir -p $(@D)
 	cp tests/generators/typescript/package.json $< $(@D)
-	-npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && touch $@
+	-npm ci --prefix $(@D) --fetch-retries 5 --ignore-scripts --no-audit --no-fund --silent && touch $@
 
 $(VENV)/.run: $(VENV)/.python requirements.txt
 	$(BIN)/python $(INSTALL) -r requirements.txt
