@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.git import tracked_files
 from tests.support.paths import ROOT
 
 LOG = """#!/bin/sh
@@ -69,11 +70,5 @@ def test_dependabot_knows_every_folder_of_npm() -> None:
     settings = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())
     updates: list[dict[str, Any]] = settings["updates"]
     (npm,) = [each for each in updates if each["package-ecosystem"] == "npm"]
-    files = subprocess.run(
-        ["git", "ls-files", "*package-lock.json"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    files = tracked_files("*package-lock.json")
     assert npm["directories"] == [f"/{Path(file).parent}" for file in files]

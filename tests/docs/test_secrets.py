@@ -1,8 +1,8 @@
 """The repository contains no credentials."""
 
 import re
-import subprocess
 
+from tests.support.git import tracked_files
 from tests.support.paths import ROOT
 
 CREDENTIAL = re.compile(
@@ -15,8 +15,7 @@ CREDENTIAL = re.compile(
 
 
 def test_no_file_contains_a_credential() -> None:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
-    names = [name for name in listed.stdout.decode().split("\0") if name]
+    names = tracked_files()
     paths = [ROOT / name for name in names if (ROOT / name).is_file()]
     assert len(paths) > 100
     assert not [path for path in paths if CREDENTIAL.search(path.read_bytes())]
