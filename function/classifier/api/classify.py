@@ -113,7 +113,8 @@ class ClassifyEndpoint:
         place = await self._admission.enter(declared, connection_of(request.scope))
         admitted = perf_counter()
         record.queue = admitted - arrived
-        if record.stages is not None and record.queue >= MIN_ADMISSION_SECONDS:
+        waited = place.waited and record.queue >= MIN_ADMISSION_SECONDS
+        if waited and record.stages is not None:
             record.stages.append(Stage("admission", arrived, admitted))
         body = BodyStream(request.receive, self._service.memory, self._service.buffers)
         try:

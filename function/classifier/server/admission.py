@@ -46,12 +46,14 @@ processor's caches. Those of a whole second would stop the event loop for 0.1 s.
 class Place:
     """A place in the queue for a request whose body is arriving."""
 
-    __slots__ = ("_leave", "kept", "since")
+    __slots__ = ("_leave", "kept", "since", "waited")
 
     def __init__(self, since: float, leave: Callable[["Place"], None]) -> None:
         self.since = since
         self.kept = True
         """Whether the place is still this request's."""
+        self.waited = False
+        """Whether the request had to wait for the place"""
         self._leave = leave
 
     def leave(self) -> None:
@@ -139,7 +141,9 @@ class Admission:
         `QueueFull` or `TooManyUploads` after a wait, and `ClientDisconnect`."""
         if not self.waiting and self._fits(size, self._limit):
             return self._place()
-        return await self._wait(size, connection)
+        place = await self._wait(size, connection)
+        place.waited = True
+        return place
 
     def admit(self) -> None:
         """Admit waiting requests, as far as there is room. Called when there may be more."""

@@ -95,6 +95,7 @@ async def test_requests_are_admitted_at_once_while_there_is_room(loop: FakeClock
     queue = Queue(loop, room=2)
     await queue.arrive("a", "b", "c")
     assert queue.admitted == ["a", "b"]
+    assert not queue.place("a").waited
     assert queue.admission.waiting == 1
 
 
@@ -104,6 +105,7 @@ async def test_requests_are_admitted_in_order_of_arrival(loop: FakeClockLoop) ->
     await queue.arrive("a", "b", "c")
     await queue.give(2)
     assert queue.admitted == ["a", "b"]
+    assert queue.place("a").waited
     await queue.queue("a")
     await queue.give(1)
     assert queue.admitted == ["a", "b", "c"]
