@@ -12,13 +12,24 @@ import pytest
 
 from local.common.cpu import cpu_count
 from local.loadtest.run import IN_FLIGHT, lateness
-from tests.support.load_run import finish_run, kinds_of, run_load, start_run, waves
+from tests.support.load_run import (
+    finish_run,
+    kinds_of,
+    progress,
+    run_load,
+    start_run,
+    waves,
+)
 from tests.support.scripts import finish, interrupt, session_of, start
 from tests.support.stub import Stub
 from tests.support.wait import HANG_SECONDS, wait_until
 
 CLOCKS_S = 0.01
 """Difference of `time.time` between two processes of a machine."""
+
+PERIODS = (0.1, 1, 10)
+"""Seconds between requests, of which the first suffices on most machines: a response must come
+before the next request is due."""
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -80,7 +91,8 @@ def test_idle_senders_take_no_cpu(stub: Stub, tmp_path: Path) -> None:
 def test_server_timing_and_request_ids_are_recorded(stub: Stub, tmp_path: Path) -> None:
     url = stub.follow("timed/queue;dur=1.5, decode;dur=2, infer;dur=18.25", "timed/infer;dur=7")
     run = run_load(url, [0, 0.2], tmp_path)
-    first, second = np.sort(run.records, order="request")
+    # The requests may arrive in any order.
+    second, first = np.sort(run.records, order="infer")
     assert [first[name] for name in ("queue", "decode", "infer")] == [1.5, 2, 18.25]
     assert np.isnan([second["queue"], second["decode"]]).all()
     assert second["infer"] == 7
@@ -111,12 +123,17 @@ def test_failures_of_all_senders_have_the_same_kinds(stub: Stub, tmp_path: Path)
 
 
 def test_keep_alive_uses_connections_again(stub: Stub, tmp_path: Path) -> None:
-    run = run_load(f"{stub.url}/delay/0", waves(1, 0.05, 12), tmp_path, keep_alive=True)
+    for period in PERIODS:
+        stub.received.clear()
+        due = waves(1, period, 12)
+        run = run_load(f"{stub.url}/delay/0", due, tmp_path, keep_alive=True, senders=2)
+        ports = {request.port for request in stub.received}
+        if len(ports) < 12:
+            break
+    assert len(ports) < 12
     assert kinds_of(run) == {"": 12}
     assert run.connections == "keep-alive"
     assert "connection" not in stub.received[0].headers
-    ports = {request.port for request in stub.received}
-    assert len(ports) < 12
     # A request over an open connection has no time of connecting.
     assert np.isnan(run.records["connected"]).sum() == 12 - len(ports)
 
@@ -137,15 +154,21 @@ def test_connections_that_the_server_closes_are_replaced(
 
 
 def test_request_on_a_connection_that_closes_is_sent_once_more(stub: Stub, tmp_path: Path) -> None:
-    url = stub.follow("delay/0", "delay/0", "close", then="delay/0")
-    run = run_load(url, [0, 0.2, 0.4, 0.6], tmp_path, keep_alive=True)
+    for period in PERIODS:
+        stub.received.clear()
+        url = stub.follow("delay/0", "delay/0", "close", then="delay/0")
+        run = run_load(url, waves(1, period, 4), tmp_path, keep_alive=True, senders=1)
+        first, second, closed, *_ = (request.port for request in stub.received)
+        if closed in (first, second):
+            break
+    assert closed in (first, second)
     assert kinds_of(run) == {"": 4}
     assert len(stub.received) == 5
 
 
 def test_request_is_sent_at_most_twice(stub: Stub, tmp_path: Path) -> None:
     url = stub.follow("delay/0", "delay/0", then="close")
-    run = run_load(url, [0, 0.2, 0.4, 0.6], tmp_path, keep_alive=True)
+    run = run_load(url, [0, 0.2, 0.4, 0.6], tmp_path, keep_alive=True, senders=1)
     assert kinds_of(run) == {"": 2, "closed without a response": 2}
     assert len(stub.received) <= 6
 
@@ -155,7 +178,7 @@ def test_descriptors_that_run_out_are_a_kind_of_failure(stub: Stub, tmp_path: Pa
     due = waves(60, 0.2, 5)
     code = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}));"
     code += "runpy.run_module('tests.support.load_run', run_name='__main__')"
-    given = {"url": f"{stub.url}/hang", "due": due, "timeout": 1.5, "options": {}}
+    given = {"url": f"{stub.url}/hang", "due": due, "timeout": 1.5, "options": {}, "senders": 2}
     process = start("-c", code.format(limit), json.dumps(given), tmp_path)
     assert finish(process).returncode == 0
     rest = json.loads((tmp_path / "run.json").read_text())
@@ -183,6 +206,7 @@ def test_signal_ends_the_run_with_the_results_so_far(
     url = stub.follow(*["delay/0"] * 4, then="hang")
     process = start_run(url, [0] * 4 + [0.2] * 6 + [600] * 5, tmp_path)
     wait_until(lambda: len(stub.received) == 10, "ten requests")
+    wait_until(lambda: sum(progress(tmp_path)) == 4, "the records of four responses")
     os.killpg(process.pid, number)
     run = finish_run(process, tmp_path)
     assert run.stopped_by == number
@@ -191,7 +215,7 @@ def test_signal_ends_the_run_with_the_results_so_far(
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_signal_before_the_start_sends_nothing(stub: Stub, number: int, tmp_path: Path) -> None:
-    process = start_run(stub.url, [5] * 10, tmp_path)
+    process = start_run(stub.url, [600] * 10, tmp_path)
     wait_until(lambda: session_of(process), "the first sender")
     process.send_signal(number)
     run = finish_run(process, tmp_path)
@@ -204,9 +228,11 @@ def test_second_signal_ends_a_sender_that_hangs(stub: Stub, tmp_path: Path) -> N
     wait_until(lambda: len(stub.received) == 6, "six requests")
     for sender in session_of(process):
         sender.suspend()
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    # A signal that comes before the first one is delivered is lost.
+    calls = len(progress(tmp_path))
+    wait_until(lambda: len(progress(tmp_path)) >= calls + 2, "a step after the signal")
+    process.send_signal(signal.SIGINT)
     run = finish_run(process, tmp_path)
     assert (run.stopped_by, kinds_of(run)) == (signal.SIGINT, {IN_FLIGHT: 6})
 
@@ -223,14 +249,16 @@ def test_sender_that_does_not_stop_is_killed(stub: Stub, tmp_path: Path) -> None
 
 def test_requests_of_a_killed_sender_are_failures(stub: Stub, tmp_path: Path) -> None:
     due = waves(6, 0.3, 4)
-    process = start_run(f"{stub.url}/hang", due, tmp_path, timeout=2)
+    process = start_run(f"{stub.url}/held/all", due, tmp_path, senders=2)
     wait_until(lambda: len(stub.received) >= 6, "the first wave")
-    for sender in session_of(process)[:1]:
-        sender.kill()
+    killed, _ = session_of(process)
+    killed.kill()
+    wait_until(lambda: len(session_of(process)) == 1, "its end")
+    stub.release("all")
     run = finish_run(process, tmp_path)
     kinds = kinds_of(run)
     assert sorted(run.records["request"]) == list(range(24))
-    assert kinds["process killed"] == 24 / min(cpu_count(), 24)
+    assert kinds == {"": 12, "process killed": 12}
     assert (run.records["ended"] >= run.records["due"]).all()
     assert (lateness(run.records) >= 0).all()
 

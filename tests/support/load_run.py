@@ -2,7 +2,7 @@
 
     python -m tests.support.load_run '{"url": ..., "due": [...], "timeout": ...}' FOLDER
 
-writes the records and the rest of the `Run` to FOLDER.
+writes the records and the rest of the `Run` to FOLDER, and meanwhile its progress.
 """
 
 import json
@@ -42,14 +42,24 @@ def start_run(
     *,
     timeout: float = HANG_SECONDS,
     killed_after: float | None = None,
+    senders: int | None = None,
     **options: Any,
 ) -> subprocess.Popen[str]:
     """Start a run. killed_after: seconds from a signal to the end of senders that do not stop.
-    `options` are those of `HttpOptions`."""
+    senders: their number at most, whatever the machine has; default: its cores. `options` are those
+    of `HttpOptions`."""
     arguments = {"url": url, "due": list(due), "timeout": timeout, "options": options}
     if killed_after is not None:
         arguments["killed_after"] = killed_after
+    if senders is not None:
+        arguments["senders"] = senders
     return start("-m", "tests.support.load_run", json.dumps(arguments), folder)
+
+
+def progress(folder: Path) -> list[int]:
+    """The number of records of each call of `on_records` so far."""
+    path = folder / "progress"
+    return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def finish_run(process: subprocess.Popen[str], folder: Path) -> Run:
@@ -77,8 +87,15 @@ def kinds_of(run: Run, records: Records | None = None) -> dict[str, int]:
 def command() -> int:
     given, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
     engine.KILLED_AFTER_SECONDS = given.get("killed_after", engine.KILLED_AFTER_SECONDS)  # type: ignore[misc]
+    if "senders" in given:
+        engine.cpu_count = lambda: given["senders"]  # type: ignore[attr-defined]
     target = http_target(given["url"], read_payloads(SAMPLE), HttpOptions(**given["options"]))
-    done = engine.run(target, schedule_of(given["due"]), given["timeout"])
+
+    def on_records(records: Records, _: Sequence[str]) -> None:
+        with (folder / "progress").open("a") as file:
+            file.write(f"{len(records)}\n")
+
+    done = engine.run(target, schedule_of(given["due"]), given["timeout"], on_records)
     np.save(folder / "records.npy", done.records)
     rest = {
         "due": given["due"],
