@@ -130,9 +130,12 @@ def test_a_steady_rate_is_sent_with_the_key_and_the_headers(stub: Stub, tmp_path
 
 def test_a_run_ends_at_run_time_and_its_requirements_decide(stub: Stub, tmp_path: Path) -> None:
     junit = tmp_path / "load.xml"
-    done = locust("-f", WAVES, "--headless", "--N", 2, "--T", 0.1, "--R", 1_000_000,
-                  "-H", stub.url, "--run-time", 1, "--require", "p50<0.001",
-                  "--junit", junit)  # fmt: skip
+    for seconds in (1, 10, 100):  # the first suffices unless the machine is busy
+        done = locust("-f", WAVES, "--headless", "--N", 2, "--T", 0.1, "--R", 1_000_000,
+                      "-H", stub.url, "--run-time", seconds, "--require", "p50<0.001",
+                      "--junit", junit)  # fmt: skip
+        if len(stub.received) >= 2:
+            break
     assert done.returncode in (3, 4), done.stderr
     assert 2 <= len(stub.received) < 2_000_000
     if done.returncode == 3:

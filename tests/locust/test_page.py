@@ -98,6 +98,6 @@ def test_wrong_values_are_refused_on_the_page(address: str, stub: Stub, page: Pa
     ):
         page.locator(f"input[name='{name}']").fill(wrong)
         start.click()
-        expect(page.get_by_role("alert")).to_contain_text(said)
+        expect(page.get_by_role("alert")).to_contain_text(said, timeout=HANG_MS)
         page.locator(f"input[name='{name}']").fill(right)
     assert stub.received == []
