@@ -108,8 +108,8 @@ def test_a_lost_connection_is_counted_and_made_again(
 def test_a_response_that_comes_before_the_end_of_the_body_counts(tmp_path: Path) -> None:
     body = Payload(bytes(30_000_000), "image/jpeg")
     requests = write_requests([body], tmp_path / "large")
-    result, _ = run_until(at_least(2), requests, "early")
     # the server closes the connection of an unread body, which may reset it before the response
+    result, _ = run_until(lambda result, _: 413 in result.hammering.statuses, requests, "early")
     assert result.hammering.statuses[413].count > 0
     assert set(result.counts()) <= {"413", RESET}
 
@@ -123,7 +123,7 @@ def test_an_impatient_client_drops_its_connection_and_tries_again(requests: Path
 def test_a_polite_client_waits_as_long_as_retry_after_says(requests: Path) -> None:
     """The others do not wait. All are refused for longer than the test takes."""
     result, stub = run_until(
-        lambda result, _: result.hammering.refused > 2,
+        lambda result, _: result.hammering.refused > 2 and result.polite.attempts == 2,
         requests,
         f"busy/{10 * HANG_SECONDS}",
         connections=3,
@@ -158,12 +158,15 @@ def test_requests_of_the_warm_up_do_not_count(requests: Path) -> None:
 
 
 def test_clients_that_cannot_connect_pause(requests: Path, stub: Stub) -> None:
-    plan = LoopPlan(connections=2, seconds=0.35)
     address = resolve(parse_url(stub.url))
     stub.close_listener()
-    result = ClosedLoop(address, read_messages(stub.url, requests), plan).run()
+    for seconds in (0.35, 3.5, 35):  # the first suffices unless the machine is busy
+        plan = LoopPlan(connections=2, seconds=seconds)
+        result = ClosedLoop(address, read_messages(stub.url, requests), plan).run()
+        if result.attempts >= 2:
+            break
     assert set(result.counts()) == {REFUSED}
-    assert 2 <= result.attempts <= 2 * 4
+    assert 2 <= result.attempts <= 2 * (1 + result.window_s / 0.1)
 
 
 def test_a_response_is_freed_by_the_next_request() -> None:

@@ -244,7 +244,7 @@ def test_a_probe_has_a_status_or_a_failure() -> None:
 
 
 def test_the_monitor_watches_another_process(tmp_path: Path) -> None:
-    command = ["sh", "-c", "sleep 60 & sleep 60"]
+    command = ["sh", "-c", "sleep 600 & sleep 600 & wait"]
     tree_log = tmp_path / "log"
     with http_server() as port, process_tree(command, log=tree_log, folder=tmp_path) as tree:
         wait_until(lambda: len(tree.members()) == 3, "both children")
@@ -261,7 +261,7 @@ def test_the_monitor_watches_another_process(tmp_path: Path) -> None:
 
 
 def test_a_monitor_that_fails_is_reported(tmp_path: Path) -> None:
-    with process_tree(["sleep", "60"], log=tmp_path / "log", folder=tmp_path) as tree:
+    with process_tree(["sleep", "600"], log=tmp_path / "log", folder=tmp_path) as tree:
         server = Running(SERVICE, "none", tree, tmp_path / "log")  # type: ignore[arg-type]
         expected = pytest.raises(MeasurementError, match=r"(?s)the monitor failed: .*ValueError")
         with expected, watching(server, []):
