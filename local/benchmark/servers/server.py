@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -14,7 +15,6 @@ from typing import Any, Final
 
 from local.benchmark.servers.processes import ProcessTree, last_line, process_tree
 from local.common.cpu import cpu_count
-from local.common.emulator import free_port
 from local.common.paths import FUNCTION, ROOT
 from local.loadtest.payload import Payload
 
@@ -151,6 +151,20 @@ def process_environment(root: Path = ROOT, /, **more: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """A free TCP port of the loopback interface for a server that sets SO_REUSEADDR, as uvicorn
+    does. On Linux, no other program gets it until the end of the context: the server needs seconds
+    to start."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        port: int = holder.getsockname()[1]
+        if sys.platform != "linux":  # elsewhere, a bound port cannot be bound again
+            holder.close()
+        yield port
+
+
+@contextlib.contextmanager
 def running(
     server: Server, *, python: Path | str = sys.executable, model: Path | None = None
 ) -> Iterator[Running]:
@@ -158,8 +172,7 @@ def running(
 
     Its output goes to a temporary folder. All its processes end with the context.
     """
-    port = free_port()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with held_port() as port, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         variables = process_environment(
             server.root,
             PORT=str(port),
