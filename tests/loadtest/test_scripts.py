@@ -61,7 +61,8 @@ def test_one_request_by_default(stub: Stub) -> None:
     assert done.returncode == 0
     assert len(stub.received) == 1
     assert re.search(r"^wave   1  request    1 .* ms  ok$", done.stdout, re.MULTILINE)
-    assert done.stderr == ""
+    # Progress, if it takes more than five seconds.
+    assert re.fullmatch(r"([01]/1  .*\n)*", done.stderr)
 
 
 def test_works_from_its_own_folder(stub: Stub) -> None:
