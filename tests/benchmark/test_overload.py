@@ -412,20 +412,21 @@ def test_the_command_measures_real_services(
 ) -> None:
     """Whether a target is met depends on the machine and is not checked."""
     # given
-    effort = Effort(
-        (Crowd(2), Crowd(300), Crowd(20, IMPATIENT), Crowd(300, POLITE)),
-        seconds=2,
-        reference_seconds=2,
-        longest_warm_up=2,
-    )
-    monkeypatch.setattr(cli, "QUICK", effort)
-    monkeypatch.setattr(cli, "_QUICK_OPEN_SECONDS", 1.0)
+    crowds = (Crowd(2), Crowd(300), Crowd(20, IMPATIENT), Crowd(300, POLITE))
     path = tmp_path / "overload.json"
-    # when
-    status = cli.overload("", ["--quick", "--before", ".", "--json", str(path)])
+    monkeypatch.setattr(cli, "_QUICK_OPEN_SECONDS", 1.0)
+    for seconds in (2, 20):  # in the first, a busy machine may have nothing to measure
+        effort = Effort(crowds, seconds=seconds, reference_seconds=seconds, longest_warm_up=seconds)
+        monkeypatch.setattr(cli, "QUICK", effort)
+        # when
+        status = cli.overload("", ["--quick", "--before", ".", "--json", str(path)])
+        printed = capsys.readouterr()
+        if path.exists() and '"why"' not in path.read_text():
+            break
     # then
+    assert "error: " not in printed.err
     assert status in (0, 1)
-    lines = capsys.readouterr().out.splitlines()
+    lines = printed.out.splitlines()
     for target in targets_of(effort):
         (line,) = [line for line in lines if line.startswith(target.name)]
         assert line.endswith(("met", "missed"))
