@@ -20,11 +20,11 @@ from classifier.server.memory import process_budget
 from classifier.server.workers import refusal_status, service_processes
 from classifier.settings import Settings, SettingsError
 from classifier.telemetry.metrics import Metrics
-from classifier.telemetry.tracing import check_propagators, start_tracing
+from classifier.telemetry.tracing import check_tracing, start_tracing
 
 try:
     settings = Settings.from_environment()
-    check_propagators(os.environ)
+    check_tracing(os.environ)
     settings = settings.share(service_processes(settings))
     model = load_model(
         settings.model_dir,

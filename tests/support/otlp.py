@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -37,6 +38,9 @@ class Collector:
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
+        self.requests = 0
+        self.status = HTTPStatus.OK
+        """Of the responses from now on"""
         self.url = ""
 
     def of(self, trace: str, spans: int) -> list[Span]:
@@ -62,11 +66,12 @@ def collecting() -> Iterator[Collector]:
             assert self.path == "/v1/traces"
             collector.spans += _spans(body)
             response = ExportTraceServiceResponse().SerializeToString()
-            self.send_response(200)
+            self.send_response(collector.status)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", str(len(response)))
             self.end_headers()
             self.wfile.write(response)
+            collector.requests += 1
 
         def log_message(self, *_: object) -> None:
             """Not to the output of the tests."""

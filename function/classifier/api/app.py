@@ -83,7 +83,7 @@ def _serve(service: Service) -> Any:
         ]
         yield
         if service.tracing:
-            await run_in_threadpool(service.tracing.flush)
+            await run_in_threadpool(service.tracing.close)
         for task in tasks:
             task.cancel()
 

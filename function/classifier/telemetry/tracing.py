@@ -9,9 +9,11 @@ unless the variables turn spans on.
 Sources: OpenTelemetry specification, "OpenTelemetry Environment Variable Specification".
 """
 
+import atexit
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,7 +23,7 @@ from classifier.telemetry.request import RequestRecord
 from classifier.telemetry.trace_context import TraceContext
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import TracerProvider
+    from classifier.telemetry.trace_export import ReportingExporter
 
 SERVICE_NAME: Final = "image-classifier"
 """If neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES has one"""
@@ -32,6 +34,9 @@ _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_P
 _DEFAULT_PROTOCOL: Final = "http/protobuf"
 _BY_PROTOCOL: Final = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 _PROPAGATORS: Final = "OTEL_PROPAGATORS"
+
+_FAILING_SECONDS: Final = 1.0
+"""The time for the last spans if the collector has not taken those before"""
 
 _INSTALL: Final = "Install function/requirements-otel.txt"
 
@@ -54,11 +59,19 @@ class TracingError(Exception):
 class Tracing:
     """Makes the spans of the stages, below the span of the request, which is the current one."""
 
-    def __init__(self, provider: Any) -> None:
-        """`provider`: the `TracerProvider` of the process"""
+    def __init__(
+        self,
+        provider: Any,
+        exporters: "Sequence[ReportingExporter] | None" = None,
+        seconds: float = 10.0,
+    ) -> None:
+        """`provider`: the `TracerProvider` of the process. `exporters`: those of a provider that
+        the service has started; None if something else has. `seconds`: for the last spans"""
         from opentelemetry import trace
 
         self._provider = provider
+        self._exporters = exporters
+        self._seconds = seconds
         self._tracer = provider.get_tracer("classifier", __version__)
         self._trace = trace
 
@@ -86,10 +99,26 @@ class Tracing:
             span.end(to_epoch + round(stage.end * 1e9))
 
     def flush(self) -> None:
-        """Send all spans now. Blocks until they are sent, or OTEL_EXPORTER_OTLP_TIMEOUT is over."""
-        force_flush = getattr(self._provider, "force_flush", None)
-        if force_flush:
-            force_flush()
+        """Send all spans now. Blocks until they are sent, or their time is over."""
+        self._run(getattr(self._provider, "force_flush", None))
+
+    def close(self) -> None:
+        """The same, at the end of the process: later spans are not sent."""
+        if self._exporters is None:
+            self.flush()
+        else:
+            self._run(self._provider.shutdown)
+            atexit.unregister(self.close)
+
+    def _run(self, function: Callable[[], Any] | None) -> None:
+        """Call `function` in a thread that does not keep the process from ending. The SDK has no
+        limit for all batches together."""
+        if function is None:
+            return
+        is_failing = any(each.is_failing for each in self._exporters or ())
+        thread = threading.Thread(target=function, daemon=True)
+        thread.start()
+        thread.join(min(self._seconds, _FAILING_SECONDS) if is_failing else self._seconds)
 
 
 def start_tracing(environment: Mapping[str, str]) -> Tracing | None:
@@ -98,17 +127,30 @@ def start_tracing(environment: Mapping[str, str]) -> Tracing | None:
     if _is_disabled(environment):
         return None
     provider = _started_provider()
-    if provider is None and _is_wanted(environment):
+    if provider is not None:
+        return Tracing(provider)
+    if _is_wanted(environment):
         try:
-            provider = _start_provider(environment)
+            return _start(environment)
         except ImportError as error:
             _log.warning("Tracing is off: %s is not installed. %s.", error.name, _INSTALL)
-        except Exception as error:  # a variable of the SDK is invalid
+        except Exception as error:  # of an exporter
             _log.warning("Tracing is off: %s", error)
-    return None if provider is None else Tracing(provider)
+    return None
 
 
-def check_propagators(environment: Mapping[str, str]) -> None:
+def check_tracing(environment: Mapping[str, str]) -> None:
+    """Raises `SettingsError` if a variable has a value that the SDK could not use."""
+    _check_propagators(environment)
+    if _is_disabled(environment) or not _is_wanted(environment):
+        return
+    from classifier.telemetry.trace_settings import check_trace_settings
+
+    over_http = "otlp_proto_http" in _exporter_entries(environment)
+    check_trace_settings(environment, urls=_ENDPOINTS if over_http else ())
+
+
+def _check_propagators(environment: Mapping[str, str]) -> None:
     """Raises `SettingsError` if OTEL_PROPAGATORS names one that is not installed: FastAPI could not
     be imported then."""
     names = [name.strip() for name in environment.get(_PROPAGATORS, "").split(",")]
@@ -145,33 +187,34 @@ def _started_provider() -> Any:
     return None if isinstance(provider, trace.ProxyTracerProvider) else provider
 
 
-def _start_provider(environment: Mapping[str, str]) -> "TracerProvider":
-    """The SDK reads its sampler, limits and batches from the environment by itself."""
+def _start(environment: Mapping[str, str]) -> Tracing:
+    """The SDK reads its sampler and limits from the environment by itself."""
     from opentelemetry import trace
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    from classifier.telemetry.trace_export import add_exporters
+    from classifier.telemetry.trace_settings import export_seconds
 
     resource = Resource.create()
     if str(resource.attributes["service.name"]).startswith("unknown_service"):
         resource = resource.merge(Resource({"service.name": SERVICE_NAME}))
     exporters = _exporters(environment)
-    provider = TracerProvider(resource=resource)
-    for exporter in exporters:
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    tracing = Tracing(
+        provider,
+        add_exporters(provider, exporters, environment),
+        export_seconds(environment),
+    )
     trace.set_tracer_provider(provider)
-    return provider
+    atexit.register(tracing.close)  # for servers without a lifespan
+    return tracing
 
 
 def _exporters(environment: Mapping[str, str]) -> list[Any]:
     """Those of OTEL_TRACES_EXPORTER, found as the SDK finds them. Raises `TracingError`."""
-    protocols = filter(None, (environment.get(name, "").strip() for name in _PROTOCOLS))
-    protocol = next(protocols, _DEFAULT_PROTOCOL)
     exporters = []
-    for given in _exporter_names(environment) or ["otlp"]:
-        name = given
-        if name == "otlp":
-            name = _BY_PROTOCOL.get(protocol, f"otlp of the protocol {protocol}")
+    for name in _exporter_entries(environment):
         found = _entry_points("opentelemetry_traces_exporter", name)
         if not found:
             raise TracingError(
@@ -179,6 +222,15 @@ def _exporters(environment: Mapping[str, str]) -> list[Any]:
             )
         exporters.append(found[0].load()())
     return exporters
+
+
+def _exporter_entries(environment: Mapping[str, str]) -> list[str]:
+    """The names of the entry points of OTEL_TRACES_EXPORTER; `otlp` has one for each protocol."""
+    protocols = filter(None, (environment.get(name, "").strip() for name in _PROTOCOLS))
+    protocol = next(protocols, _DEFAULT_PROTOCOL)
+    otlp = _BY_PROTOCOL.get(protocol, f"otlp of the protocol {protocol}")
+    names = _exporter_names(environment) or ["otlp"]
+    return [otlp if name == "otlp" else name for name in names]
 
 
 def _entry_points(group: str, name: str) -> Sequence[Any]:

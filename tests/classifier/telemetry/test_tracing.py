@@ -3,17 +3,20 @@
 import re
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from socket import socket
 from typing import Any
 
 import pytest
 
-from classifier.telemetry.tracing import start_tracing
+from classifier.settings import SettingsError
+from classifier.telemetry.tracing import check_tracing, start_tracing
 from tests.classifier.server.clients import Clients
 from tests.support import raw
 from tests.support.access_log import line_of
@@ -21,7 +24,14 @@ from tests.support.gate import PATIENCE, GatedServer, serving_gated
 from tests.support.metrics import Scrape
 from tests.support.otlp import Collector, Span, collecting
 from tests.support.paths import ROOT
-from tests.support.server import Server, serving, serving_by_command, start_refused
+from tests.support.server import (
+    SERVER_COMMAND,
+    Server,
+    run,
+    serving,
+    serving_by_command,
+    start_refused,
+)
 from tests.support.wait import HANG_SECONDS, wait_until
 
 SPAN = "00f067aa0ba902b7"
@@ -252,6 +262,56 @@ def test_unreachable_collector_does_not_fail_requests(tmp_path: Path, sample: by
     assert server.process.returncode == 0
 
 
+def test_collector_that_refuses_is_logged_once_until_it_takes_spans(tmp_path: Path) -> None:
+    with (
+        collecting() as collector,
+        serving(tmp_path / "log", **variables(collector)) as server,
+    ):
+
+        def ask_until(requests: int) -> None:
+            wait_until(
+                lambda: bool(server.client.get("/model")) and collector.requests >= requests,
+                "requests to the collector",
+            )
+
+        collector.status = HTTPStatus.FORBIDDEN
+        ask_until(4)
+        collector.status = HTTPStatus.OK
+        wait_until(
+            lambda: bool(server.client.get("/model")) and "again" in server.log.read_text(),
+            "a line that it takes spans",
+        )
+        ask_until(collector.requests + 2)
+    lines = [each for each in server.log.read_text().splitlines() if '"time"' not in each]
+    assert [each for each in lines if not each.startswith("INFO:")] == [
+        "Spans are dropped until the collector takes them. Failed to export spans batch code: "
+        "403, reason: Forbidden",
+        "The collector takes spans again.",
+    ]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_silent_collector_delays_the_end_by_its_timeout_alone(tmp_path: Path, workers: str) -> None:
+    """Given a collector that accepts connections and never responds, and spans for many batches,
+    each of which the SDK would try for so long, 200 s together."""
+    seconds, batches = 5, 40
+    limits = {
+        "OTEL_EXPORTER_OTLP_TIMEOUT": str(seconds),
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "1",
+        "WEB_CONCURRENCY": workers,
+    }
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        log = tmp_path / "log"
+        with serving_by_command(log, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, **limits) as server:
+            for _ in range(batches * int(workers)):
+                server.client.get("/model").raise_for_status()
+            server.process.send_signal(signal.SIGTERM)
+            assert seconds * batches > HANG_SECONDS
+            assert server.process.wait(timeout=HANG_SECONDS) == 0
+    assert "Traceback" not in log.read_text()
+
+
 def run_python(code: str, **environment: str) -> str:
     """The output of `code`, which may import main."""
     done = subprocess.run(
@@ -347,6 +407,65 @@ def test_exporter_that_is_not_installed_is_named(
 def test_propagator_that_is_not_installed_refuses_to_start() -> None:
     line = start_refused(OTEL_PROPAGATORS="tracecontext,b3multi")
     assert "OTEL_PROPAGATORS has 'b3multi', which is not installed." in line
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("OTEL_BSP_SCHEDULE_DELAY", "x", "a whole number of milliseconds, 1 or more; it is 'x'"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0", "1 or more; it is '0'"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "1e3", "a whole number of spans"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2049", "OTEL_BSP_MAX_QUEUE_SIZE, 2048, or less"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "-1", "a whole number of milliseconds, 0 or more"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "a whole number of attributes, 0 or more"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "a number of seconds above 0; it is '10s'"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "nan", "a number of seconds above 0"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "br", "one of none, gzip, deflate; it is 'br'"),
+        ("OTEL_TRACES_SAMPLER", "sometimes", "parentbased_traceidratio; it is 'sometimes'"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "a URL, such as http://localhost:4318"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://[::1", "a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "htp://me:secret@host", "it is 'host'"),
+    ],
+)
+def test_value_that_the_sdk_cannot_use_is_an_error(variable: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable} must be .*{re.escape(message)}"):
+        check_tracing({"OTEL_TRACES_EXPORTER": "otlp", variable: value})
+
+
+@pytest.mark.parametrize("ratio", ["10", "-0.1", "half", "nan"])
+def test_ratio_of_sampled_traces_is_from_0_to_1(ratio: str) -> None:
+    """The SDK takes all traces then."""
+    environment = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_TRACES_SAMPLER_ARG": ratio}
+    check_tracing({**environment, "OTEL_TRACES_SAMPLER": "always_on"})
+    with pytest.raises(SettingsError, match="OTEL_TRACES_SAMPLER_ARG must be a number from 0"):
+        check_tracing({**environment, "OTEL_TRACES_SAMPLER": "traceidratio"})
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"OTEL_BSP_SCHEDULE_DELAY": "x"},
+        {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_SDK_DISABLED": "true", "OTEL_TRACES_SAMPLER": "x"},
+        {"OTEL_TRACES_EXPORTER": "console", "OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318"},
+        {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+         "OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4317"},
+        {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_SCHEDULE_DELAY": " ",
+         "OTEL_BSP_MAX_QUEUE_SIZE": "600"},
+    ],
+    ids=["no traces", "disabled", "no endpoint", "the endpoint of gRPC", "empty is unset"],
+)  # fmt: skip
+def test_values_that_are_not_used_are_not_checked(environment: dict[str, str]) -> None:
+    check_tracing(environment)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_invalid_variable_refuses_to_start_in_one_line(workers: str) -> None:
+    environment = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_SCHEDULE_DELAY": "x"}
+    done = run(*SERVER_COMMAND, "--port", "0", WEB_CONCURRENCY=workers, **environment)
+    assert done.returncode == 2
+    (line,) = [each for each in done.stderr.splitlines() if each.startswith("error: ")]
+    assert "OTEL_BSP_SCHEDULE_DELAY must be a whole number" in line
+    assert "Traceback" not in done.stderr
 
 
 def test_missing_sdk_is_named(
