@@ -69,11 +69,14 @@ class Tracing:
         the service has started; None if something else has. `seconds`: for the last spans"""
         from opentelemetry import trace
 
+        from classifier.telemetry.trace_propagation import ignore_repeated_headers
+
         self._provider = provider
         self._exporters = exporters
         self._seconds = seconds
         self._tracer = provider.get_tracer("classifier", __version__)
         self._trace = trace
+        ignore_repeated_headers()
 
     def begin(self, record: RequestRecord) -> None:
         """Note the ids of the request's span, and that stages are wanted if it is sampled."""

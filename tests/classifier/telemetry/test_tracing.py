@@ -139,6 +139,17 @@ def test_request_without_a_trace_begins_one(traced: Traced, sample: bytes) -> No
     assert (request.parent, request.id) == ("", line["span_id"])
 
 
+def test_request_with_two_traces_begins_one(traced: Traced) -> None:
+    """Neither is continued (W3C Trace Context), by the span or by the log."""
+    sent = [secrets.token_hex(16) for _ in range(2)]
+    headers = [("traceparent", f"00-{trace}-{SPAN}-01") for trace in sent]
+    response = traced.server.client.get("/model", headers=headers)
+    line = line_of(traced.server, response.headers["x-request-id"])
+    (request,) = traced.collector.of(line["trace_id"], 1)
+    assert (request.parent, request.id) == ("", line["span_id"])
+    assert request.trace not in sent
+
+
 def test_unsampled_trace_is_in_the_log_only(traced: Traced, sample: bytes) -> None:
     trace = secrets.token_hex(16)
     parent = f"00-{trace}-{SPAN}-00"
