@@ -99,6 +99,8 @@ class Tracing:
                 start_time=to_epoch + round(stage.start * 1e9),
                 attributes=stage.attributes,
             )
+            if "error.type" in stage.attributes:
+                span.set_status(self._trace.StatusCode.ERROR)
             span.end(to_epoch + round(stage.end * 1e9))
 
     def flush(self) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from socket import socket
 from typing import Any
 
 import pytest
@@ -130,6 +129,8 @@ def test_each_image_has_its_stages(traced: Traced, sample: bytes) -> None:
     }
     formats = {child.attributes.get("classifier.image.format") for child in children}
     assert formats == {None, "jpeg"}
+    failed = [child for child in children if child.failed]
+    assert [child.attributes.get("error.type") for child in failed] == ["UnsupportedFormat"]
 
 
 def test_request_without_a_trace_begins_one(traced: Traced, sample: bytes) -> None:
@@ -171,7 +172,7 @@ def test_probes_are_not_traced(traced: Traced, sample: bytes, path: str) -> None
     assert path not in {span.attributes.get("url.path") for span in traced.collector.spans}
 
 
-def fill_queue(server: GatedServer, clients: Clients) -> list[socket]:
+def fill_queue(server: GatedServer, clients: Clients) -> list[socket.socket]:
     """Block the only thread, and fill the queue of one image. Returns both connections."""
     first = clients.post(b"no image")
     server.gate.next()  # before the second, which might have to wait while the first arrives
@@ -193,7 +194,7 @@ def test_rejected_request_is_a_failed_span(tmp_path: Path) -> None:
         server.gate.open()
         assert {raw.status(raw.response(each)) for each in waiting} == {415}
         wait_until(lambda: len(collector.spans) == 3 + 2 * 2, "all spans")
-    (failed,) = [span for span in collector.spans if span.failed]
+    (failed,) = [span for span in collector.spans if span.failed and span.kind == SERVER]
     assert failed.attributes["http.response.status_code"] == 503
     assert failed.attributes["error.type"] == "503"
 
