@@ -4,12 +4,20 @@ This is `uvicorn main:app --http classifier.server.protocol:TimeoutProtocol`, wi
 processes as the cores need, unless --workers or WEB_CONCURRENCY gives their number. One process is
 plain uvicorn. Several divide the limits of the service among them, each accepts its share of the
 connections, and `/metrics` has their sums. HOST and PORT are the defaults of --host and --port.
-Exit status 2 if a setting is invalid.
+Exit status 2 if a setting is invalid, and 0 after SIGINT or SIGTERM.
 """
 
-import os
+import signal
 import sys
-from contextlib import suppress
+
+if __name__ in ("__main__", "__mp_main__"):  # not if a test or a build imports this file
+    # Before the other imports: the first process of a container ignores a signal that has no
+    # handler, and would serve until it is killed. uvicorn sets its own handlers later.
+    for _signal in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(_signal) is not signal.SIG_IGN:
+            signal.signal(_signal, lambda number, frame: sys.exit(0))
+
+import os
 from typing import Any, Final
 
 import click
@@ -110,5 +118,4 @@ def _config(
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        main()
+    main()

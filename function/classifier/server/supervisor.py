@@ -29,7 +29,7 @@ class _Supervisor(Multiprocess):
             if first.is_ready(timeout=1):
                 break
             time.sleep(_POLL_SECONDS)
-        if first.exitcode == STARTUP_FAILURE:
+        if first.exitcode == STARTUP_FAILURE or _ENDING.intersection(self.signal_queue):
             return
         for _ in range(1, self.processes_num):
             self._start()

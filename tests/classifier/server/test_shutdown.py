@@ -1,8 +1,10 @@
 """Shutdown: the service finishes accepted requests first."""
 
+import os
 import re
 import signal
 import socket
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,7 +18,8 @@ from tests.classifier.server.clients import Clients, image, request
 from tests.support import raw
 from tests.support.gate import GatedServer, serving_gated
 from tests.support.metrics import Scrape
-from tests.support.server import Server, serving, serving_by_command
+from tests.support.paths import ROOT
+from tests.support.server import SERVER_COMMAND, Server, serving, serving_by_command
 from tests.support.wait import HANG_SECONDS, wait_until
 
 CLIENTS = 12
@@ -157,6 +160,43 @@ def test_slow_clients_do_not_delay_shutdown(tmp_path: Path) -> None:
         assert raw.response(idle) == b""
         assert raw.status(raw.response(head)) == 408
         assert raw.status(raw.response(body)) == 408
+
+
+@with_both_signals
+def test_signal_during_the_start_ends_the_service(
+    tmp_path: Path, stop_signal: signal.Signals
+) -> None:
+    """Given a model card that does not arrive. The status says that a handler was there: as the
+    first process of a container, one without it would ignore the signal."""
+    card = tmp_path / "model.json"
+    os.mkfifo(card)
+    environment = {"MODEL_DIR": str(tmp_path), "WEB_CONCURRENCY": "1"}
+    write_ends: list[int] = []
+
+    def is_read() -> bool:
+        try:
+            write_ends.append(os.open(card, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # no process reads
+            return False
+        return True
+
+    with subprocess.Popen(
+        [*SERVER_COMMAND, "--port", "0"],
+        cwd=ROOT / "function",
+        env={**os.environ, **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            wait_until(is_read, "a service that reads its model card")
+            process.send_signal(stop_signal)
+            _, stderr = process.communicate(timeout=HANG_SECONDS)
+        finally:
+            process.kill()
+    for each in write_ends:
+        os.close(each)
+    assert process.returncode == 0
+    assert "Traceback" not in stderr
 
 
 def has_accepted(server: Server, connection: socket.socket) -> bool:
