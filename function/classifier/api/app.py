@@ -81,7 +81,10 @@ def _serve(service: Service) -> Any:
             asyncio.create_task(garbage.collect_when(lambda: not service.admission.waiting)),
             asyncio.create_task(_keep_fresh(service.metrics)),
         ]
-        yield
+        try:
+            yield
+        except asyncio.CancelledError:
+            return  # a second SIGINT ends the loop; Starlette would log a traceback
         if service.tracing:
             await run_in_threadpool(service.tracing.close)
         for task in tasks:

@@ -1,5 +1,6 @@
 """Settings of a process that serves by itself, and not in Lambda."""
 
+import asyncio
 import logging
 import signal
 import sys
@@ -9,6 +10,7 @@ import threading
 def configure_process() -> None:
     """Replace uvicorn's access log, and exit with status 0 on SIGTERM."""
     _disable_uvicorn_access_log()
+    logging.getLogger("uvicorn.error").addFilter(_shorten_cancellation)
     if threading.current_thread() is threading.main_thread() and (
         "uvicorn" in sys.modules and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     ):
@@ -22,3 +24,12 @@ def _disable_uvicorn_access_log() -> None:
     log = logging.getLogger("uvicorn.access")
     log.handlers = []
     log.propagate = False
+
+
+def _shorten_cancellation(record: logging.LogRecord) -> bool:
+    """A filter: one line instead of a traceback for each request that the end of the process
+    cancels, after a second SIGINT or uvicorn's --timeout-graceful-shutdown."""
+    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+        record.msg, record.args, record.exc_info = "A request was cancelled", (), None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True

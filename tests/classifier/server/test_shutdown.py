@@ -199,6 +199,24 @@ def test_signal_during_the_start_ends_the_service(
     assert "Traceback" not in stderr
 
 
+def test_second_sigint_ends_requests_without_a_traceback(tmp_path: Path) -> None:
+    """Given half a body."""
+    with (
+        serving(tmp_path / "log", BODY_SECONDS="3600") as server,
+        Clients(server.url) as clients,
+    ):
+        body = clients.connect()
+        body.sendall(raw.post("image/png", "Content-Length: 1000") + b"x")
+        wait_until(lambda: Scrape(server.client).in_flight == 1, "an accepted head")
+        server.process.send_signal(signal.SIGINT)
+        wait_until(lambda: refuses_connections(server), "a closed listener")
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(timeout=HANG_SECONDS) == 0
+    log = server.log.read_text()
+    assert "A request was cancelled" in log
+    assert "Traceback" not in log
+
+
 def has_accepted(server: Server, connection: socket.socket) -> bool:
     """Whether the process has accepted the connection."""
     address = connection.getsockname()
