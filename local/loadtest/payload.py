@@ -23,6 +23,14 @@ class Payload:
     content_type: str
 
 
+def image_path(text: str) -> Path:
+    """An option type. Raises `UsageError` if `text` is empty: the path would be the folder in which
+    the script was started."""
+    if not text:
+        raise UsageError("The path of --image is empty. Name an image or a folder of images.")
+    return Path(text)
+
+
 def find_images(path: Path) -> list[Path]:
     """`path` itself if it is a file, else the image files (by name) in the folder `path`, sorted.
     Raises `UsageError` if there are none."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from local.common.cli import UsageError
 from local.common.paths import SAMPLE
-from local.loadtest.payload import read_payloads
+from local.loadtest.payload import image_path, read_payloads
 from local.loadtest.target import HttpOptions, Target, http_target
 
 API_KEY: Final = "API_KEY"
@@ -49,7 +49,7 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     )
     where.add_argument(
         "--image",
-        type=Path,
+        type=image_path,
         default=SAMPLE,
         metavar="PATH",
         help="an image, or a folder whose images are sent in turn (default: the sample)",

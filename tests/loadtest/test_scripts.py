@@ -331,6 +331,7 @@ UNUSABLE = [
     ([WAVES, "-N", "9" * 400], "this one has far more. Use a smaller N or R."),
     ([WAVES, "--what"], "unrecognized arguments: --what"),
     ([ONE, "1", "--image", "no/such.jpg"], "'no/such.jpg' does not exist. Name an image"),
+    ([ONE, "1", "--image", ""], "The path of --image is empty. Name an image or a folder"),
     ([ONE, "1", "--image", "tests/docs"], "The folder 'tests/docs' has no images."),
     ([ONE, "1", "--timeout", "0"], "--timeout must be more than 0 seconds; it is 0."),
     ([ONE, "1", "--url", "localhost:8000"], "'localhost:8000' is not a URL. Use one such as"),
