@@ -49,7 +49,7 @@ def test_largest_wave_of_a_service_that_refuses_more_is_found(stub: Stub, tmp_pa
     plan = ["delay/0"] * PROBES
     for size in sizes:
         plan += ["delay/0"] * (size - 1) + ["status/503" if size > 10 else "delay/0"]
-    table, plot = tmp_path / "capacity.json", tmp_path / "capacity.svg"
+    table, plot = tmp_path / "capacity.json", tmp_path / "capacity.SVG"
 
     url = stub.follow(*plan, then="close")
     reports = ("--json", table, "--plot", plot)

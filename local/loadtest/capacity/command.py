@@ -63,7 +63,7 @@ def capacity() -> int:
     check_outputs(options.json, options.plot)
     if options.plot:
         require_matplotlib()
-        if options.plot.suffix not in FORMATS:
+        if options.plot.suffix.lower() not in FORMATS:
             raise UsageError(f"--plot must end in {', '.join(FORMATS)}: {str(options.plot)!r}.")
     target = create_target(options)
     result = Result(target.name, Search(shape, 1.0, options.most, options.precision), criteria)
