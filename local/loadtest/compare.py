@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def titles(reports: Sequence[Report]) -> list[str]:
 def read_report(name: str, path: Path) -> Report:
     """The report that a load test wrote with --json. Raises `UsageError`."""
     try:
-        summary = json.loads(path.read_text("utf-8"))
+        summary = json.loads(path.read_text("utf-8"), parse_constant=_finite, parse_float=_finite)
     except OSError as error:
         raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError):
@@ -127,6 +128,15 @@ def read_report(name: str, path: Path) -> Report:
         return Report(name, path, summary, Blocks.from_dict(summary["blocks"]))
     except ValueError as error:
         raise UsageError(f"{str(path)!r}: {error}. {_WRITE}") from None
+
+
+def _finite(text: str) -> float:
+    """Raises `ValueError` for numbers that JSON has, but Python has not: they would be written as
+    Infinity, which is not JSON."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def warnings(reports: Sequence[Report]) -> list[str]:

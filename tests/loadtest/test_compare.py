@@ -271,6 +271,8 @@ def bad(name: str, content: str | bytes) -> Path:
         ("", "is not JSON. Name a file that a load test of this version wrote with --json."),
         (b"\xff\xfe", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
+        ('{"client_limit": Infinity}', "is not JSON"),
+        ('{"client_limit": 1e999}', "is not JSON"),
         ("[]", "is not the report of a load test"),
         ('{"requests": 5}', "is not the report of a load test"),
         ('{"blocks": {}}', "blocks are invalid: 'bin_ratio' is missing"),
