@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import functools
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from locust.argument_parser import LocustArgumentParser, get_parser
 
 from local.common.cli import UsageError, check_folder, check_outputs
 from local.common.paths import SAMPLE
-from local.loadtest.payload import Payload, find_images, read_payloads
+from local.loadtest.payload import Payload, find_images, image_path, read_payloads
 from local.loadtest.requirements import Requirement, parse
 from local.loadtest.target import HttpOptions, authorization, parse_url
 from local.loadtest.target_options import read_headers, tls_context
@@ -24,10 +25,13 @@ HOST = "http://localhost:8000"
 
 @events.init_command_line_parser.add_listener
 def add_arguments(parser: LocustArgumentParser) -> None:
+    if "image" in parser.args_included_in_web_ui:
+        # With -f FOLDER, Locust loads each file, and the scenarios import this one.
+        parser.error("Locust runs one scenario at a time. Name one file with -f, not a folder.")
     add = parser.add_argument
     add(
         "--image",
-        type=checked(lambda text: find_images(Path(text))),
+        type=checked(lambda text: find_images(image_path(text))),
         default=str(SAMPLE),
         help="an image, or a folder whose images are sent in turn",
     )
@@ -84,6 +88,9 @@ def add_arguments(parser: LocustArgumentParser) -> None:
         help="write the verdict as JUnit XML for a pipeline; of several tests, that of the last",
         include_in_web_ui=False,
     )
+    for action in parser._actions:
+        if action.dest == "csv_prefix":  # Locust opens the files before it calls a scenario
+            action.type = checked(_check_csv)
 
 
 def http_of(options: Options) -> HttpOptions:
@@ -125,6 +132,15 @@ def check_reports(options: Options) -> None:
             check_folder(path.parent)  # Locust creates it
             if path.is_dir():
                 check_outputs(path)
+
+
+def _check_csv(prefix: str) -> None:
+    """Raises `UsageError` if Locust's --csv cannot be written."""
+    for part in ("stats", "stats_history", "failures", "exceptions"):
+        path = Path(f"{prefix}_{part}.csv")
+        check_folder(path.parent)  # Locust creates it
+        if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
+            raise UsageError(f"{str(path)!r} cannot be written. Choose another prefix.")
 
 
 def requirements_of(options: Options) -> list[Requirement]:

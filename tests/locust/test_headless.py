@@ -158,6 +158,8 @@ def test_a_run_ends_at_run_time_and_its_requirements_decide(stub: Stub, tmp_path
         (("--N", 100_000, "--R", 100_000), "A run has at most"),
         (("--html", "tests"), "'tests' cannot be written."),
         (("--json-file", "README.md/run"), "'README.md' cannot be written."),
+        (("--csv", "README.md/run"), "argument --csv: 'README.md' cannot be written."),
+        (("--image", ""), "argument --image: The path of --image is empty."),
         (("--traceparent", "--header", "Traceparent: x"), "--traceparent sets traceparent;"),
     ],
 )
@@ -176,6 +178,22 @@ def test_two_scenarios_are_refused(stub: Stub) -> None:
     assert done.returncode == 2
     assert "error: Locust runs one scenario at a time." in done.stderr
     assert stub.received == []
+
+
+@pytest.mark.parametrize("mode", [("--headless",), ("--web-port", "0")], ids=["headless", "page"])
+def test_folder_is_refused(stub: Stub, mode: tuple[str, ...]) -> None:
+    done = locust("-f", "locustfiles", *mode, "-H", stub.url)
+    assert done.returncode == 2
+    assert "error: Locust runs one scenario at a time. Name one file with -f" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_csv_file_that_is_a_folder_is_refused(stub: Stub, tmp_path: Path) -> None:
+    (tmp_path / "run_failures.csv").mkdir()
+    done = locust("-f", WAVES, "--headless", "-H", stub.url, "--csv", tmp_path / "run")
+    assert done.returncode == 2
+    assert "run_failures.csv' cannot be written. Choose another prefix." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_password_of_the_host_is_sent_but_is_in_no_report(stub: Stub, tmp_path: Path) -> None:
