@@ -10,7 +10,7 @@ Exit status 2 if a setting is invalid, and 0 after SIGINT or SIGTERM.
 import signal
 import sys
 
-if __name__ in ("__main__", "__mp_main__"):  # not if a test or a build imports this file
+if __name__ == "__main__":  # not if a test or a build imports this file
     # Before the other imports: the first process of a container ignores a signal that has no
     # handler, and would serve until it is killed. uvicorn sets its own handlers later.
     for _signal in (signal.SIGINT, signal.SIGTERM):

@@ -53,7 +53,13 @@ class _Supervisor(Multiprocess):
 
     def _start(self) -> Process:
         process = Process(self.config, self.sockets)
-        process.start()
+        # Ctrl-C goes to the workers, too. One that still imports its modules ignores it until
+        # uvicorn sets its handlers, instead of a traceback; the supervisor ends it.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            process.start()
+        finally:
+            signal.signal(signal.SIGINT, handler)
         self.processes.append(process)
         return process
 
