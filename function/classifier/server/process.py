@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ def configure_process() -> None:
     """Replace uvicorn's access log, and exit with status 0 on SIGTERM."""
     _disable_uvicorn_access_log()
     logging.getLogger("uvicorn.error").addFilter(_shorten_cancellation)
+    _end_with_supervisor()
     if threading.current_thread() is threading.main_thread() and (
         "uvicorn" in sys.modules and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     ):
@@ -24,6 +26,21 @@ def _disable_uvicorn_access_log() -> None:
     log = logging.getLogger("uvicorn.access")
     log.handlers = []
     log.propagate = False
+
+
+def _end_with_supervisor() -> None:
+    """If the supervisor of this worker is killed, end as after SIGTERM. Otherwise the worker would
+    serve on, and take connections from the next service on the same port."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    supervisor = multiprocessing.parent_process() if multiprocessing else None
+    if supervisor is None:
+        return
+
+    def wait() -> None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="supervisor", daemon=True).start()
 
 
 def _shorten_cancellation(record: logging.LogRecord) -> bool:

@@ -182,6 +182,18 @@ def test_killed_worker_is_replaced_and_no_connection_waits_for_it(
     assert server.process.returncode == 0
 
 
+def test_workers_of_a_killed_supervisor_end(tmp_path: Path) -> None:
+    """They would take connections from the next service on this port."""
+    with serving_by_command(tmp_path / "log", *SLOW_HEALTH_CHECK, WEB_CONCURRENCY="2") as server:
+        wait_until(lambda: len(workers_of(server)) == 2, "two workers")
+        orphans = workers_of(server)
+        server.process.kill()
+        _, alive = psutil.wait_procs(orphans, timeout=HANG_SECONDS)
+        assert alive == []
+    with pytest.raises(httpx.ConnectError):
+        server.client.get("/healthz")
+
+
 def test_shared_directory_of_the_user_is_kept(tmp_path: Path) -> None:
     shared = tmp_path / "metrics"
     shared.mkdir()
