@@ -18,8 +18,12 @@ from tests.support.wait import HANG_SECONDS, wait_until
 
 SERVER_COMMAND: Final = (sys.executable, "-m", "classifier.server")
 
-_KEEP_ALIVE_SECONDS: Final = "5"
-"""Tests that read until the server closes the connection wait so long."""
+_DEFAULTS: Final = {
+    # Tests that read until the server closes the connection wait so long.
+    "KEEP_ALIVE_SECONDS": "5",
+    # uvicorn's supervisor does not replace a worker that is merely slow.
+    "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": str(HANG_SECONDS // 2),
+}
 
 _ADDRESS: Final = re.compile(r"Uvicorn running on (https?://\S+) \(")
 
@@ -70,13 +74,18 @@ def serving_as_set(log: Path, *options: str, **environment: str) -> Iterator[Ser
         yield server
 
 
+def server_environment(**own: str) -> dict[str, str]:
+    """The environment of this process, the defaults of tests, and `own` variables."""
+    return {**os.environ, **_DEFAULTS, **own}
+
+
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `command` to its end in the folder "function", with `environment` added to that of this
     process."""
     return subprocess.run(
         command,
         cwd=ROOT / "function",
-        env={**os.environ, **environment},
+        env=server_environment(**environment),
         capture_output=True,
         text=True,
         timeout=HANG_SECONDS,
@@ -92,7 +101,7 @@ def _serving(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, "KEEP_ALIVE_SECONDS": _KEEP_ALIVE_SECONDS, **environment},
+            env=server_environment(**environment),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

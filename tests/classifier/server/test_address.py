@@ -11,7 +11,7 @@ import pytest
 from classifier.server.health import address
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
-from tests.support.server import SERVER_COMMAND, Server, run, serving_as_set
+from tests.support.server import SERVER_COMMAND, Server, run, server_environment, serving_as_set
 from tests.support.wait import HANG_SECONDS, wait_until
 
 
@@ -80,8 +80,11 @@ def test_all_addresses_of_ipv6_are_none_of_ipv4(tmp_path: Path, workers: str) ->
 def test_empty_host_is_all_addresses_of_ipv4_and_ipv6(tmp_path: Path, workers: str) -> None:
     port, log = free_port(), tmp_path / "log"
     command = [*SERVER_COMMAND, "--host", "", "--port", str(port), "--workers", workers]
+    folder, environment = ROOT / "function", server_environment()
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT / "function", stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=output
+        )
     try:
         wait_until(lambda: accepts("127.0.0.1", port), "a listening server")
         wait_until(lambda: accepts("::1", port), "a server that listens on IPv6")

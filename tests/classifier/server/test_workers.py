@@ -19,16 +19,20 @@ from classifier.settings import Settings, SettingsError
 from tests.support.metrics import Scrape
 from tests.support.paths import ROOT
 from tests.support.pictures import encode
-from tests.support.server import SERVER_COMMAND, Server, run, serving, serving_by_command
+from tests.support.server import (
+    SERVER_COMMAND,
+    Server,
+    run,
+    server_environment,
+    serving,
+    serving_by_command,
+)
 from tests.support.wait import HANG_SECONDS, wait_until
 
 MIB = 2**20
 
 CONNECTIONS = 64
 """So many that, by chance, each worker gets some."""
-
-SLOW_HEALTH_CHECK = ("--timeout-worker-healthcheck", str(HANG_SECONDS // 2))
-"""uvicorn does not kill a worker that is merely slow."""
 
 
 @pytest.fixture
@@ -169,7 +173,7 @@ def test_killed_worker_is_replaced_and_no_connection_waits_for_it(
 ) -> None:
     """Given two workers, one of which is killed: at once, each new connection gets its response
     from the other."""
-    with serving_by_command(tmp_path / "log", *SLOW_HEALTH_CHECK, WEB_CONCURRENCY="2") as server:
+    with serving_by_command(tmp_path / "log", WEB_CONCURRENCY="2") as server:
         wait_until(lambda: len(workers_of(server)) == 2, "two workers")
         first, second = workers_of(server)
         first.send_signal(signal.SIGKILL)
@@ -237,7 +241,7 @@ def test_port_in_use_is_an_error(tmp_path: Path) -> None:
 def test_workers_share_a_unix_socket(tmp_path: Path, sample: bytes) -> None:
     path, log = tmp_path / "socket", tmp_path / "log"
     command = [*SERVER_COMMAND, "--uds", str(path)]
-    environment = {**os.environ, "WEB_CONCURRENCY": "2"}
+    environment = server_environment(WEB_CONCURRENCY="2")
     with (
         log.open("wb") as output,
         subprocess.Popen(command, cwd=ROOT / "function", env=environment, stderr=output) as process,
