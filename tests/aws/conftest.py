@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.support.cloudformation import Cloud, aws_server
@@ -17,5 +16,6 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def cloud(address: str) -> Cloud:
     """An empty account."""
-    httpx.post(f"{address}/moto-api/reset").raise_for_status()
-    return Cloud(address)
+    cloud = Cloud(address)
+    cloud.reset()
+    return cloud

@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from local.aws_check.__main__ import aws_check
@@ -39,7 +38,7 @@ def shared() -> Iterator[tuple[str, Quotas]]:
 def quotas(shared: tuple[str, Quotas], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Quotas:
     """Those of an empty account, which the environment points to."""
     address, quotas = shared
-    httpx.post(f"{address}/moto-api/reset").raise_for_status()
+    Cloud(address).reset()
     vars(quotas).update(vars(Quotas()))
     for name, value in environment(address, tmp_path).items():
         monkeypatch.setenv(name, value)

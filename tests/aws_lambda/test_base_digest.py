@@ -13,6 +13,7 @@ from local.common.emulator import docker
 from tests.support.paths import ROOT
 from tests.support.registry import registry
 from tests.support.tools import REGISTRY, needs
+from tests.support.wait import HANG_SECONDS
 
 pytestmark = needs(REGISTRY)
 
@@ -39,7 +40,8 @@ class Base:
         docker("push", "--quiet", self.image)
         docker("rmi", self.image)
         url = f"http://{self._address}/v2/base/manifests/1"
-        digest: str = httpx.head(url, headers={"accept": MANIFEST}).headers["docker-content-digest"]
+        response = httpx.head(url, headers={"accept": MANIFEST}, timeout=HANG_SECONDS)
+        digest: str = response.headers["docker-content-digest"]
         return digest
 
     def build(self) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 import boto3
+import httpx
+from botocore.config import Config
 from moto.awslambda.models import lambda_backends
 from moto.cloudformation import parsing
 from moto.cloudwatch.models import (
@@ -26,6 +28,7 @@ from werkzeug.serving import make_server
 
 from local.aws_check.parameters import broken_rules
 from tests.support.paths import ROOT
+from tests.support.wait import HANG_SECONDS
 
 Json = dict[str, Any]
 
@@ -266,10 +269,12 @@ def aws_server(around: Callable[[Application], Application] = lambda moto: moto)
     server = make_server("127.0.0.1", 0, application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @dataclass(frozen=True)
@@ -278,9 +283,15 @@ class Cloud:
 
     address: str
 
+    def reset(self) -> None:
+        """Empty the account."""
+        httpx.post(f"{self.address}/moto-api/reset", timeout=HANG_SECONDS).raise_for_status()
+
     def client(self, service: str) -> Any:
+        # Without retries: the first of two requests would have created the resource.
+        config = Config(read_timeout=HANG_SECONDS, retries={"total_max_attempts": 1})
         return _SESSION.client(  # type: ignore[call-overload]
-            service, endpoint_url=self.address
+            service, endpoint_url=self.address, config=config
         )
 
     def deploy(self, **parameters: str) -> dict[str, str]:
