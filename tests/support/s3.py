@@ -93,12 +93,14 @@ def s3_server(
     server = make_server(host, 0, application, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield {
-        "AWS_ENDPOINT_URL_S3": f"http://{host}:{server.server_port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield {
+            "AWS_ENDPOINT_URL_S3": f"http://{host}:{server.server_port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "eu-central-1",
+        }
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
