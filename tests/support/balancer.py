@@ -77,7 +77,7 @@ class Balancer:
         port = ready[self._turn % len(ready)]
         self._open[port] += 1
         try:
-            answer, request = await asyncio.open_connection("127.0.0.1", port)
+            answer, request = await self._connections.open(port)
             with closing(request):
                 copies = [_copy(reader, request), _copy(answer, writer)]
                 await asyncio.gather(*map(self._connections.start, copies))

@@ -20,6 +20,12 @@ class Connections:
         self._writers.append(writer)
         self.start(self._handle(reader, writer))
 
+    async def open(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to a port of the loopback interface. The connection ends with the others."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        self._writers.append(writer)
+        return reader, writer
+
     def start(self, coroutine: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """A task that ends with the connections."""
         task = asyncio.create_task(coroutine)
