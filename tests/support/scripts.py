@@ -47,12 +47,14 @@ def start(
 
 def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     """Wait for the end. Raises `AssertionError` if a child process outlives it."""
-    try:
-        out, err = process.communicate(timeout=HANG_SECONDS)
-    finally:
-        left = session_of(process)
-        for child in left:
-            child.kill()
+    with process:
+        try:
+            out, err = process.communicate(timeout=HANG_SECONDS)
+        finally:
+            left = session_of(process)
+            for child in left:
+                child.kill()
+            process.kill()  # if it hangs
     assert left == []
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
