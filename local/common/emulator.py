@@ -71,15 +71,14 @@ def running(
 ) -> Iterator[Function]:
     """Run `image` with `options` of docker run; remove the container at the end.
 
-    Yields when the emulator listens; the function itself starts with the first invocation. With the
-    option `--network host` the emulator uses port 8080 of this machine, else a free port.
+    Yields when the emulator listens; the function itself starts with the first invocation. The
+    engine chooses the port: another program could take a port that was found free before.
     """
     variables = [part for pair in (environment or {}).items() for part in ("-e", "=".join(pair))]
-    port = _EMULATOR_PORT if "host" in options else free_port()
-    publish = [] if "host" in options else ["--publish", f"127.0.0.1:{port}:{_EMULATOR_PORT}"]
+    publish = ("--publish", f"127.0.0.1::{_EMULATOR_PORT}")
     name = docker("run", "--detach", *options, *variables, *publish, image)
-    function = Function(name, f"http://127.0.0.1:{port}")
     try:
+        function = Function(name, f"http://{docker('port', name, str(_EMULATOR_PORT))}")
         _wait(function)
         yield function
     finally:

@@ -8,10 +8,11 @@ import httpx
 import pytest
 
 from local.common.emulator import Function, docker, python_in, running
-from tests.support.containers import BASE_IMAGE, STRICT
+from tests.support.containers import BASE_IMAGE, STRICT, address_for_containers
 from tests.support.lambda_events import SHAPES, Shape, v1, v2
 from tests.support.paths import SAMPLE
 from tests.support.pictures import SAMPLE_LABEL, encode, photo
+from tests.support.s3 import s3_server
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -160,15 +161,15 @@ def test_function_needs_no_network_and_no_writable_files(image: str) -> None:
     assert body_of(response)["predictions"][0]["label"] == SAMPLE_LABEL
 
 
-def test_s3_event_writes_a_result(
-    image: str, s3: Any, bucket: str, s3_environment: dict[str, str]
-) -> None:
+def test_s3_event_writes_a_result(image: str, s3: Any, bucket: str) -> None:
     s3.upload_file(str(SAMPLE), bucket, "incoming/cat.jpg")
-    environment = {**s3_environment, "BUCKET": bucket}
     record = {"bucket": {"name": bucket}, "object": {"key": "incoming/cat.jpg"}}
     event = {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": record}]}
-    with running(image, "--network", "host", environment=environment) as started:
-        assert started.invoke(event) == {"results": ["results/cat.jpg.json"]}
+    # moto has the same objects for all servers of this process.
+    with s3_server(host=address_for_containers(image)) as place:
+        environment = {**place, "BUCKET": bucket}
+        with running(image, environment=environment) as started:
+            assert started.invoke(event) == {"results": ["results/cat.jpg.json"]}
     result = json.loads(s3.get_object(Bucket=bucket, Key="results/cat.jpg.json")["Body"].read())
     assert result["predictions"][0]["label"] == SAMPLE_LABEL
 
