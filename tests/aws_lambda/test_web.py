@@ -126,7 +126,7 @@ def test_worker_processes_need_no_writable_directory(web_image: str) -> None:
                 files = {"file": SAMPLE.read_bytes()}
                 assert client.post("/", files=files, headers=headers).status_code == 200
             wait_until(lambda: Scrape(client).decoded == 4, "the sum of both workers")
-        docker("stop", name)
+        docker("stop", "--time", str(HANG_SECONDS), name)
         assert docker("inspect", "-f", "{{.State.ExitCode}}", name) == "0"
     finally:
         docker("rm", "--force", name)
