@@ -17,7 +17,7 @@ from classifier.server.admission import Admission
 from classifier.server.draining import SAME_SIGNAL_SECONDS, drain_on_sigterm
 from classifier.server.readiness import Readiness
 from tests.classifier.api.problem import assert_problem
-from tests.classifier.server.clients import Clients, image
+from tests.classifier.server.clients import Clients, image, request
 from tests.support import raw
 from tests.support.gate import serving_gated
 from tests.support.server import Server, serving, serving_by_command
@@ -26,8 +26,8 @@ from tests.support.wait import HANG_SECONDS, wait_until
 LONG = str(2 * HANG_SECONDS)
 """Draining that only a second signal ends"""
 
-MANY = 8
-"""Connections; each of two workers gets one of them, but for once in a hundred times"""
+MANY = 40
+"""Connections: so many that, by chance, each of two workers gets some"""
 
 Serve = Callable[..., AbstractContextManager[Server]]
 
@@ -64,7 +64,7 @@ def test_service_that_drains_is_not_ready_and_serves(
     tmp_path: Path, sample: bytes, serve: Serve
 ) -> None:
     with (
-        serve(tmp_path / "log", DRAIN_SECONDS=LONG) as server,
+        serve(tmp_path / "log", DRAIN_SECONDS=LONG, KEEP_ALIVE_SECONDS=LONG) as server,
         httpx.Client(base_url=server.url, timeout=HANG_SECONDS) as early,
     ):
         assert early.get("/livez").headers.get("connection") is None
@@ -84,15 +84,17 @@ def test_service_that_drains_is_not_ready_and_serves(
 
 
 def test_draining_ends_by_itself_and_accepted_requests_finish(tmp_path: Path) -> None:
-    """Given a request that is accepted while the service drains, and finishes afterwards."""
+    """Given a request that arrives while the service drains, and finishes afterwards. Its
+    connection is older: a slow client could open one too late."""
     seconds = 1
     with (
         serving_gated(tmp_path / "log", THREADS="1", DRAIN_SECONDS=str(seconds)) as server,
         Clients(server.url) as clients,
     ):
+        accepted = clients.connect()
         start = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
-        accepted = clients.post(image(0))
+        accepted.sendall(request(image(0)))
         server.gate.next()
         wait_until(lambda: not listens(server), "a closed listener")
         assert time.monotonic() - start >= seconds

@@ -26,7 +26,12 @@ class Instance:
         self.server = self._start()
 
     def _start(self) -> Server:
-        environment = {"PORT": str(self.port), "DRAIN_SECONDS": str(DRAIN_SECONDS)}
+        environment = {
+            "PORT": str(self.port),
+            "DRAIN_SECONDS": str(DRAIN_SECONDS),
+            # A client's pause between two requests is never longer.
+            "KEEP_ALIVE_SECONDS": str(HANG_SECONDS),
+        }
         server = self._stack.enter_context(serving_as_set(self._log, **environment))
         self._stack.callback(server.process.send_signal, signal.SIGINT)  # at the end, no draining
         return server
