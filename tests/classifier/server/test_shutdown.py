@@ -120,6 +120,10 @@ def test_each_worker_finishes_its_requests_before_shutdown(
         ) as server,
         Clients(server.url) as clients,
     ):
+        wait_until(
+            lambda: server.log.read_text().count("Application startup complete") == 2,
+            "two workers that serve",
+        )
         waiting = block_two_processes(server, lambda: clients.post(image(0)))
         wait_until(lambda: Scrape(server.client).in_flight == len(waiting), "accepted requests")
 
