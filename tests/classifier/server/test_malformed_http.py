@@ -3,17 +3,15 @@
 tests/measure/hostile_http.py measures the memory that endless requests take.
 """
 
-import json
-
 import pytest
 
 from classifier.server.timeouts import MAX_HEAD_BYTES
 from classifier.telemetry.request import CLIENT_DISCONNECTED
 from tests.classifier.server.clients import assert_healthy
 from tests.support import raw
+from tests.support.access_log import line_of
 from tests.support.endless import BODIES, FLOOD_BYTES, HEADERS, Endless
 from tests.support.server import Server
-from tests.support.wait import wait_until
 
 
 def test_endless_headers_are_refused(server: Server) -> None:
@@ -74,15 +72,9 @@ def test_endless_body_is_refused_while_it_arrives(server: Server, body: Endless)
 def test_disconnect_within_the_body_is_logged(server: Server, sample: bytes) -> None:
     """Nothing is classified, and no traceback is logged."""
     head = raw.post("image/jpeg", "Content-Length: 1000000", "X-Request-Id: ends-early")
-
-    def logged() -> list[dict[str, object]]:
-        lines = [line for line in server.log.read_text().splitlines() if "ends-early" in line]
-        return [json.loads(line) for line in lines]
-
     with raw.connection(server.url) as client:
         client.sendall(head + sample)
-    wait_until(logged, "the end of the request")
-    (line,) = logged()
+    line = line_of(server, "ends-early")
     assert line["status"] == CLIENT_DISCONNECTED
     assert "images" not in line
     assert_healthy(server)
