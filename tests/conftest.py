@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 # Processes that a shell starts in the background ignore SIGINT, and their children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Clients ask the servers of tests themselves, also where the environment names a proxy.
+for _name in ("no_proxy", "NO_PROXY"):
+    os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), "127.0.0.1", "localhost")))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
