@@ -21,6 +21,9 @@ SERVER_COMMAND: Final = (sys.executable, "-m", "classifier.server")
 _DEFAULTS: Final = {
     # Tests that read until the server closes the connection wait so long.
     "KEEP_ALIVE_SECONDS": "5",
+    # On a busy machine, a client sends a request long after it has connected.
+    "HEAD_SECONDS": str(HANG_SECONDS // 2),
+    "BODY_SECONDS": str(HANG_SECONDS // 2),
     # uvicorn's supervisor does not replace a worker that is merely slow.
     "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": str(HANG_SECONDS // 2),
 }
@@ -97,21 +100,26 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def _serving(
     log: Path, command: list[str], folder: Path, environment: Mapping[str, str]
 ) -> Iterator[Server]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
             command,
             cwd=folder,
             env=server_environment(**environment),
             stdout=output,
             stderr=subprocess.STDOUT,
-        )
-    try:
-        server = Server(_url(process, log), process, log)
-        wait_until(lambda: is_healthy(server), "a healthy server")
-        yield server
-    finally:
-        process.terminate()
-        process.wait(timeout=HANG_SECONDS)
+        ) as process,
+    ):
+        try:
+            server = Server(_url(process, log), process, log)
+            wait_until(lambda: is_healthy(server), "a healthy server")
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=HANG_SECONDS)
+            finally:
+                process.kill()  # if it hangs
 
 
 def is_healthy(server: Server) -> bool:
