@@ -13,7 +13,7 @@ import select
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -83,13 +83,12 @@ def serving_gated(log: Path, *options: str, **environment: str) -> Iterator[Gate
     """Like `serving`, with a closed gate and long timeouts for heads and bodies. Images that are
     blocked at the end are released."""
     # A short path: the address of a Unix socket has at most about 100 bytes.
-    with tempfile.TemporaryDirectory(prefix="gate") as folder:
+    with tempfile.TemporaryDirectory(prefix="gate") as folder, ExitStack() as stack:
         path = f"{folder}/socket"
         gate = Gate(path)
+        stack.callback(gate.open)  # if the server does not start
         app = "tests.support.gated_app:app"
         defaults = {GATE: path, "HEAD_SECONDS": "3600", "BODY_SECONDS": "3600"}
-        with serving(log, *options, app=app, **{**defaults, **environment}) as server:
-            try:
-                yield GatedServer(server.url, server.process, server.log, gate)
-            finally:
-                gate.open()
+        server = stack.enter_context(serving(log, *options, app=app, **{**defaults, **environment}))
+        stack.callback(gate.open)
+        yield GatedServer(server.url, server.process, server.log, gate)
