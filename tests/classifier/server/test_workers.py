@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import psutil
@@ -239,13 +240,19 @@ def test_port_in_use_is_an_error(tmp_path: Path) -> None:
 
 
 def test_workers_share_a_unix_socket(tmp_path: Path, sample: bytes) -> None:
-    path, log = tmp_path / "socket", tmp_path / "log"
-    command = [*SERVER_COMMAND, "--uds", str(path)]
-    environment = server_environment(WEB_CONCURRENCY="2")
+    log, environment = tmp_path / "log", server_environment(WEB_CONCURRENCY="2")
     with (
+        # A short path: the address of a Unix socket has at most about 100 bytes.
+        TemporaryDirectory(prefix="uds") as short,
         log.open("wb") as output,
-        subprocess.Popen(command, cwd=ROOT / "function", env=environment, stderr=output) as process,
+        subprocess.Popen(
+            [*SERVER_COMMAND, "--uds", f"{short}/socket"],
+            cwd=ROOT / "function",
+            env=environment,
+            stderr=output,
+        ) as process,
     ):
+        path = Path(short) / "socket"
         try:
             wait_until(lambda: log.read_text().count("startup complete") == 2, "two workers")
             transport = httpx.HTTPTransport(uds=str(path))
@@ -255,7 +262,7 @@ def test_workers_share_a_unix_socket(tmp_path: Path, sample: bytes) -> None:
         finally:
             process.terminate()
         assert process.wait(timeout=HANG_SECONDS) == 0
-    assert not path.exists()
+        assert not path.exists()
 
 
 def test_metrics_fall_back_to_a_writable_directory(
