@@ -112,8 +112,9 @@ def _wait(function: Function) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(function.address, timeout=5)
-        except urllib.error.HTTPError:
+            urllib.request.urlopen(function.address, timeout=5).close()
+        except urllib.error.HTTPError as error:
+            error.close()
             return  # it answers, if only that there is nothing
         except OSError:
             time.sleep(0.02)

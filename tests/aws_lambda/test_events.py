@@ -25,8 +25,6 @@ from tests.support.s3_faults import Faults
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
 CAT = SAMPLE.read_bytes()
 COFFEE = encode(photo("coffee.png"), "JPEG")
 KEY = "incoming/my cät + 1%.jpg"
