@@ -13,8 +13,7 @@ from tests.support.lambda_events import SHAPES, Shape, v1, v2
 from tests.support.paths import SAMPLE
 from tests.support.pictures import SAMPLE_LABEL, encode, photo
 from tests.support.s3 import s3_server
-
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+from tests.support.wait import wait_until
 
 
 def body_of(response: dict[str, Any]) -> Any:
@@ -130,8 +129,16 @@ def test_metrics_and_request_ids_are_logged(function: Function) -> None:
     body, headers = form(SAMPLE.read_bytes())
     function.invoke(v2("POST", "/", body, headers))
     function.invoke(v2("POST", "/", *form(b"no image")))
-    lines = [line for line in function.log().splitlines() if line.startswith('{"_aws"')]
-    entries = [json.loads(line) for line in lines]
+
+    def logged() -> list[dict[str, Any]]:
+        lines = [line for line in function.log().splitlines() if line.startswith('{"_aws"')]
+        return [json.loads(line) for line in lines]
+
+    def has_the_last_line() -> bool:
+        return any(entry.get("kind") == "UnsupportedFormat" for entry in logged())
+
+    wait_until(has_the_last_line, "every log line")
+    entries = logged()
     assert sum("ColdStart" in entry for entry in entries) == 1
     classified = [entry for entry in entries if "Classifications" in entry][-1]
     assert classified["DecodeTime"] > 0
@@ -142,7 +149,6 @@ def test_metrics_and_request_ids_are_logged(function: Function) -> None:
         (directive,) = entry["_aws"]["CloudWatchMetrics"]
         assert all(metric["Name"] in entry for metric in directive["Metrics"])
         assert all(name in entry for name in directive["Dimensions"][0])
-    assert any(entry.get("kind") == "UnsupportedFormat" for entry in entries)
 
 
 def test_function_needs_no_network_and_no_writable_files(image: str) -> None:
