@@ -102,10 +102,12 @@ def serving_stub(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
     try:
         yield stub
     finally:
-        call(connections.close(server[0]))
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        try:
+            call(connections.close(server[0]))
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
 
 
 async def _serve(stub: Stub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
