@@ -27,6 +27,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), "127.0.0.1", "localhost")))
 
+# The tests have an AWS of their own, whatever profile, keys and endpoints the environment names.
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print each reason for skipped tests: the missing tool and the command that installs it."""
