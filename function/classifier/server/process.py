@@ -12,7 +12,7 @@ def configure_process() -> None:
     """Replace uvicorn's access log, and exit with status 0 on SIGTERM."""
     _disable_uvicorn_access_log()
     logging.getLogger("uvicorn.error").addFilter(_shorten_cancellation)
-    _end_with_supervisor()
+    _follow_supervisor()
     if threading.current_thread() is threading.main_thread() and (
         "uvicorn" in sys.modules and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     ):
@@ -28,13 +28,16 @@ def _disable_uvicorn_access_log() -> None:
     log.propagate = False
 
 
-def _end_with_supervisor() -> None:
-    """If the supervisor of this worker is killed, end as after SIGTERM. Otherwise the worker would
-    serve on, and take connections from the next service on the same port."""
+def _follow_supervisor() -> None:
+    """If this is a worker: take the signals that waited for uvicorn's handlers, and end as after
+    SIGTERM if the supervisor is killed. Otherwise the worker would serve on, and take connections
+    from the next service on the same port."""
     multiprocessing = sys.modules.get("multiprocessing")
     supervisor = multiprocessing.parent_process() if multiprocessing else None
     if supervisor is None:
         return
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def wait() -> None:
         supervisor.join()

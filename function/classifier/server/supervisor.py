@@ -2,6 +2,7 @@
 
 import signal
 import time
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from typing import Final
 
@@ -53,13 +54,14 @@ class _Supervisor(Multiprocess):
 
     def _start(self) -> Process:
         process = Process(self.config, self.sockets)
-        # Ctrl-C goes to the workers, too. One that still imports its modules ignores it until
-        # uvicorn sets its handlers, instead of a traceback; the supervisor ends it.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Ctrl-C goes to the workers, too. While one imports its modules, the signal waits until
+        # the worker has uvicorn's handlers (configure_process), instead of a traceback.
+        ensure_running()  # or process.start() would do that, and unblock the signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()
         finally:
-            signal.signal(signal.SIGINT, handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         self.processes.append(process)
         return process
 
