@@ -149,6 +149,8 @@ def check_tracing(environment: Mapping[str, str]) -> None:
     _check_propagators(environment)
     if _is_disabled(environment) or not _is_wanted(environment):
         return
+    if _started_provider() is not None:  # it has read the variables, and may know other values
+        return
     from classifier.telemetry.trace_settings import check_trace_settings
 
     over_http = "otlp_proto_http" in _exporter_entries(environment)

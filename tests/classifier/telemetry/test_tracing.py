@@ -251,10 +251,12 @@ def test_trace_of_aws_is_continued_with_its_propagator(tmp_path: Path, sample: b
 def test_provider_of_the_process_is_used_and_nothing_is_doubled(
     tmp_path: Path, sample: bytes
 ) -> None:
+    """It may know samplers that the SDK does not."""
     app = "tests.support.instrumented_app:app"
+    own = {"OTEL_TRACES_SAMPLER": "xray"}
     with (
         collecting() as collector,
-        serving(tmp_path / "log", app=app, **variables(collector)) as server,
+        serving(tmp_path / "log", app=app, **variables(collector), **own) as server,
     ):
         server.client.post("/", files={"file": sample})
         wait_until(lambda: len(collector.spans) >= 4, "four spans")
