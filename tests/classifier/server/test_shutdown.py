@@ -192,7 +192,10 @@ def test_signal_during_the_start_ends_the_service(
         text=True,
     ) as process:
         try:
-            wait_until(is_read, "a service that reads its model card")
+            wait_until(is_read, "a service that opens its model card")
+            # A signal between the opening and the reading would not interrupt the reading.
+            reading = psutil.Process(process.pid)
+            wait_until(lambda: reading.status() == psutil.STATUS_SLEEPING, "one that reads it")
             process.send_signal(stop_signal)
             _, stderr = process.communicate(timeout=HANG_SECONDS)
         finally:
