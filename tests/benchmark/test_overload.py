@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +45,7 @@ from tests.support.ports import free_port
 from tests.support.runs import make_run
 from tests.support.scripts import finish, interrupt, script, start
 from tests.support.stub import Stub
+from tests.support.threads import serving_in_thread
 from tests.support.wait import wait_until
 
 COMMAND = ("-m", "local.benchmark.overload")
@@ -227,14 +227,9 @@ class Answer(BaseHTTPRequestHandler):
 def http_server() -> Iterator[int]:
     """The port of a server that knows /healthz only. `Answer.asked` has the paths of requests."""
     Answer.asked.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    with serving_in_thread(server):
+        yield server.server_port
 
 
 def test_a_probe_has_a_status_or_a_failure() -> None:

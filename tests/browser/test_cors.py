@@ -1,19 +1,19 @@
 """A page of another origin that sends photos to the service."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
+from tests.support.access_log import entries_of
 from tests.support.browser import HANG_MS
 from tests.support.paths import SAMPLE
 from tests.support.pictures import SAMPLE_LABEL
 from tests.support.server import Server, serving
+from tests.support.threads import serving_in_thread
 from tests.support.wait import wait_until
 
 KEY = "the-key"
@@ -52,14 +52,9 @@ def front_end() -> Iterator[str]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving_in_thread(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +111,4 @@ def test_page_of_another_origin_gets_nothing(
 
 def preflights(service: Server) -> list[int]:
     """The statuses of the preflight requests in the access log."""
-    entries = filter(is_entry, service.log.read_text().splitlines(keepends=True))
-    return [line["status"] for line in map(json.loads, entries) if line["method"] == "OPTIONS"]
-
-
-def is_entry(line: str) -> bool:
-    """Whether it is a complete line of the access log."""
-    return line.startswith("{") and line.endswith("\n")
+    return [entry["status"] for entry in entries_of(service) if entry["method"] == "OPTIONS"]

@@ -9,6 +9,8 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Final
 from urllib.parse import urlsplit
 
+from tests.support.threads import serving_in_thread
+
 HEAD_END: Final = b"\r\n\r\n"
 _CHUNK_BYTES: Final = 65536
 
@@ -37,16 +39,11 @@ def relaying(url: str) -> Iterator[Relay]:
                 _copy(self.request, server, head)
                 back.join()
 
-    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as listener:
-        listener.daemon_threads = False  # leaving waits for the connections
-        relay = Relay(f"http://127.0.0.1:{listener.server_address[1]}")
-        thread = threading.Thread(target=listener.serve_forever)
-        thread.start()
-        try:
-            yield relay
-        finally:
-            listener.shutdown()
-            thread.join()
+    listener = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    listener.daemon_threads = False  # leaving waits for the connections
+    relay = Relay(f"http://127.0.0.1:{listener.server_address[1]}")
+    with serving_in_thread(listener):
+        yield relay
 
 
 def _copy(source: socket.socket, target: socket.socket, head: bytearray | None = None) -> None:

@@ -1,7 +1,6 @@
 """The template as CloudFormation gets it, and stacks of it in moto, over real HTTP."""
 
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from werkzeug.serving import make_server
 
 from local.aws_check.parameters import broken_rules
 from tests.support.paths import ROOT
+from tests.support.threads import serving_in_thread
 from tests.support.wait import HANG_SECONDS
 
 Json = dict[str, Any]
@@ -133,8 +133,8 @@ def rules_broken(**parameters: str) -> list[str]:
 
 
 class _Model:
-    """The common part of the resource types below, of which moto's CloudFormation supports some in
-    part and others not at all. moto finds the direct subclasses of its own model."""
+    """The common part of the resource types below. moto's CloudFormation supports some of them in
+    part, and the others not at all. moto finds the direct subclasses of its own model."""
 
     TYPE: ClassVar[str]
     NAME: ClassVar[str] = ""
@@ -267,14 +267,8 @@ def aws_server(around: Callable[[Application], Application] = lambda moto: moto)
     """moto, with an application `around` it, on a free loopback port; yields its address."""
     application = around(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving_in_thread(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass(frozen=True)

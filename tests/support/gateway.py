@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Final
 
 import httpx
 
+from tests.support.threads import serving_in_thread
 from tests.support.wait import HANG_SECONDS
 
 PREFIX = "/prod"
@@ -78,15 +78,8 @@ def gateway(service: str) -> Iterator[Gateway]:
 
     # A connection for each request: none is sent over one that the service is closing.
     limits = httpx.Limits(max_keepalive_connections=0)
-    with (
-        httpx.Client(base_url=service, timeout=HANG_SECONDS, limits=limits) as client,
-        ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server,
-    ):
+    with httpx.Client(base_url=service, timeout=HANG_SECONDS, limits=limits) as client:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         running = Gateway(f"http://127.0.0.1:{server.server_port}{PREFIX}")
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
+        with serving_in_thread(server):
             yield running
-        finally:
-            server.shutdown()
-            thread.join()

@@ -1,7 +1,6 @@
 """A collector of traces: it receives what OpenTelemetry's exporter sends over HTTP (OTLP)."""
 
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from tests.support.threads import serving_in_thread
 from tests.support.wait import wait_until
 
 
@@ -76,15 +76,10 @@ def collecting() -> Iterator[Collector]:
         def log_message(self, *_: object) -> None:
             """Not to the output of the tests."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        collector.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield collector
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    collector.url = f"http://127.0.0.1:{server.server_port}"
+    with serving_in_thread(server):
+        yield collector
 
 
 def _spans(body: bytes) -> Iterator[Span]:

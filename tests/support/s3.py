@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -13,6 +12,8 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tests.support.threads import serving_in_thread
 
 SECRET = "test"
 
@@ -91,16 +92,10 @@ def s3_server(
     if around:
         application = around(application)
     server = make_server(host, 0, application, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving_in_thread(server):
         yield {
             "AWS_ENDPOINT_URL_S3": f"http://{host}:{server.server_port}",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "eu-central-1",
         }
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

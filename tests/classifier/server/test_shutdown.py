@@ -19,7 +19,13 @@ from tests.support import raw
 from tests.support.gate import GatedServer, serving_gated
 from tests.support.metrics import Scrape
 from tests.support.paths import ROOT
-from tests.support.server import SERVER_COMMAND, Server, serving, serving_by_command
+from tests.support.server import (
+    SERVER_COMMAND,
+    Server,
+    server_environment,
+    serving,
+    serving_by_command,
+)
 from tests.support.wait import HANG_SECONDS, wait_until
 
 CLIENTS = 12
@@ -187,7 +193,7 @@ def test_signal_during_the_start_ends_the_service(
     with subprocess.Popen(
         [*SERVER_COMMAND, "--port", "0"],
         cwd=ROOT / "function",
-        env={**os.environ, **environment},
+        env=server_environment(**environment),
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
