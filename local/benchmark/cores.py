@@ -30,7 +30,7 @@ from local.common.cli import OneLineParser, UsageError, check_outputs, main, who
 from local.common.machine import facts
 from local.common.markdown import aligned_table
 from local.common.paths import FUNCTION
-from local.common.verdict import GROSS_RUNS, Threshold, add_gross_option, judge
+from local.common.verdict import Threshold, add_gross_option, judge
 from local.loadtest.payload import Payload, multipart
 
 sys.path.append(str(FUNCTION))  # where the rule is
@@ -258,9 +258,7 @@ def measure(arguments: Sequence[str] | None = None) -> int:
                 options.json.write_text(json.dumps({**facts(), **figures}, indent=2) + "\n")
             return verdict_figures(figures)
 
-        return judge(
-            measure_once, TARGETS, repeat=GROSS_RUNS if options.gross else 1, gross=options.gross
-        )
+        return judge(measure_once, TARGETS, gross=options.gross)
 
 
 def _parser() -> OneLineParser:

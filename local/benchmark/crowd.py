@@ -39,7 +39,7 @@ from local.common.cli import OneLineParser, UsageError, check_outputs, main, who
 from local.common.machine import when_and_where
 from local.common.markdown import aligned_table
 from local.common.paths import SAMPLE
-from local.common.verdict import GROSS_RUNS, Threshold, add_gross_option, judge
+from local.common.verdict import Threshold, add_gross_option, judge
 
 CLIENTS: Final = (16, 32, 64)
 MIX_CLIENTS: Final = 32
@@ -314,9 +314,7 @@ def measure(arguments: Sequence[str] | None = None) -> int:
             options.json.write_text(json.dumps(figures, indent=2) + "\n")
         return verdict_figures(measured)
 
-    return judge(
-        measure_once, TARGETS, repeat=GROSS_RUNS if options.gross else 1, gross=options.gross
-    )
+    return judge(measure_once, TARGETS, gross=options.gross)
 
 
 def _parser() -> OneLineParser:

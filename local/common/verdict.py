@@ -69,10 +69,19 @@ def add_gross_option(parser: argparse.ArgumentParser) -> None:
 
 
 def judge(
-    measure: Callable[[], Figures], targets: Sequence[Threshold], *, repeat: int, gross: bool
+    measure: Callable[[], Figures],
+    targets: Sequence[Threshold],
+    *,
+    repeat: int | None = None,
+    gross: bool,
 ) -> int:
     """Call `measure` up to `repeat` times and print a table. Returns the exit status: 1 if a target
-    was missed, else 0."""
+    was missed, else 0.
+
+    repeat: default: once, with `gross` up to `GROSS_RUNS` times.
+    """
+    if repeat is None:
+        repeat = GROSS_RUNS if gross else 1
     print(machine(), flush=True)
     rounds: list[Figures] = []
     for number in range(1, repeat + 1):

@@ -19,7 +19,7 @@ from local.common.cli import OneLineParser, UsageError, check_outputs
 from local.common.machine import when_and_where
 from local.common.markdown import aligned_table
 from local.common.paths import SAMPLE
-from local.common.verdict import GROSS_RUNS, Threshold, add_gross_option, judge
+from local.common.verdict import Threshold, add_gross_option, judge
 from local.loadtest.payload import find_images
 
 MEMORY: Final = ("512m", "1g", "2g")
@@ -90,7 +90,7 @@ def photos(description: str, arguments: Sequence[str] | None = None) -> int:
             print(line)
         return verdict_figures(outcomes)
 
-    return judge(measure, TARGETS, repeat=GROSS_RUNS if options.gross else 1, gross=options.gross)
+    return judge(measure, TARGETS, gross=options.gross)
 
 
 def complaints(made: Sequence[Photo], outcomes: Outcomes) -> list[str]:
