@@ -9,7 +9,8 @@ import threading
 
 
 def configure_process() -> None:
-    """Replace uvicorn's access log, and exit with status 0 on SIGTERM."""
+    """Replace uvicorn's access log, log cancelled requests in one line, end with the supervisor,
+    and exit with status 0 on SIGTERM."""
     _disable_uvicorn_access_log()
     logging.getLogger("uvicorn.error").addFilter(_shorten_cancellation)
     _follow_supervisor()

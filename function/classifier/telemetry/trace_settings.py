@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from classifier.settings import SettingsError
 
-TIMEOUTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
+_TIMEOUTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
 """Of the variables of a pair, the first that is set counts."""
 _COMPRESSIONS: Final = ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION")
 
@@ -62,12 +62,12 @@ _COMPRESSION_NAMES: Final = ("none", "gzip", "deflate")
 def check_trace_settings(environment: Mapping[str, str], urls: Sequence[str]) -> None:
     """Raises `SettingsError` for the first value that the SDK could not use. `urls`: names of the
     variables that are URLs of HTTP."""
-    for name, (unit, least) in _NUMBERS.items():
-        _whole_number(environment, name, unit, least)
+    for name in _NUMBERS:
+        _whole_number(environment, name)
     batch, queue = batch_size(environment), queue_size(environment)
     if batch > queue:
         raise SettingsError(f"{_BATCH} must be {_QUEUE}, {queue}, or less; it is {batch}.")
-    for name in TIMEOUTS:
+    for name in _TIMEOUTS:
         if (text := _value(environment, name)) and not 0 < _number(text) < math.inf:
             raise SettingsError(f"{name} must be a number of seconds above 0; it is {text!r}.")
     for name in _COMPRESSIONS:
@@ -86,22 +86,22 @@ def check_trace_settings(environment: Mapping[str, str], urls: Sequence[str]) ->
 
 def batch_size(environment: Mapping[str, str]) -> int:
     """The most spans in a request to the collector."""
-    return _whole_number(environment, _BATCH, *_NUMBERS[_BATCH]) or _DEFAULT_BATCH
+    return _whole_number(environment, _BATCH) or _DEFAULT_BATCH
 
 
 def queue_size(environment: Mapping[str, str]) -> int:
     """The most spans that wait to be sent."""
-    return _whole_number(environment, _QUEUE, *_NUMBERS[_QUEUE]) or _DEFAULT_QUEUE
+    return _whole_number(environment, _QUEUE) or _DEFAULT_QUEUE
 
 
 def schedule_milliseconds(environment: Mapping[str, str]) -> int:
     """The pause between two requests to the collector."""
-    return _whole_number(environment, _DELAY, *_NUMBERS[_DELAY]) or _DEFAULT_DELAY
+    return _whole_number(environment, _DELAY) or _DEFAULT_DELAY
 
 
 def export_seconds(environment: Mapping[str, str]) -> float:
     """The time within which a request to the collector succeeds or fails."""
-    values = (_value(environment, name) for name in TIMEOUTS)
+    values = (_value(environment, name) for name in _TIMEOUTS)
     text = next(filter(None, values), "")
     return _number(text) if text else _DEFAULT_TIMEOUT
 
@@ -111,10 +111,12 @@ def _value(environment: Mapping[str, str], name: str) -> str:
     return environment.get(name, "").strip()
 
 
-def _whole_number(environment: Mapping[str, str], name: str, unit: str, least: int) -> int | None:
+def _whole_number(environment: Mapping[str, str], name: str) -> int | None:
+    """None if the variable is unset. Raises `SettingsError`."""
     text = _value(environment, name)
     if not text:
         return None
+    unit, least = _NUMBERS[name]
     try:
         number = int(text)
     except ValueError:
